@@ -1,0 +1,64 @@
+import type { Duration } from "./duration.ts";
+import type { Platform } from "./platform.ts";
+import type { Size } from "./size.ts";
+
+/**
+ * Where a named build context comes from.
+ * - `path`: a directory, relative to the image's folder, under its own .dockerignore;
+ * - `lock`: a lock file of artifacts, relative to the image's folder: each platform gets its own, fetched by hash
+ *   from the content store into one directory;
+ * - `image`: another image definition.
+ */
+export type ContextSource = { readonly path: string } | { readonly lock: string } | { readonly image: string };
+
+/** Upper bounds per platform, checked by the size gate on the built image. Unpacked bytes are what the layers' tars hold. */
+export interface Budget {
+  readonly compressed?: Size;
+  readonly unpacked?: Size;
+  /** Bounds on a part of the image: what it unpacks to without the named paths. */
+  readonly rest?: { readonly without: readonly string[]; readonly unpacked: Size };
+}
+
+/** How to know that a container of this image serves. */
+export interface Health {
+  readonly http?: { readonly port: number; readonly path: string };
+  readonly command?: readonly string[];
+  /** From the start of the container to the first success. */
+  readonly within: Duration;
+}
+
+/**
+ * One buildable image: a folder under `images/` with a Dockerfile and an `image.ts` that exports this.
+ * The Dockerfile takes its base as `ARG BASE_IMAGE` and `FROM ${BASE_IMAGE}`.
+ */
+export interface ImageDefinition {
+  /** Repository name below the registry's prefix; also the folder's name. Lower case, digits, dashes. */
+  readonly name: string;
+  /** Images of one lineage branch and one purpose: worker, gateway, python, todo, weft. */
+  readonly family: string;
+  /** What people read in tables: one line. */
+  readonly description: string;
+  /** Semver of the definition; releases are tagged with it. */
+  readonly version: string;
+  /** Another image definition's name, or an external base as it stands in images/bases.lock.json. */
+  readonly base: string;
+  readonly platforms: readonly Platform[];
+  /** Build arguments; never secrets. */
+  readonly args?: Readonly<Record<string, string>>;
+  readonly contexts?: Readonly<Record<string, ContextSource>>;
+  /** Stage to build. Default: the Dockerfile's last. */
+  readonly target?: string;
+  readonly budget: Budget;
+  readonly health?: Health;
+  /** `uid:gid` that the image runs as; the non-root gate reads it. */
+  readonly user: string;
+  /** Script that BuildKit runs inside the built image, per platform, as the image's user; relative to the folder. */
+  readonly smoke?: string;
+  /** OCI annotations on the index beside the computed ones. */
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** Types an image definition. @example export default defineImage({ name: "family-web", base: "base-cpu-pydeps", … }) */
+export function defineImage<const T extends ImageDefinition>(definition: T): T {
+  return definition;
+}
