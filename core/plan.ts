@@ -1,5 +1,4 @@
 import type { Budget, Health } from "./image.ts";
-import type { Platform } from "./platform.ts";
 
 /** How one platform of an image is built: natively on a node that has it, or under QEMU. */
 export interface PlannedBuild {
