@@ -1,4 +1,12 @@
-import type { Budget, Health } from "./image.ts";
+import type { ArtifactLock } from "./artifact.ts";
+import type { BasesLock, LockedBase } from "./base.ts";
+import type { ContextEntry } from "./context.ts";
+import { type Finding, sortFindings } from "./finding.ts";
+import { contextHash, imageContentHash, lockHash } from "./hash.ts";
+import type { Budget, Health, ImageDefinition } from "./image.ts";
+import { buildOrder, checkLineage, hint, parents } from "./lineage.ts";
+import type { Platform } from "./platform.ts";
+import { imageTags, type Revision } from "./tags.ts";
 
 /** How one platform of an image is built: natively on a node that has it, or under QEMU. */
 export interface PlannedBuild {
@@ -7,6 +15,12 @@ export interface PlannedBuild {
   readonly node: string;
   readonly mode: "native" | "qemu";
 }
+
+/** A named context of a planned image: what the builder sees beside the image's own folder. */
+export type PlannedContext =
+  | { readonly kind: "path"; readonly path: string; readonly hash: string }
+  | { readonly kind: "lock"; readonly file: string; readonly hash: string }
+  | { readonly kind: "image"; readonly image: string; readonly hash: string };
 
 /** One image of the plan. Hashes, names and secret references; never a digest that a build would give. */
 export interface PlannedImage {
@@ -17,14 +31,13 @@ export interface PlannedImage {
   /** Folder of the definition, relative to the project, with slashes. */
   readonly folder: string;
   readonly base: { readonly kind: "image" | "external"; readonly name: string };
-  /** Other images of the plan that this build reads (named contexts). */
-  readonly reads: readonly string[];
+  readonly contexts: Readonly<Record<string, PlannedContext>>;
   readonly args: Readonly<Record<string, string>>;
   readonly target?: string;
   /** Hex sha256 over everything that the build sees, for all platforms: equal hash, equal image. */
   readonly contentHash: string;
   readonly builds: readonly PlannedBuild[];
-  /** Repository below the registry's prefix. */
+  /** Repository in the registry, with the stack's prefix. @example "acme/worker-minimal" */
   readonly repository: string;
   /** Tags beside `h-<contentHash>`. */
   readonly tags: readonly string[];
@@ -51,8 +64,190 @@ export interface PlannedBase {
 export interface Plan {
   readonly schema: 1;
   readonly stack: string;
-  readonly registry: { readonly kind: "embedded" | "remote"; readonly prefix: string };
+  /** Where images are pushed: the registry's host, or `embedded` for the one that the toolchain runs. */
+  readonly registry: string;
   readonly bases: readonly PlannedBase[];
   /** In build order: an image stands after all that it is built from. */
   readonly images: readonly PlannedImage[];
+}
+
+/** One definition with the bytes that its build sees, as read from disk. */
+export interface CatalogueImage {
+  readonly definition: ImageDefinition;
+  /** Relative to the project, with slashes. @example "images/worker-minimal" */
+  readonly folder: string;
+  readonly dockerfile: string;
+  readonly context: readonly ContextEntry[];
+  readonly contexts: Readonly<Record<string, CatalogueContext>>;
+}
+
+export type CatalogueContext =
+  | { readonly kind: "path"; readonly path: string; readonly entries: readonly ContextEntry[] }
+  | { readonly kind: "lock"; readonly file: string; readonly lock: ArtifactLock }
+  | { readonly kind: "image"; readonly image: string };
+
+/** A builder's node: the platforms it runs natively, and those that it emulates. */
+export interface BuilderNode {
+  readonly name: string;
+  readonly native: readonly Platform[];
+  readonly emulated: readonly Platform[];
+}
+
+/** All that a plan follows from. */
+export interface PlanInput {
+  readonly stack: string;
+  readonly registry: string;
+  /** Before every repository, such as an organisation; empty for none. */
+  readonly prefix: string;
+  /** Names of the images that the stack wants; what they are built from comes with them. */
+  readonly images: readonly string[];
+  /** Platforms that the stack wants, of those that a definition has; undefined: all. */
+  readonly platforms?: readonly Platform[] | undefined;
+  readonly catalogue: readonly CatalogueImage[];
+  readonly bases: BasesLock;
+  /** `upstream` where the base's registry answers; the default follows from the lock. */
+  readonly baseOrigin?: "upstream" | "bootstrapped" | undefined;
+  readonly nodes: readonly BuilderNode[];
+  readonly revision?: Revision | undefined;
+}
+
+/**
+ * Works out what a stack will build. Pure: the same input gives the same plan, on any machine.
+ * @returns the plan, and findings; a plan with error findings must not be carried out.
+ */
+export function makePlan(input: PlanInput): { readonly plan: Plan; readonly findings: readonly Finding[] } {
+  const findings: Finding[] = checkLineage(
+    input.catalogue.map((c) => ({ definition: c.definition, file: `${c.folder}/image.ts` })),
+    input.bases.bases,
+  );
+  const byName = new Map(input.catalogue.map((c) => [c.definition.name, c]));
+  const all = buildOrder([...byName.values()].map((c) => c.definition));
+  const wanted = withParents(input.images, byName, findings);
+  const hashes = new Map<string, string>();
+  const bases = new Map<string, PlannedBase>();
+  const images: PlannedImage[] = [];
+  for (const definition of all.filter((d) => wanted.has(d.name))) {
+    const entry = byName.get(definition.name) as CatalogueImage;
+    const locked = input.bases.bases.find((b) => b.name === definition.base);
+    if (locked !== undefined && !byName.has(definition.base) && !bases.has(locked.name))
+      bases.set(locked.name, planBase(locked, input.baseOrigin));
+    const base = hashes.get(definition.base) ?? bases.get(definition.base)?.contentHash;
+    if (base === undefined) continue; // reported by checkLineage
+    const contexts = planContexts(entry, hashes);
+    const contentHash = imageContentHash({
+      dockerfile: entry.dockerfile,
+      target: definition.target,
+      args: definition.args ?? {},
+      context: entry.context,
+      contexts: Object.fromEntries(Object.entries(contexts).map(([name, c]) => [name, c.hash])),
+      base,
+    });
+    hashes.set(definition.name, contentHash);
+    const platforms = definition.platforms.filter((p) => input.platforms?.includes(p) ?? true);
+    images.push({
+      name: definition.name,
+      family: definition.family,
+      description: definition.description,
+      version: definition.version,
+      folder: entry.folder,
+      base: { kind: byName.has(definition.base) ? "image" : "external", name: definition.base },
+      contexts,
+      args: definition.args ?? {},
+      ...(definition.target === undefined ? {} : { target: definition.target }),
+      contentHash,
+      builds: platforms.flatMap((platform) => planBuild(definition, platform, input.nodes, findings)),
+      repository: input.prefix === "" ? definition.name : `${input.prefix}/${definition.name}`,
+      tags: imageTags(definition, input.revision),
+      budget: definition.budget,
+      ...(definition.health === undefined ? {} : { health: definition.health }),
+      user: definition.user,
+      ...(definition.smoke === undefined ? {} : { smoke: definition.smoke }),
+      annotations: definition.annotations ?? {},
+    });
+  }
+  const plan: Plan = {
+    schema: 1,
+    stack: input.stack,
+    registry: input.registry,
+    bases: [...bases.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    images,
+  };
+  return { plan, findings: sortFindings(findings) };
+}
+
+/** The named images and all that they are built from. */
+function withParents(
+  images: readonly string[],
+  byName: ReadonlyMap<string, CatalogueImage>,
+  findings: Finding[],
+): Set<string> {
+  const names = new Set(byName.keys());
+  const wanted = new Set<string>();
+  const add = (name: string) => {
+    if (wanted.has(name)) return;
+    wanted.add(name);
+    for (const parent of parents((byName.get(name) as CatalogueImage).definition, names)) add(parent);
+  };
+  for (const name of images) {
+    if (byName.has(name)) add(name);
+    else
+      findings.push({
+        rule: "config/unknown-image",
+        severity: "error",
+        subject: "keelson:images",
+        message: `"${name}" is no image of the catalogue`,
+        fix: `write some of: ${[...names].toSorted().join(", ")}${hint(name, [...names])}`,
+      });
+  }
+  return wanted;
+}
+
+function planBase(locked: LockedBase, origin: PlanInput["baseOrigin"]): PlannedBase {
+  const bootstrapped =
+    locked.bootstrap !== undefined && (origin ?? (locked.digest ? "upstream" : "bootstrapped")) === "bootstrapped";
+  if (bootstrapped || locked.digest === undefined)
+    return {
+      name: locked.name,
+      platforms: locked.platforms,
+      origin: "bootstrapped",
+      contentHash: lockHash(locked.bootstrap?.packages ?? { artifacts: [] }),
+    };
+  return {
+    name: locked.name,
+    platforms: locked.platforms,
+    origin: "upstream",
+    contentHash: locked.digest.replace(/^sha256:/, ""),
+    digest: locked.digest,
+  };
+}
+
+function planContexts(entry: CatalogueImage, hashes: ReadonlyMap<string, string>): Record<string, PlannedContext> {
+  const planned: Record<string, PlannedContext> = {};
+  for (const [name, c] of Object.entries(entry.contexts).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    if (c.kind === "path") planned[name] = { kind: "path", path: c.path, hash: contextHash(c.entries) };
+    else if (c.kind === "lock") planned[name] = { kind: "lock", file: c.file, hash: lockHash(c.lock) };
+    else planned[name] = { kind: "image", image: c.image, hash: hashes.get(c.image) ?? "" };
+  }
+  return planned;
+}
+
+/** The node that builds a platform: one that has it natively before one that emulates it; the first of each. */
+function planBuild(
+  definition: ImageDefinition,
+  platform: Platform,
+  nodes: readonly BuilderNode[],
+  findings: Finding[],
+): PlannedBuild[] {
+  const native = nodes.find((n) => n.native.includes(platform));
+  if (native !== undefined) return [{ platform, node: native.name, mode: "native" }];
+  const emulated = nodes.find((n) => n.emulated.includes(platform));
+  if (emulated !== undefined) return [{ platform, node: emulated.name, mode: "qemu" }];
+  findings.push({
+    rule: "builder/platform",
+    severity: "error",
+    subject: definition.name,
+    message: `no node of the builder builds ${platform}: ${nodes.map((n) => `${n.name} has ${[...n.native, ...n.emulated].join(", ") || "none"}`).join("; ") || "there is no node"}`,
+    fix: `add a node with ${platform} to keelson:builder, install qemu-user-static on one, or take the platform from keelson:platforms`,
+  });
+  return [];
 }

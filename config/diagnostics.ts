@@ -1,0 +1,130 @@
+import type { z } from "zod";
+import { UserError } from "../core/error.ts";
+import { type Finding, formatFinding } from "../core/finding.ts";
+import { hint } from "../core/lineage.ts";
+import { KNOWN_KEYS } from "./schema.ts";
+
+/** A stack's config that can't be used: all that is wrong with it, at once. */
+export class ConfigError extends UserError {
+  readonly findings: readonly Finding[];
+
+  constructor(file: string, findings: readonly Finding[]) {
+    const count = findings.length === 1 ? "1 error" : `${findings.length} errors`;
+    super(
+      `${file} has ${count}:\n${findings.map((f) => formatFinding(f).replaceAll(/^/gm, "  ")).join("\n")}`,
+      `correct ${file}, or use \`pulumi config set --path\``,
+    );
+    this.findings = findings;
+  }
+}
+
+/**
+ * What zod found, as findings with the key path, what was found and what is allowed. A value that matches no branch
+ * of a union is judged by the branch that it comes nearest to.
+ */
+export function configFindings(error: z.ZodError, raw: unknown, file: string): Finding[] {
+  return error.issues.flatMap((issue) => issueFindings(issue, [], raw, file));
+}
+
+function issueFindings(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[], raw: unknown, file: string): Finding[] {
+  const path = [...prefix, ...issue.path];
+  if (issue.code === "invalid_union") return unionFindings(issue, path, raw, file);
+  const found = at(raw, path);
+  const finding = (key: readonly PropertyKey[], message: string, fix: string): Finding => ({
+    rule: `config/${issue.code.replaceAll("_", "-")}`,
+    severity: "error",
+    subject: keyPath(key),
+    message,
+    fix,
+    where: { file },
+  });
+  if (issue.code === "unrecognized_keys") {
+    const known = KNOWN_KEYS[path.map((p) => (typeof p === "number" ? "*" : String(p))).join(".")] ?? [];
+    return issue.keys.map((key) =>
+      finding(
+        [...path, key],
+        "unknown key",
+        `remove it${known.length > 0 ? `, or write one of: ${known.join(", ")}${hint(key, known)}` : ""}`,
+      ),
+    );
+  }
+  if (issue.message === "expected a secret")
+    return [
+      finding(
+        path,
+        "expected a secret, found a value in clear (not shown)",
+        `pulumi config set --secret --path '${keyPath(path)}'`,
+      ),
+    ];
+  if (issue.code === "invalid_value") {
+    const allowed = issue.values.map(String);
+    return [
+      finding(
+        path,
+        `expected ${allowed.map((v) => `"${v}"`).join(" or ")}, found ${show(found)}`,
+        `write one of: ${allowed.join(", ")}${typeof found === "string" ? hint(found, allowed) : ""}`,
+      ),
+    ];
+  }
+  return [finding(path, `${expected(issue)}, found ${show(found)}`, `see the key's description in Pulumi.yaml`)];
+}
+
+function unionFindings(
+  issue: z.core.$ZodIssueInvalidUnion,
+  path: readonly PropertyKey[],
+  raw: unknown,
+  file: string,
+): Finding[] {
+  const branches = issue.errors.map((branch) => branch.flatMap((i) => issueFindings(i, path, raw, file)));
+  const isWhole = (f: Finding) => f.subject === keyPath(path);
+  const near = branches.filter((b) => !b.every(isWhole)).toSorted((a, b) => a.length - b.length)[0];
+  const unknownHere = branches.flat().filter((f) => f.rule === "config/unrecognized-keys");
+  if (near !== undefined && unknownHere.length < branches.length) return near;
+  const found = at(raw, path);
+  const allowed = branches
+    .flat()
+    .filter(isWhole)
+    .map((f) => f.message.replace(/, found .*$/s, "").replace(/^expected /, ""));
+  return [
+    {
+      rule: "config/invalid-value",
+      severity: "error",
+      subject: keyPath(path),
+      message: `expected ${[...new Set(allowed)].join(" or ")}, found ${show(found)}`,
+      fix: "see the key's description in Pulumi.yaml",
+      where: { file },
+    },
+  ];
+}
+
+function expected(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_type") return `expected ${article(issue.expected)}`;
+  if (issue.code === "too_small")
+    return `expected at least ${issue.minimum}${issue.origin === "array" ? " entries" : ""}`;
+  if (issue.code === "too_big") return `expected at most ${issue.maximum}${issue.origin === "array" ? " entries" : ""}`;
+  return `expected ${issue.message}`;
+}
+
+function article(type: string): string {
+  return type === "array" ? "a list" : /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
+}
+
+function keyPath(path: readonly PropertyKey[]): string {
+  const [first, ...rest] = path;
+  return `keelson:${String(first ?? "")}${rest.map((p) => (typeof p === "number" ? `[${p}]` : `.${String(p)}`)).join("")}`;
+}
+
+function at(raw: unknown, path: readonly PropertyKey[]): unknown {
+  let value = raw;
+  for (const key of path)
+    value = value !== null && typeof value === "object" ? (value as Record<PropertyKey, unknown>)[key] : undefined;
+  return value;
+}
+
+/** The found value for a message: short, and never what could be a secret's text. */
+function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (value !== null && typeof value === "object" && "secure" in value) return "a secret";
+  const text = JSON.stringify(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}

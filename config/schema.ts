@@ -1,0 +1,90 @@
+import { z } from "zod";
+import { PLATFORMS } from "../core/platform.ts";
+
+const name = z.string().regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/, "lower case letters, digits, and single . _ - between");
+/** A secret as it stands in a stack's file; its value is asked of Pulumi by the component that needs it. */
+const secret = z.object({ secure: z.string() }, { error: "expected a secret" }).strict();
+const platform = z.enum(PLATFORMS);
+
+/** `keelson:registry`: where images are pushed. */
+export const registrySchema = z.union([
+  z.literal("embedded"),
+  z
+    .object({
+      host: z.string().regex(/^[a-z0-9.-]+(?::\d{1,5})?$/i, "a host name with an optional port, without https://"),
+      prefix: z
+        .string()
+        .regex(/^[a-z0-9]+(?:[._/-][a-z0-9]+)*$/, "repository path in lower case, such as acme/keelson")
+        .optional(),
+      username: z.string().min(1).optional(),
+      password: secret.optional(),
+    })
+    .strict(),
+]);
+
+const node = z
+  .object({
+    name,
+    address: z
+      .string()
+      .regex(/^(?:unix|tcp|ssh|docker-container|kube-pod):\/\/\S+$/, "a BuildKit address such as tcp://10.0.0.2:1234"),
+    platforms: z.array(platform).min(1),
+  })
+  .strict();
+
+/** `keelson:builder`: who builds. */
+export const builderSchema = z.union([
+  z.enum(["auto", "embedded", "docker"]),
+  z.object({ remote: z.object({ nodes: z.array(node).min(1) }).strict() }).strict(),
+  z
+    .object({
+      kubernetes: z
+        .object({
+          context: z.string().min(1).optional(),
+          namespace: name.optional(),
+          replicas: z.int().min(1).max(100).default(1),
+          platforms: z.array(platform).min(1).optional(),
+        })
+        .strict(),
+    })
+    .strict(),
+]);
+
+const severity = z.enum(["error", "warning", "info", "off"]);
+
+/** `keelson:gates`: severity of a rule, and what is allowed in spite of it. */
+export const gatesSchema = z
+  .object({
+    severity: z.record(z.string(), severity).default({}),
+    allow: z
+      .array(z.object({ rule: z.string().min(1), subject: z.string().min(1), reason: z.string().min(1) }).strict())
+      .default([]),
+  })
+  .strict();
+
+/** All of a stack's `keelson:` config; each key is described in Pulumi.yaml. */
+export const stackSchema = z
+  .object({
+    registry: registrySchema.default("embedded"),
+    builder: builderSchema.default("auto"),
+    images: z.array(name).default([]),
+    platforms: z.array(platform).min(1).optional(),
+    bases: z.enum(["auto", "upstream", "bootstrapped"]).default("auto"),
+    cache: z.enum(["none", "registry", "gha"]).default("none"),
+    gates: gatesSchema.default({ severity: {}, allow: [] }),
+  })
+  .strict();
+
+export type StackConfig = z.infer<typeof stackSchema>;
+
+/** The keys that each object of the config takes, by its path, `*` for any list position: for hints in messages. */
+export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
+  "": Object.keys(stackSchema.shape),
+  registry: ["host", "prefix", "username", "password"],
+  builder: ["remote", "kubernetes"],
+  "builder.remote": ["nodes"],
+  "builder.remote.nodes.*": ["name", "address", "platforms"],
+  "builder.kubernetes": ["context", "namespace", "replicas", "platforms"],
+  gates: ["severity", "allow"],
+  "gates.allow.*": ["rule", "subject", "reason"],
+};

@@ -1,0 +1,160 @@
+import type { LockedBase } from "./base.ts";
+import type { Finding } from "./finding.ts";
+import type { ImageDefinition } from "./image.ts";
+
+/** What the lineage needs of an image: its definition and where it stands. */
+export interface LineageNode {
+  readonly definition: ImageDefinition;
+  /** The file that defines it, for findings. */
+  readonly file: string;
+}
+
+/** The images that an image is made from: its base and the images it reads, as far as they are definitions. */
+export function parents(definition: ImageDefinition, names: ReadonlySet<string>): string[] {
+  const reads = Object.values(definition.contexts ?? {}).flatMap((c) => ("image" in c ? [c.image] : []));
+  return [definition.base, ...reads].filter((name) => names.has(name));
+}
+
+/**
+ * Checks the graph that the bases make: every problem at once.
+ * Rules: `lineage/duplicate`, `lineage/unknown-base`, `lineage/unknown-context`, `lineage/platform`, `lineage/cycle`.
+ */
+export function checkLineage(nodes: readonly LineageNode[], bases: readonly LockedBase[]): Finding[] {
+  const byName = Map.groupBy(nodes, (n) => n.definition.name);
+  const external = new Map(bases.map((b) => [b.name, b]));
+  const known = [...byName.keys(), ...external.keys()].toSorted();
+  const findings: Finding[] = [];
+  for (const [name, same] of byName) {
+    if (same.length < 2) continue;
+    findings.push({
+      rule: "lineage/duplicate",
+      severity: "error",
+      subject: name,
+      message: `one image is defined ${same.length} times: ${same.map((n) => n.file).join(", ")}`,
+      fix: "keep one definition, or give each a name of its own",
+      where: { file: (same[1] as LineageNode).file },
+    });
+  }
+  for (const { definition, file } of nodes) {
+    const at = { subject: definition.name, severity: "error" as const, where: { file } };
+    const base = byName.get(definition.base)?.[0]?.definition ?? external.get(definition.base);
+    if (base === undefined) {
+      findings.push({
+        ...at,
+        rule: "lineage/unknown-base",
+        message: `base "${definition.base}" is neither an image of the catalogue nor a base of images/bases.lock.json`,
+        fix: `write one of: ${known.join(", ")}${hint(definition.base, known)}`,
+      });
+    } else {
+      const lacking = definition.platforms.filter((p) => !base.platforms.includes(p));
+      if (lacking.length > 0)
+        findings.push({
+          ...at,
+          rule: "lineage/platform",
+          message: `is wanted for ${lacking.join(", ")}, which its base "${definition.base}" lacks (it has ${base.platforms.join(", ")})`,
+          fix: `add the platform to "${definition.base}", or take it from this image's platforms`,
+        });
+    }
+    for (const [key, source] of Object.entries(definition.contexts ?? {})) {
+      if (!("image" in source) || byName.has(source.image)) continue;
+      findings.push({
+        ...at,
+        rule: "lineage/unknown-context",
+        message: `context "${key}" names image "${source.image}", which is not in the catalogue`,
+        fix: `write one of: ${[...byName.keys()].toSorted().join(", ")}${hint(source.image, known)}`,
+      });
+    }
+  }
+  for (const cycle of findCycles(nodes)) {
+    const first = cycle[0] as string;
+    const file = nodes.find((n) => n.definition.name === first)?.file;
+    findings.push({
+      rule: "lineage/cycle",
+      severity: "error",
+      subject: first,
+      message: `images are built from each other: ${[...cycle, first].join(" → ")}`,
+      fix: "give one of them another base",
+      ...(file === undefined ? {} : { where: { file } }),
+    });
+  }
+  return findings;
+}
+
+/**
+ * Images in build order: each after all that it is made from; among equals by name, so that the order never depends on
+ * how the catalogue was read. Images on a cycle are left out (`checkLineage` reports them).
+ */
+export function buildOrder(definitions: readonly ImageDefinition[]): ImageDefinition[] {
+  const byName = new Map(definitions.map((d) => [d.name, d]));
+  const names = new Set(byName.keys());
+  const waiting = new Map<string, number>();
+  const children = new Map<string, string[]>();
+  for (const d of byName.values()) {
+    const from = new Set(parents(d, names));
+    waiting.set(d.name, from.size);
+    for (const p of from) children.set(p, [...(children.get(p) ?? []), d.name]);
+  }
+  const order: ImageDefinition[] = [];
+  let ready = [...names].filter((n) => waiting.get(n) === 0).toSorted();
+  while (ready.length > 0) {
+    const next: string[] = [];
+    for (const name of ready) {
+      order.push(byName.get(name) as ImageDefinition);
+      for (const child of children.get(name) ?? []) {
+        const left = (waiting.get(child) as number) - 1;
+        waiting.set(child, left);
+        if (left === 0) next.push(child);
+      }
+    }
+    ready = next.toSorted();
+  }
+  return order;
+}
+
+/** All images that are built from the named ones, through any number of steps, the named ones not counted. */
+export function descendants(definitions: readonly ImageDefinition[], of: readonly string[]): Set<string> {
+  const names = new Set(definitions.map((d) => d.name));
+  const found = new Set<string>();
+  for (const d of buildOrder(definitions))
+    if (parents(d, names).some((p) => of.includes(p) || found.has(p))) found.add(d.name);
+  return found;
+}
+
+function findCycles(nodes: readonly LineageNode[]): string[][] {
+  const definitions = new Map(nodes.map((n) => [n.definition.name, n.definition]));
+  const names = new Set(definitions.keys());
+  const done = new Set(buildOrder([...definitions.values()]).map((d) => d.name));
+  const cycles: string[][] = [];
+  for (const start of [...names].toSorted()) {
+    const path: string[] = [];
+    let at: string | undefined = start;
+    while (at !== undefined && !done.has(at) && !path.includes(at)) {
+      path.push(at);
+      at = parents(definitions.get(at) as ImageDefinition, names).find((p) => !done.has(p));
+    }
+    if (at !== undefined && path.includes(at)) cycles.push(path.slice(path.indexOf(at)));
+    for (const name of path) done.add(name);
+  }
+  return cycles;
+}
+
+/** `; did you mean "x"?` where a known name is near: at most two letters away. */
+export function hint(found: string, known: readonly string[]): string {
+  const near = known.map((k) => [editDistance(found, k), k] as const).filter(([d]) => d > 0 && d <= 2);
+  const best = near.toSorted(([a, x], [b, y]) => a - b || (x < y ? -1 : 1))[0];
+  return best === undefined ? "" : `; did you mean "${best[1]}"?`;
+}
+
+/** Levenshtein distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ConfigError } from "../../config/diagnostics.ts";
+import { engineStackConfig, parseStackConfig, readStackFile } from "../../config/stack.ts";
+
+function findings(raw: Record<string, unknown>): string[] {
+  try {
+    parseStackConfig(raw, "Pulumi.test.yaml");
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.findings.map((f) => `${f.subject}: ${f.message}; ${f.fix}`);
+  }
+  return [];
+}
+
+describe("stack config", () => {
+  it("has a default for every key", () => {
+    const config = parseStackConfig({}, "Pulumi.test.yaml");
+    assert.deepEqual([config.registry, config.builder, config.images], ["embedded", "auto", []]);
+  });
+
+  it("tells all errors at once, each with key, found and allowed", () => {
+    const found = findings({
+      builder: "dokcer",
+      images: "worker-minimal",
+      platforms: ["linux/arm"],
+      registri: {},
+      gates: { severity: { "size/budget": "fatal" } },
+    });
+    assert.equal(found.length, 5);
+    const all = found.join("\n");
+    assert.match(all, /keelson:builder: expected .*"embedded".*found "dokcer"/);
+    assert.match(all, /keelson:images: expected a list, found "worker-minimal"/);
+    assert.match(all, /keelson:platforms\[0\]: expected "linux\/amd64" or "linux\/arm64", found "linux\/arm"/);
+    assert.match(all, /keelson:registri: unknown key; .*did you mean "registry"\?/);
+    assert.match(all, /keelson:gates\.severity\.size\/budget: expected .* found "fatal"/);
+  });
+
+  it("judges a value by the branch that it comes nearest to", () => {
+    const found = findings({ builder: { remote: { nodes: [{ name: "a", address: "10.0.0.2", platforms: [] }] } } });
+    assert.equal(found.length, 2);
+    assert.match(found[0] ?? "", /keelson:builder\.remote\.nodes\[0\]\.address: expected a BuildKit address/);
+    assert.match(found[1] ?? "", /keelson:builder\.remote\.nodes\[0\]\.platforms: expected at least 1/);
+  });
+
+  it("refuses a password in clear, and does not show it", () => {
+    const found = findings({ registry: { host: "ghcr.io", password: "canary-hunter2" } }).join("\n");
+    assert.match(found, /keelson:registry\.password: expected a secret/);
+    assert.match(found, /pulumi config set --secret --path 'keelson:registry\.password'/);
+    assert.doesNotMatch(found, /canary/);
+  });
+
+  it("reads what the engine passes as it reads the file", () => {
+    const config = engineStackConfig(
+      {
+        "keelson:images": '["worker-minimal"]',
+        "keelson:builder": "embedded",
+        "keelson:registry": '{"host":"ghcr.io","password":"canary-hunter2"}',
+        "aws:region": "x",
+      },
+      new Set(["keelson:registry"]),
+      "test",
+    );
+    assert.deepEqual(config.images, ["worker-minimal"]);
+    assert.doesNotMatch(JSON.stringify(config), /canary/);
+  });
+
+  describe("from a file", () => {
+    let root: string;
+    beforeEach(() => {
+      root = mkdtempSync(join(tmpdir(), "keelson config "));
+      writeFileSync(join(root, "Pulumi.dev.yaml"), "config:\n  keelson:images: [a]\n  other:key: 1\n");
+    });
+    afterEach(() => rmSync(root, { recursive: true }));
+
+    it("takes the keys of its own namespace", () => assert.deepEqual(readStackFile(root, "dev").images, ["a"]));
+
+    it("names the stacks that there are when one is unknown", () =>
+      assert.throws(() => readStackFile(root, "dve"), {
+        name: "UserError",
+        message: /there is no stack "dve"/,
+        fix: /use one of: dev; did you mean "dev"\?/,
+      }));
+
+    it("names the line of broken YAML", () => {
+      writeFileSync(join(root, "Pulumi.dev.yaml"), "config:\n  a: [\n");
+      assert.throws(() => readStackFile(root, "dev"), { message: /Pulumi\.dev\.yaml is no valid YAML: .*line/s });
+    });
+  });
+});

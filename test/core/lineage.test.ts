@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { defineImage, type ImageDefinition } from "../../core/image.ts";
+import { buildOrder, checkLineage, descendants, hint } from "../../core/lineage.ts";
+
+const bases = [{ name: "debian:bookworm-slim", platforms: ["linux/amd64", "linux/arm64"] as const }];
+
+function image(name: string, base: string, more: Partial<ImageDefinition> = {}): ImageDefinition {
+  return defineImage({
+    name,
+    base,
+    family: "test",
+    description: "for a test",
+    version: "1.0.0",
+    platforms: ["linux/amd64"],
+    budget: {},
+    user: "10001:10001",
+    ...more,
+  });
+}
+
+const check = (...images: ImageDefinition[]) =>
+  checkLineage(
+    images.map((definition, i) => ({ definition, file: `images/${definition.name}-${i}/image.ts` })),
+    bases,
+  ).map((f) => `${f.rule} ${f.subject}: ${f.message}`);
+
+describe("lineage", () => {
+  it("finds nothing in a sound graph", () =>
+    assert.deepEqual(check(image("a", "debian:bookworm-slim"), image("b", "a"), image("c", "b")), []));
+
+  it("finds an unknown base and hints at the one that was meant", () => {
+    const [finding] = checkLineage([{ definition: image("a", "debian:bookwrm-slim"), file: "f" }], bases);
+    assert.equal(finding?.rule, "lineage/unknown-base");
+    assert.match(finding?.fix ?? "", /did you mean "debian:bookworm-slim"\?/);
+  });
+
+  it("finds every problem at once, each with its file", () => {
+    const found = check(
+      image("a", "nowhere"),
+      image("b", "debian:bookworm-slim"),
+      image("b", "debian:bookworm-slim"),
+      image("c", "b", { platforms: ["linux/amd64", "linux/arm64"] }),
+      image("d", "e"),
+      image("e", "d"),
+      image("f", "b", { contexts: { tools: { image: "gone" } } }),
+    );
+    assert.deepEqual(
+      found.map((f) => f.split(":")[0]),
+      [
+        "lineage/duplicate b",
+        "lineage/unknown-base a",
+        "lineage/platform c",
+        "lineage/unknown-context f",
+        "lineage/cycle d",
+      ],
+    );
+    assert.match(found.at(-1) ?? "", /d → e → d/);
+  });
+
+  it("finds an image that is its own base", () =>
+    assert.deepEqual(check(image("a", "a")), ["lineage/cycle a: images are built from each other: a → a"]));
+
+  const graphs = fc
+    .array(fc.nat({ max: 100 }), { minLength: 1, maxLength: 30 })
+    .map((from) => from.map((n, i) => image(`i${i}`, i === 0 || n % 4 === 0 ? "debian:bookworm-slim" : `i${n % i}`)));
+
+  it("orders each image after its base, whatever the order that it was read in", () =>
+    fc.assert(
+      fc.property(
+        graphs.chain((g) => fc.tuple(fc.constant(g), fc.shuffledSubarray(g, { minLength: g.length }))),
+        ([graph, shuffled]) => {
+          const order = buildOrder(shuffled).map((d) => d.name);
+          assert.deepEqual(
+            order,
+            buildOrder(graph).map((d) => d.name),
+          );
+          for (const d of graph)
+            if (d.base.startsWith("i")) assert.ok(order.indexOf(d.base) < order.indexOf(d.name), `${d.base} first`);
+          assert.equal(order.length, graph.length);
+        },
+      ),
+    ));
+
+  it("descendants are those whose chain of bases meets the image", () =>
+    fc.assert(
+      fc.property(graphs, fc.nat(), (graph, n) => {
+        const of = (graph[n % graph.length] as ImageDefinition).name;
+        const byName = new Map(graph.map((d) => [d.name, d]));
+        const meets = (d: ImageDefinition | undefined): boolean =>
+          d !== undefined && (d.base === of || meets(byName.get(d.base)));
+        assert.deepEqual(
+          [...descendants(graph, [of])].toSorted(),
+          graph
+            .filter(meets)
+            .map((d) => d.name)
+            .toSorted(),
+        );
+      }),
+    ));
+
+  it("hints only at what is near", () => {
+    assert.equal(hint("worker-minmal", ["worker-minimal", "weft"]), '; did you mean "worker-minimal"?');
+    assert.equal(hint("postgres", ["worker-minimal", "weft"]), "");
+  });
+});

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import type { ImageDefinition } from "../../core/image.ts";
+import { type CatalogueImage, makePlan, type PlanInput } from "../../core/plan.ts";
+
+function entry(name: string, base: string, more: Partial<ImageDefinition> = {}): CatalogueImage {
+  return {
+    definition: {
+      name,
+      base,
+      family: "test",
+      description: "for a test",
+      version: "1.0.0",
+      platforms: ["linux/amd64", "linux/arm64"],
+      budget: {},
+      user: "10001:10001",
+      ...more,
+    },
+    folder: `images/${name}`,
+    dockerfile: "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n",
+    context: [{ kind: "file", path: "a", executable: false, size: 1, sha256: "a".repeat(64) }],
+    contexts: {},
+  };
+}
+
+const artifact = { file: "x.deb", source: "debian:bookworm/x.deb", integrity: `sha256-${"0".repeat(64)}`, size: 1 };
+const input: PlanInput = {
+  stack: "test",
+  registry: "embedded",
+  prefix: "",
+  images: ["leaf"],
+  catalogue: [entry("leaf", "middle"), entry("other", "middle"), entry("middle", "debian:bookworm-slim")],
+  bases: {
+    bases: [
+      {
+        name: "debian:bookworm-slim",
+        platforms: ["linux/amd64", "linux/arm64"],
+        bootstrap: { suite: "bookworm", packages: { artifacts: [artifact] } },
+      },
+    ],
+  },
+  nodes: [{ name: "local", native: ["linux/amd64"], emulated: ["linux/arm64"] }],
+};
+
+describe("plan", () => {
+  it("holds the wanted images and what they are built from, bases first", () => {
+    const { plan, findings } = makePlan(input);
+    assert.deepEqual(findings, []);
+    assert.deepEqual(
+      plan.images.map((i) => i.name),
+      ["middle", "leaf"],
+    );
+    assert.deepEqual(
+      plan.bases.map((b) => [b.name, b.origin]),
+      [["debian:bookworm-slim", "bootstrapped"]],
+    );
+  });
+
+  it("says which platform is native and which is emulated", () => {
+    const builds = makePlan(input).plan.images[0]?.builds;
+    assert.deepEqual(builds, [
+      { platform: "linux/amd64", node: "local", mode: "native" },
+      { platform: "linux/arm64", node: "local", mode: "qemu" },
+    ]);
+  });
+
+  it("prefers a native node", () => {
+    const nodes = [...input.nodes, { name: "pi", native: ["linux/arm64" as const], emulated: [] }];
+    const builds = makePlan({ ...input, nodes }).plan.images[0]?.builds;
+    assert.deepEqual(builds?.[1], { platform: "linux/arm64", node: "pi", mode: "native" });
+  });
+
+  it("finds a platform that no node builds", () => {
+    const { findings } = makePlan({ ...input, nodes: [{ name: "local", native: ["linux/amd64"], emulated: [] }] });
+    assert.deepEqual(
+      findings.map((f) => `${f.rule} ${f.subject}`),
+      ["builder/platform leaf", "builder/platform middle"],
+    );
+  });
+
+  it("finds an image that is not in the catalogue", () => {
+    const { findings } = makePlan({ ...input, images: ["laef"] });
+    assert.match(findings[0]?.fix ?? "", /did you mean "leaf"/);
+  });
+
+  it("a base's change changes its descendants' hashes, and a leaf's only its own", () => {
+    const hashes = (i: PlanInput) => new Map(makePlan(i).plan.images.map((x) => [x.name, x.contentHash]));
+    const all = { ...input, images: ["leaf", "other"] };
+    const touch = (name: string) => ({
+      ...all,
+      catalogue: all.catalogue.map((c) => (c.definition.name === name ? { ...c, dockerfile: `${c.dockerfile}#` } : c)),
+    });
+    const changed = (i: PlanInput) => [...hashes(i)].filter(([n, h]) => hashes(all).get(n) !== h).map(([n]) => n);
+    assert.deepEqual(changed(touch("middle")), ["middle", "leaf", "other"]);
+    assert.deepEqual(changed(touch("leaf")), ["leaf"]);
+  });
+
+  it("an upstream digest pins a base where its registry answers", () => {
+    const digest = `sha256:${"1".repeat(64)}`;
+    const bases = { bases: input.bases.bases.map((b) => ({ ...b, digest })) };
+    assert.deepEqual(makePlan({ ...input, bases }).plan.bases[0]?.digest, digest);
+    const offline = makePlan({ ...input, bases, baseOrigin: "bootstrapped" }).plan.bases[0];
+    assert.deepEqual([offline?.origin, offline?.digest], ["bootstrapped", undefined]);
+  });
+
+  it("prefix and tags are part of the plan, not of the hash", () => {
+    const a = makePlan(input).plan.images[1];
+    const b = makePlan({
+      ...input,
+      prefix: "acme",
+      revision: { commit: "0123456789", date: "2026-01-02", dirty: false },
+    }).plan.images[1];
+    assert.equal(a?.contentHash, b?.contentHash);
+    assert.equal(b?.repository, "acme/leaf");
+    assert.deepEqual(b?.tags, ["test-20260102-0123456"]);
+  });
+});
