@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { cruise, type IForbiddenRuleType } from "dependency-cruiser";
+
+const root = join(import.meta.dirname, "..");
+/** Who may import whom, besides themselves: the directions of docs/architecture.md. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  images: ["core"],
+  oci: ["core"],
+  toolchain: ["oci", "core"],
+  gates: ["oci", "core"],
+  config: ["toolchain", "core"],
+  plugins: ["toolchain", "gates", "oci", "core"],
+  components: ["core"],
+  cli: ["gates", "toolchain", "oci", "config", "core"],
+  runtime: [],
+  bench: ["cli", "gates", "toolchain", "oci", "config", "core"],
+};
+const rooms = Object.keys(MAY_IMPORT).filter((room) => existsSync(join(root, room)));
+
+const directions = rooms.map(
+  (room): IForbiddenRuleType => ({
+    name: `${room} imports only ${MAY_IMPORT[room]?.join(", ") || "itself"}`,
+    severity: "error",
+    from: { path: `^${room}/`, pathNot: "\\.test\\.ts$" },
+    to: {
+      path: "^(?:index\\.ts$|[a-z]+/)",
+      pathNot: `^(?:${[room, ...(MAY_IMPORT[room] ?? []), "node_modules"].join("|")})/|^${builtins()}`,
+    },
+  }),
+);
+const effects: IForbiddenRuleType[] = [
+  {
+    name: "core has no effects",
+    severity: "error",
+    from: { path: "^core/" },
+    to: { path: "^(?:node:)?(?:fs|child_process|net|http|https|os|process|worker_threads|dns|timers)(?:/|$)" },
+  },
+  { name: "core knows no Pulumi", severity: "error", from: { path: "^core/" }, to: { path: "@pulumi/" } },
+  { name: "no cycles", severity: "error", from: {}, to: { circular: true } },
+];
+
+function builtins(): string {
+  return "(?:node:|fs|path|url|crypto|os|stream|zlib|child_process|events|util|http|https|net|tls|process|assert|module|readline|timers|worker_threads|v8|sqlite)";
+}
+
+describe("architecture", () => {
+  it("imports point one way", async function () {
+    this.timeout(60_000);
+    const result = await cruise(
+      ["index.ts", ...rooms].filter((p) => existsSync(join(root, p))),
+      {
+        baseDir: root,
+        ruleSet: { forbidden: [...directions, ...effects] },
+        validate: true,
+        doNotFollow: { path: "node_modules" },
+        tsPreCompilationDeps: true,
+      },
+    );
+    assert.ok(typeof result.output === "object");
+    assert.ok(result.output.summary.totalCruised > 10, "it looked at the code");
+    assert.deepEqual(
+      result.output.summary.violations.map((v) => `${v.rule.name}: ${v.from} → ${v.to}`),
+      [],
+    );
+  });
+});
