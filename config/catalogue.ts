@@ -1,0 +1,105 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { z } from "zod";
+import type { ArtifactLock } from "../core/artifact.ts";
+import type { BasesLock } from "../core/base.ts";
+import { UserError } from "../core/error.ts";
+import type { ImageDefinition } from "../core/image.ts";
+import type { CatalogueContext, CatalogueImage } from "../core/plan.ts";
+import { PLATFORMS } from "../core/platform.ts";
+import { readContext } from "../toolchain/context.ts";
+
+const FOLDER = "images";
+
+const artifact = z.object({
+  file: z.string().min(1),
+  source: z.string().min(1),
+  integrity: z
+    .string()
+    .regex(/^(?:sha256-[0-9a-f]{64}|sha512-[A-Za-z0-9+/]{86}==)$/, "sha256-<hex> or sha512-<base64>"),
+  size: z.int().nonnegative(),
+  platform: z.enum(PLATFORMS).optional(),
+  name: z.string().optional(),
+  version: z.string().optional(),
+});
+const artifactLock = z.object({ artifacts: z.array(artifact) });
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256:<hex>");
+const basesLock = z.object({
+  bases: z.array(
+    z.object({
+      name: z.string().min(1),
+      platforms: z.array(z.enum(PLATFORMS)).min(1),
+      digest: digest.optional(),
+      bootstrap: z.object({ suite: z.string().min(1), packages: artifactLock }).optional(),
+    }),
+  ),
+});
+
+/** The bases that `images/bases.lock.json` pins. @throws UserError when the file can't be read. */
+export function readBasesLock(root: string): BasesLock {
+  return readJson(
+    root,
+    join(FOLDER, "bases.lock.json"),
+    basesLock,
+    "run `npm run keelson -- bases update`",
+  ) as BasesLock;
+}
+
+/** A lock of artifacts, by its path in the project. @throws UserError when the file can't be read. */
+export function readArtifactLock(root: string, file: string): ArtifactLock {
+  return readJson(root, file, artifactLock, "run `npm run keelson -- lock` to write it anew") as ArtifactLock;
+}
+
+/**
+ * All image definitions below `images/`, each with the bytes that its build sees; sorted by folder.
+ * @throws UserError for a folder whose image.ts, Dockerfile or lock can't be read.
+ */
+export async function readCatalogue(root: string): Promise<CatalogueImage[]> {
+  const folders = readdirSync(join(root, FOLDER), { withFileTypes: true })
+    .filter((e) => e.isDirectory() && existsSync(join(root, FOLDER, e.name, "image.ts")))
+    .map((e) => `${FOLDER}/${e.name}`)
+    .toSorted();
+  return Promise.all(folders.map((folder) => readImage(root, folder)));
+}
+
+async function readImage(root: string, folder: string): Promise<CatalogueImage> {
+  const module: { default?: ImageDefinition } = await import(pathToFileURL(join(root, folder, "image.ts")).href);
+  const definition = module.default;
+  if (definition === undefined)
+    throw new UserError(`${folder}/image.ts has no default export`, "write `export default defineImage({ … })`");
+  const file = join(root, folder, "Dockerfile");
+  if (!existsSync(file))
+    throw new UserError(`${folder} has no Dockerfile`, "write one that takes its base as ARG BASE_IMAGE");
+  const contexts: Record<string, CatalogueContext> = {};
+  for (const [name, source] of Object.entries(definition.contexts ?? {})) {
+    if ("image" in source) contexts[name] = { kind: "image", image: source.image };
+    else if ("lock" in source) {
+      const lock = `${folder}/${source.lock}`;
+      contexts[name] = { kind: "lock", file: lock, lock: readArtifactLock(root, lock) };
+    } else {
+      const path = `${folder}/${source.path}`;
+      contexts[name] = { kind: "path", path, entries: await readContext(join(root, path)) };
+    }
+  }
+  return {
+    definition,
+    folder,
+    dockerfile: readFileSync(file, "utf8"),
+    context: await readContext(join(root, folder), file),
+    contexts,
+  };
+}
+
+function readJson<T>(root: string, file: string, schema: z.ZodType<T>, fix: string): T {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(readFileSync(join(root, file), "utf8"));
+  } catch (error) {
+    throw new UserError(`${file} can't be read: ${(error as Error).message}`, fix);
+  }
+  const parsed = schema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((i) => `${i.path.join(".")}: ${i.message}`).join("; ");
+  throw new UserError(`${file} is not what it should be: ${problems}`, fix);
+}

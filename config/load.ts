@@ -1,0 +1,45 @@
+import type { Finding } from "../core/finding.ts";
+import { builderNodes } from "../core/nodes.ts";
+import { makePlan, type Plan } from "../core/plan.ts";
+import type { Platform } from "../core/platform.ts";
+import type { Revision } from "../core/tags.ts";
+import { readBasesLock, readCatalogue } from "./catalogue.ts";
+import { gitRevision } from "./revision.ts";
+import type { StackConfig } from "./schema.ts";
+
+/** What of a plan does not follow from the project's files. */
+export interface Surroundings {
+  /** The platform of the machine that builds. */
+  readonly host: Platform;
+  readonly revision: Revision | undefined;
+}
+
+/** What this machine and checkout say. */
+export function surroundings(root: string): Surroundings {
+  return { host: process.arch === "arm64" ? "linux/arm64" : "linux/amd64", revision: gitRevision(root) };
+}
+
+/**
+ * Reads the catalogue and works out a stack's plan.
+ * @example const { plan, findings } = await loadPlan(root, "dev", readStackFile(root, "dev"), surroundings(root));
+ */
+export async function loadPlan(
+  root: string,
+  stack: string,
+  config: StackConfig,
+  { host, revision }: Surroundings,
+): Promise<{ readonly plan: Plan; readonly findings: readonly Finding[] }> {
+  const registry = config.registry === "embedded" ? { host: "embedded", prefix: "" } : config.registry;
+  return makePlan({
+    stack,
+    registry: registry.host,
+    prefix: registry.prefix ?? "",
+    images: config.images,
+    platforms: config.platforms,
+    catalogue: await readCatalogue(root),
+    bases: readBasesLock(root),
+    baseOrigin: config.bases === "auto" ? undefined : config.bases,
+    nodes: builderNodes(config.builder, host),
+    revision,
+  });
+}

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { breakStaleLocks, liveStackLocks, stackExists } from "../../toolchain/backend.ts";
+
+describe("local backend", () => {
+  let state: string;
+  let locks: string;
+  beforeEach(() => {
+    state = mkdtempSync(join(tmpdir(), "keelson state "));
+    locks = join(state, ".pulumi/locks/organization/keelson/dev");
+    mkdirSync(locks, { recursive: true });
+  });
+  afterEach(() => rmSync(state, { recursive: true }));
+
+  const lock = (name: string, content: unknown) => {
+    const file = join(locks, `${name}.json`);
+    writeFileSync(file, typeof content === "string" ? content : JSON.stringify(content));
+    return file;
+  };
+  const deadPid = () => spawnSync("true").pid;
+
+  it("breaks the lock of a dead process of this machine, and no other", () => {
+    const dead = lock("dead", { pid: deadPid(), hostname: hostname() });
+    const others = [
+      lock("alive", { pid: process.pid, hostname: hostname() }),
+      lock("elsewhere", { pid: deadPid(), hostname: "another-machine" }),
+      lock("half", '{"pid": 1'),
+    ];
+    assert.deepEqual(
+      breakStaleLocks(state, "keelson", "dev").map((l) => l.file),
+      [dead],
+    );
+    assert.equal(existsSync(dead), false);
+    assert.ok(others.every((f) => existsSync(f)));
+    assert.equal(liveStackLocks(state, "keelson", "dev").length, 2);
+  });
+
+  it("finds no lock where there is no state", () => {
+    rmSync(join(state, ".pulumi"), { recursive: true });
+    assert.deepEqual(breakStaleLocks(state, "keelson", "dev"), []);
+  });
+
+  it("knows a stack by its checkpoint, compressed or not", () => {
+    assert.equal(stackExists(state, "keelson", "dev"), false);
+    mkdirSync(join(state, ".pulumi/stacks/keelson"), { recursive: true });
+    writeFileSync(join(state, ".pulumi/stacks/keelson/dev.json.gz"), "");
+    assert.equal(stackExists(state, "keelson", "dev"), true);
+  });
+});
