@@ -1,10 +1,12 @@
 import type { ArtifactLock } from "./artifact.ts";
 import type { BasesLock, LockedBase } from "./base.ts";
 import type { ContextEntry } from "./context.ts";
+import { parseDockerfile } from "./dockerfile.ts";
 import { type Finding, sortFindings } from "./finding.ts";
 import { contextHash, imageContentHash, lockHash } from "./hash.ts";
 import type { Budget, Health, ImageDefinition } from "./image.ts";
 import { buildOrder, checkLineage, hint, parents } from "./lineage.ts";
+import { lintLineage } from "./lineage-lint.ts";
 import type { Platform } from "./platform.ts";
 import { imageTags, type Revision } from "./tags.ts";
 
@@ -133,6 +135,7 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
       bases.set(locked.name, planBase(locked, input.baseOrigin));
     const base = hashes.get(definition.base) ?? bases.get(definition.base)?.contentHash;
     if (base === undefined) continue; // reported by checkLineage
+    findings.push(...lintDockerfile(entry));
     const contexts = planContexts(entry, hashes);
     const contentHash = imageContentHash({
       dockerfile: entry.dockerfile,
@@ -200,6 +203,15 @@ function withParents(
       });
   }
   return wanted;
+}
+
+/** What the builder would refuse in the Dockerfile, and reads that the content hash would not see. */
+function lintDockerfile({ definition, dockerfile, folder }: CatalogueImage): Finding[] {
+  const file = parseDockerfile(dockerfile, `${folder}/Dockerfile`);
+  const contexts = Object.keys(definition.contexts ?? {});
+  const { name: image, target } = definition;
+  const refused = file.findings.map((finding) => ({ ...finding, subject: image }));
+  return [...refused, ...lintLineage(file, { image, contexts, ...(target === undefined ? {} : { target }) })];
 }
 
 function planBase(locked: LockedBase, origin: PlanInput["baseOrigin"]): PlannedBase {

@@ -82,6 +82,19 @@ describe("plan", () => {
     assert.match(findings[0]?.fix ?? "", /did you mean "leaf"/);
   });
 
+  it("finds a Dockerfile that ignores its base or does not parse, with file and line", () => {
+    const dockerfile = "FROM debian\nRNU true\n";
+    const catalogue = input.catalogue.map((c) => (c.definition.name === "leaf" ? { ...c, dockerfile } : c));
+    assert.deepEqual(
+      makePlan({ ...input, catalogue }).findings.map((f) => [f.rule, f.subject, f.where?.file, f.where?.line]),
+      [
+        ["dockerfile/unknown-instruction", "leaf", "images/leaf/Dockerfile", 2],
+        ["lineage/literal-from", "leaf", "images/leaf/Dockerfile", 1],
+        ["lineage/missing-base-arg", "leaf", "images/leaf/Dockerfile", 1],
+      ],
+    );
+  });
+
   it("a base's change changes its descendants' hashes, and a leaf's only its own", () => {
     const hashes = (i: PlanInput) => new Map(makePlan(i).plan.images.map((x) => [x.name, x.contentHash]));
     const all = { ...input, images: ["leaf", "other"] };
