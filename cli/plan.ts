@@ -1,0 +1,26 @@
+import { Command } from "commander";
+import { loadPlan, surroundings } from "../config/load.ts";
+import { readStackFile } from "../config/stack.ts";
+import { formatFinding } from "../core/finding.ts";
+import { formatPlan } from "../core/plan-render.ts";
+import { projectRoot } from "../toolchain/home.ts";
+
+/** `keelson plan`: what a stack would build, without an engine. */
+export function planCommand(): Command {
+  return new Command("plan")
+    .description("what a stack builds and why each hash is what it is; needs no engine")
+    .option("-s, --stack <name>", "stack", "dev")
+    .option("--json", "the whole plan as JSON")
+    .action(async (options: { stack: string; json?: boolean }) => {
+      const root = projectRoot();
+      const { plan, findings } = await loadPlan(
+        root,
+        options.stack,
+        readStackFile(root, options.stack),
+        surroundings(root),
+      );
+      console.log(options.json ? JSON.stringify(plan, null, 2) : formatPlan(plan));
+      for (const finding of findings) console.error(formatFinding(finding));
+      if (findings.some((f) => f.severity === "error")) process.exitCode = 1;
+    });
+}

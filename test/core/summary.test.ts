@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { formatSummary, type ImageResult } from "../../core/summary.ts";
+
+const image: ImageResult = {
+  name: "worker-minimal",
+  ref: "localhost:5443/worker-minimal@sha256:aa",
+  digest: "sha256:aa",
+  tags: ["worker-20261121-d9330cd"],
+  budget: { unpacked: "600 MB" },
+  platforms: [
+    {
+      platform: "linux/amd64",
+      digest: `sha256:${"1".repeat(64)}`,
+      compressed: 219e6,
+      unpacked: 489e6,
+      outcome: "built",
+      seconds: 41.26,
+      mode: "native",
+    },
+    {
+      platform: "linux/arm64",
+      digest: `sha256:${"2".repeat(64)}`,
+      compressed: 210e6,
+      unpacked: 601e6,
+      outcome: "reused",
+      seconds: 0,
+      mode: "qemu",
+    },
+  ],
+};
+
+describe("summary", () => {
+  it("has a row per platform with sizes against the budget", () => {
+    const [, , amd64, arm64] = formatSummary([image], new Set(["worker-minimal"])).split("\n");
+    assert.match(
+      amd64 ?? "",
+      /worker-minimal +linux\/amd64 +worker-20261121-d9330cd +sha256:1{12}… +219 MB +489 MB of 600 MB +built +41\.3$/,
+    );
+    assert.match(arm64 ?? "", /^ +linux\/arm64 \(qemu\) +sha256:2{12}… +210 MB +601 MB of 600 MB OVER +reused +-$/);
+  });
+
+  it("an image that this run did not change counts as reused", () =>
+    assert.doesNotMatch(formatSummary([image], new Set()), /built/));
+});

@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { formatTable } from "../../core/table.ts";
+
+describe("table", () => {
+  it("aligns words to the left and numbers to the right", () =>
+    assert.equal(
+      formatTable(
+        ["image", "size"],
+        [
+          ["worker", "489 MB"],
+          ["weft", "31 MB"],
+        ],
+      ),
+      ["image     size", "──────  ──────", "worker  489 MB", "weft     31 MB"].join("\n"),
+    ));
+
+  it("copes with no rows and with short ones", () => {
+    assert.equal(formatTable(["a", "b"], []), "a  b\n─  ─");
+    assert.equal(formatTable(["a", "b"], [["x"]]), "a  b\n─  ─\nx");
+  });
+});
