@@ -1,0 +1,57 @@
+import { join } from "node:path";
+import type { Artifact } from "../../core/artifact.ts";
+import { UserError } from "../../core/error.ts";
+import { npmPack, pipDownload } from "./clients.ts";
+import { type AptSource, debianUrls, readAptSources } from "./debian.ts";
+import { download } from "./http.ts";
+
+/** One place to have an artifact from. */
+export interface Source {
+  /** For people: an address, or the command that is run. */
+  readonly name: string;
+  /** Fetches into an empty directory and gives the file's path. The caller checks the bytes. */
+  get(dir: string, signal?: AbortSignal): Promise<string>;
+}
+
+/** The places to try for an artifact, best first. */
+export type Sources = (artifact: Artifact, snapshot?: string) => Promise<readonly Source[]>;
+
+/**
+ * The sources of this machine, each through its own client's settings: apt's mirrors, npm's registry, pip's index,
+ * proxies from the environment.
+ * @throws UserError for a source that is none of those {@link Artifact} lists.
+ */
+export function machineSources(etc?: string): Sources {
+  let apt: Promise<AptSource[]> | undefined;
+  return async (artifact, snapshot) => {
+    const colon = artifact.source.indexOf(":");
+    const [scheme, location] = [artifact.source.slice(0, colon), artifact.source.slice(colon + 1)];
+    switch (scheme) {
+      case "debian":
+        apt ??= readAptSources(etc);
+        return debianUrls(location, await apt, snapshot).map((url) => overHttp(url, artifact.size));
+      case "https":
+        return [overHttp(artifact.source, artifact.size)];
+      case "npm":
+        return [{ name: "npm", get: (dir, signal) => npmPack(location, dir, signal) }];
+      case "pypi":
+        return [{ name: "pip", get: (dir, signal) => pipDownload(location, dir, signal) }];
+      default:
+        throw new UserError(
+          `${artifact.file}: expected a source such as debian:, npm:, pypi: or https:, found ${JSON.stringify(artifact.source)}`,
+          "write the lock anew",
+        );
+    }
+  };
+}
+
+function overHttp(url: string, size: number): Source {
+  return {
+    name: url,
+    async get(dir, signal) {
+      const file = join(dir, "file");
+      await download(url, file, size, signal);
+      return file;
+    },
+  };
+}
