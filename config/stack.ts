@@ -62,6 +62,11 @@ export function engineStackConfig(
   return parseStackConfig(withoutPrefix(raw), `Pulumi.${stack}.yaml`);
 }
 
+/** The config keys that hold a secret, as the engine tells the program. */
+export function engineSecretKeys(): ReadonlySet<string> {
+  return new Set<string>(JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS || "[]"));
+}
+
 /** @throws ConfigError with everything that is wrong. */
 export function parseStackConfig(raw: Readonly<Record<string, unknown>>, file: string): StackConfig {
   const parsed = stackSchema.safeParse(raw);

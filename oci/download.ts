@@ -12,9 +12,6 @@ export interface BlobRef {
   readonly size: number;
 }
 
-/** Times that a transfer which broke off is resumed without having moved on. */
-const RESUMES = 4;
-
 /**
  * A blob as a stream. A transfer that breaks off is resumed where it stopped; the stream fails at its end when size or
  * digest are not what was asked for, so a consumer that sees `end` has seen the right bytes.
@@ -27,8 +24,9 @@ async function* chunks(session: Session, repository: string, blob: BlobRef): Asy
   const doing = `read the blob ${repository}@${blob.digest}`;
   const hash = hasherFor(blob.digest);
   let offset = 0;
-  for (let failures = 0; offset < blob.size || blob.size === 0; ) {
+  for (let failures = 0; ; ) {
     const before = offset;
+    let broken: unknown = new RangeError(`expected ${blob.size} bytes, found fewer`);
     try {
       for await (const chunk of readFrom(session, repository, blob, offset, doing)) {
         offset += chunk.length;
@@ -36,25 +34,22 @@ async function* chunks(session: Session, repository: string, blob: BlobRef): Asy
         hash.update(chunk);
         yield chunk;
       }
-      if (blob.size === 0) break;
     } catch (error) {
-      if (error instanceof UserError || !isTransientError(error)) throw wrap(session, doing, error);
-      if (offset === before && failures >= RESUMES) throw session.unreachable(doing, error);
+      if (error instanceof UserError) throw error;
+      if (!isTransientError(error)) throw session.unreachable(doing, error);
+      broken = error;
     }
+    if (offset === blob.size) break;
     if (offset > before) failures = 0;
-    else if (offset < blob.size && ++failures > RESUMES) {
-      throw session.nonsense(doing, `expected ${blob.size} bytes, found ${offset}`);
-    }
-    if (offset < blob.size) await delay(100 * failures);
+    const wait = session.backoff[failures++];
+    if (wait === undefined)
+      throw broken instanceof RangeError ? session.nonsense(doing, broken) : session.unreachable(doing, broken);
+    await delay(wait);
   }
   const found = hash.digest("hex");
   if (found !== blob.digest.slice(blob.digest.indexOf(":") + 1)) {
     throw session.nonsense(doing, `expected ${blob.digest}, found bytes with ${found}`);
   }
-}
-
-function wrap(session: Session, doing: string, error: unknown): Error {
-  return error instanceof UserError ? error : session.unreachable(doing, error);
 }
 
 async function* readFrom(session: Session, repository: string, blob: BlobRef, offset: number, doing: string) {

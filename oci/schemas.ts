@@ -95,7 +95,7 @@ export const tokenAnswer = z
   .refine((answer) => Boolean(answer.token || answer.access_token), "expected a token");
 
 export const registryErrors = z.object({
-  errors: z.array(z.object({ code: z.string().nullish(), message: z.string().nullish(), detail: z.unknown() })).min(1),
+  errors: z.array(z.object({ code: z.string().nullish(), message: z.string().nullish() })).min(1),
 });
 
 export type Descriptor = z.infer<typeof descriptor>;

@@ -56,6 +56,8 @@ const MAX_REDIRECTS = 5;
 export class Session {
   readonly host: string;
   readonly root: URL;
+  /** Milliseconds to wait before each repetition of what failed in passing. */
+  readonly backoff: readonly number[];
   readonly #options: SessionOptions;
   readonly #transport: HttpTransport;
   readonly #tokens = new Map<string, Promise<string>>();
@@ -72,6 +74,7 @@ export class Session {
     }
     this.host = options.host;
     this.root = new URL(address);
+    this.backoff = options.backoff ?? BACKOFF;
     this.#options = options;
     const { ca, env, idleTimeout = 30_000 } = options;
     this.#transport = new HttpTransport({ idleTimeout, ...(ca ? { ca } : {}), ...(env ? { env } : {}) });
@@ -82,7 +85,7 @@ export class Session {
    * @throws RegistryError for a status that the ask does not expect, and when no answer came.
    */
   async ask(ask: Ask): Promise<HttpAnswer> {
-    const waits = ask.once ? [] : (this.#options.backoff ?? BACKOFF);
+    const waits = ask.once ? [] : this.backoff;
     for (let attempt = 0; ; attempt++) {
       const wait = waits[attempt];
       try {

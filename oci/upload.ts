@@ -14,9 +14,6 @@ export interface BlobSource extends BlobRef {
 /** Up to this many bytes go in one request; longer blobs in chunks of this length, so that little is sent twice. */
 export const CHUNK = 64 * 1024 * 1024;
 
-/** Failures in a row without progress until an upload gives up. */
-const FAILURES = 4;
-
 /**
  * Sends a blob, resuming where the registry stopped when a transfer breaks off. Nothing is visible in the registry
  * until all bytes are there and their digest is right.
@@ -36,8 +33,9 @@ export async function uploadBlob(session: Session, repository: string, blob: Blo
       const cause = error instanceof RegistryError && status === undefined ? error.cause : error;
       // 416: the registry has other bytes than we think. 404: it forgot the upload.
       const resumable = isTransientError(cause) || status === 416 || status === 404 || isTransientStatus(status ?? 0);
-      if (!resumable || ++failures > FAILURES) throw error;
-      await delay(200 * 2 ** failures);
+      const wait = session.backoff[failures++];
+      if (!resumable || wait === undefined) throw error;
+      await delay(wait);
       await upload.resume();
       if (upload.offset > before) failures = 0;
     }

@@ -1,0 +1,103 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Plan, PlannedImage } from "../../core/plan.ts";
+import type { PlatformResult } from "../../core/summary.ts";
+import { type BaseInputs, ImageResource, type NamedContextInputs, type RegistryInputs } from "./keelson.ts";
+
+export interface ImageArgs {
+  /** What to build, from the plan. */
+  readonly image: PlannedImage;
+  readonly plan: Plan;
+  readonly registry: RegistryInputs;
+  /** `keelson:builder`, `keelson:cache` and `keelson:gates` of the stack. */
+  readonly builder: pulumi.Input<unknown>;
+  readonly cache: string;
+  readonly gates: pulumi.Input<unknown>;
+  /** The images that this one is made from, by name. */
+  readonly parents: ReadonlyMap<string, Image>;
+}
+
+/**
+ * One image of the catalogue in a registry: an index for all its platforms, smoke-tested and within its gates.
+ * @example
+ * const minimal = new Image("worker-minimal", { image: plan.images[1], plan, registry: { host: "embedded" }, … });
+ * export const ref = minimal.ref; // localhost:5443/worker-minimal@sha256:…
+ */
+export class Image extends pulumi.ComponentResource {
+  /** `host/repository@sha256:…`: what a workload runs. */
+  readonly ref: pulumi.Output<string>;
+  /** Digest of the index. */
+  readonly digest: pulumi.Output<string>;
+  readonly platforms: pulumi.Output<PlatformResult[]>;
+
+  constructor(name: string, args: ImageArgs, options?: pulumi.ComponentResourceOptions) {
+    super("keelson:image:Image", name, {}, options);
+    const { image } = args;
+    const resource = new ImageResource(
+      name,
+      {
+        imageName: image.name,
+        repository: image.repository,
+        registry: args.registry,
+        contentHash: image.contentHash,
+        folder: image.folder,
+        ...(image.target === undefined ? {} : { target: image.target }),
+        args: image.args,
+        base: baseInputs(image, args),
+        contexts: contextInputs(image, args.parents),
+        builds: image.builds,
+        builder: args.builder,
+        cache: args.cache,
+        tags: image.tags,
+        annotations: image.annotations,
+        budget: image.budget,
+        ...(image.smoke === undefined ? {} : { smoke: image.smoke }),
+        user: image.user,
+        healthDefined: image.health !== undefined,
+        gates: args.gates,
+      },
+      { parent: this, retainOnDelete: true },
+    );
+    this.ref = resource.ref;
+    this.digest = resource.digest;
+    this.platforms = resource.platforms;
+    this.registerOutputs({ ref: this.ref, digest: this.digest, platforms: this.platforms });
+  }
+}
+
+/** All images of a plan, each made from the ones before it. */
+export function buildImages(
+  plan: Plan,
+  args: Omit<ImageArgs, "image" | "plan" | "parents">,
+  options?: pulumi.ComponentResourceOptions,
+): ReadonlyMap<string, Image> {
+  const images = new Map<string, Image>();
+  for (const image of plan.images)
+    images.set(image.name, new Image(image.name, { ...args, image, plan, parents: images }, options));
+  return images;
+}
+
+function baseInputs(image: PlannedImage, { plan, parents }: ImageArgs): BaseInputs {
+  if (image.base.kind === "image") return { kind: "image", ref: parentRef(image, image.base.name, parents) };
+  const base = plan.bases.find((b) => b.name === image.base.name);
+  if (base === undefined) throw new Error(`the plan lacks base ${image.base.name} of ${image.name}`);
+  return { kind: "external", name: base.name, origin: base.origin };
+}
+
+function contextInputs(
+  image: PlannedImage,
+  parents: ReadonlyMap<string, Image>,
+): Readonly<Record<string, NamedContextInputs>> {
+  return Object.fromEntries(
+    Object.entries(image.contexts).map(([name, context]): [string, NamedContextInputs] => {
+      if (context.kind === "image") return [name, { kind: "image", ref: parentRef(image, context.image, parents) }];
+      if (context.kind === "lock") return [name, { kind: "lock", file: context.file }];
+      return [name, { kind: "path", path: context.path }];
+    }),
+  );
+}
+
+function parentRef(image: PlannedImage, name: string, parents: ReadonlyMap<string, Image>): pulumi.Output<string> {
+  const parent = parents.get(name);
+  if (parent === undefined) throw new Error(`${image.name} is made from ${name}, which stands later in the plan`);
+  return parent.ref;
+}

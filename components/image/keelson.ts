@@ -1,0 +1,73 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Budget } from "../../core/image.ts";
+import type { PlannedBuild } from "../../core/plan.ts";
+import type { PlatformResult } from "../../core/summary.ts";
+
+/** Where an image is pushed. */
+export interface RegistryInputs {
+  /** Host with port, or `embedded` for the registry that the toolchain runs on this machine. */
+  readonly host: pulumi.Input<string>;
+  /** Absent: credentials come from the docker config and its helpers. */
+  readonly username?: pulumi.Input<string>;
+  readonly password?: pulumi.Input<string>;
+}
+
+/** What an image is built FROM. */
+export type BaseInputs =
+  /** An image of the plan: its digest-pinned ref. */
+  | { readonly kind: "image"; readonly ref: pulumi.Input<string> }
+  /** A base of images/bases.lock.json. */
+  | { readonly kind: "external"; readonly name: string; readonly origin: "upstream" | "bootstrapped" };
+
+/** A named context: a folder, a lock of artifacts (both relative to the project), or an image's ref. */
+export type NamedContextInputs =
+  | { readonly kind: "path"; readonly path: string }
+  | { readonly kind: "lock"; readonly file: string }
+  | { readonly kind: "image"; readonly ref: pulumi.Input<string> };
+
+export interface ImageResourceArgs {
+  readonly imageName: string;
+  readonly repository: string;
+  readonly registry: RegistryInputs;
+  /** Decides everything: equal hash, equal image. */
+  readonly contentHash: string;
+  /** Folder with the Dockerfile, relative to the project. */
+  readonly folder: string;
+  readonly target?: string;
+  readonly args: Readonly<Record<string, string>>;
+  readonly base: BaseInputs;
+  readonly contexts: Readonly<Record<string, NamedContextInputs>>;
+  readonly builds: readonly PlannedBuild[];
+  /** `keelson:builder` as the stack has it: which nodes there are and how they are reached. */
+  readonly builder: pulumi.Input<unknown>;
+  readonly cache: string;
+  readonly tags: readonly string[];
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly budget: Budget;
+  /** Script inside the folder that is run in the built image. */
+  readonly smoke?: string;
+  readonly user: string;
+  /** Health is part of the definition: the gates read it. */
+  readonly healthDefined: boolean;
+  /** `keelson:gates`. */
+  readonly gates: pulumi.Input<unknown>;
+}
+
+/**
+ * `keelson:index:Image` of plugins/keelson: found in the registry by its content hash, or built, checked and pushed.
+ * Components use it; programs use {@link Image} of components/image/image.ts.
+ */
+export class ImageResource extends pulumi.CustomResource {
+  declare readonly ref: pulumi.Output<string>;
+  declare readonly digest: pulumi.Output<string>;
+  declare readonly platforms: pulumi.Output<PlatformResult[]>;
+
+  constructor(name: string, args: ImageResourceArgs, options?: pulumi.CustomResourceOptions) {
+    super(
+      "keelson:index:Image",
+      name,
+      { ...args, ref: undefined, digest: undefined, platforms: undefined },
+      { ...options, additionalSecretOutputs: [...(options?.additionalSecretOutputs ?? [])] },
+    );
+  }
+}

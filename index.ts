@@ -1,0 +1,56 @@
+import * as pulumi from "@pulumi/pulumi";
+import { buildImages } from "./components/image/image.ts";
+import type { RegistryInputs } from "./components/image/keelson.ts";
+import { loadPlan, surroundings } from "./config/load.ts";
+import type { StackConfig } from "./config/schema.ts";
+import { engineSecretKeys, engineStackConfig } from "./config/stack.ts";
+import { UserError } from "./core/error.ts";
+import { formatFinding } from "./core/finding.ts";
+
+const stack = pulumi.getStack();
+const root = import.meta.dirname;
+
+/** Config → plan → gates → resources → outputs. */
+async function program(): Promise<Record<string, unknown>> {
+  const config = engineStackConfig(pulumi.runtime.allConfig(), engineSecretKeys(), stack);
+  const { plan, findings } = await loadPlan(root, stack, config, surroundings(root));
+  const errors = findings.filter((f) => f.severity === "error");
+  if (errors.length > 0) throw new UserError(errors.map(formatFinding).join("\n"), "the preview stops here");
+  for (const warning of findings.filter((f) => f.severity === "warning")) pulumi.log.warn(formatFinding(warning));
+
+  const images = buildImages(plan, {
+    registry: registry(config.registry),
+    builder: config.builder,
+    cache: config.cache,
+    gates: config.gates,
+  });
+  return {
+    images: Object.fromEntries(
+      plan.images.map((image) => {
+        const { ref, digest, platforms } = images.get(image.name) ?? {};
+        return [image.name, { ref, digest, platforms, tags: image.tags, budget: image.budget }];
+      }),
+    ),
+  };
+}
+
+/** The registry's credentials stay secret Outputs from config to use. */
+function registry(config: StackConfig["registry"]): RegistryInputs {
+  if (config === "embedded") return { host: "embedded" };
+  const password =
+    config.password && new pulumi.Config("keelson").requireSecretObject<{ password: string }>("registry");
+  return {
+    host: config.host,
+    ...(config.username === undefined ? {} : { username: config.username }),
+    ...(password === undefined ? {} : { password: password.apply((r) => r.password) }),
+  };
+}
+
+let outputs: Record<string, unknown>;
+try {
+  outputs = await program();
+} catch (error) {
+  if (!(error instanceof UserError)) throw error;
+  throw new pulumi.RunError(`${error.message}\n${error.fix}`);
+}
+export const { images } = outputs;
