@@ -31,7 +31,7 @@ const MIB = 1024 ** 2;
  * Fractions round to the nearest, so that a card which shows 24,564 MiB counts as one of 24 GiB.
  * @example machineDefaults(mainpc) // 16 cores, 24 GiB: 32 workers, 16 threads, 512 MB, 64 MB, 90 %
  * @example machineDefaults(pc2) // 8 cores, 12 GiB: 8 workers, 4 threads, 128 MB, 32 MB, 70 %
- * Source of 20: kLargeBuffer in torch 2.2.2's c10/cuda/CUDACachingAllocator.cpp, "max_split_size_mb too small".
+ * Source of 20: kLargeBuffer in torch's c10/cuda/CUDAAllocatorConfig.cpp, "max_split_size_mb too small, must be > 20".
  */
 export function machineDefaults(profile: MachineProfile): MachineDefaults {
   const { cores, memory, gpu } = profile;
