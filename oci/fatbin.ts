@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { type FatbinReport, type Reading, readFatbins, scanFatbins } from "../core/fatbin.ts";
+import { type FatbinReport, type Reading, type ReadRequest, readFatbins, scanFatbins } from "../core/fatbin.ts";
 
 /**
  * The CUDA architectures inside a file on disk, by reading its headers alone.
@@ -11,15 +11,18 @@ export async function fileFatbins(path: string): Promise<FatbinReport> {
   try {
     const { size } = await file.stat();
     let [start, held] = [0, Buffer.alloc(0)];
-    return await drive(readFatbins(size), async ({ offset, length }) => {
-      const inside = offset >= start && offset + length <= start + held.byteLength;
-      if (!inside) {
+    const reading = readFatbins(size);
+    let step = reading.next();
+    while (!step.done) {
+      const { offset, length } = step.value;
+      if (offset < start || offset + length > start + held.byteLength) {
         // Ahead of what is asked: a file of many tiny fat binaries must not cost a read for each.
         const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.max(4096, 4 * length)), { position: offset });
         [start, held] = [offset, buffer.subarray(0, bytesRead)];
       }
-      return held.subarray(offset - start, offset - start + length);
-    });
+      step = reading.next(held.subarray(offset - start, offset - start + length));
+    }
+    return step.value;
   } finally {
     await file.close();
   }
@@ -34,50 +37,41 @@ export function bytesFatbins(bytes: Uint8Array): FatbinReport {
 }
 
 /**
- * The same for a stream, such as a file inside a layer's tar: one pass, in at most a few hundred kilobytes of memory. The rest
- * of the stream is read to its end.
- * @param size bytes that the stream holds, as its tar header says
+ * The same for a file whose bytes come one piece after the other, such as a file inside a layer's tar: one pass, at most a few
+ * hundred kilobytes held.
+ * @example const sink = new FatbinSink(size); for await (const piece of file) sink.write(piece); sink.end().archs
  */
-export async function streamFatbins(chunks: AsyncIterable<Uint8Array>, size: number): Promise<FatbinReport> {
-  const window = new Window(chunks);
-  const report = await drive(scanFatbins(size), (request) => window.take(request.offset, request.length));
-  await window.drain();
-  return report;
-}
-
-async function drive<T>(
-  reading: Reading<T>,
-  answer: (request: { readonly offset: number; readonly length: number }) => Promise<Uint8Array>,
-): Promise<T> {
-  let step = reading.next();
-  while (!step.done) step = reading.next(await answer(step.value));
-  return step.value;
-}
-
-/** The part of a stream that rising requests can still ask for. */
-class Window {
-  readonly #chunks: AsyncIterator<Uint8Array>;
+export class FatbinSink {
+  readonly #reading: Reading<FatbinReport>;
+  #step: IteratorResult<ReadRequest, FatbinReport>;
   #held: Uint8Array = new Uint8Array(0);
-  /** Offset of the first held byte in the stream. */
+  /** Offset of the first held byte in the file. */
   #start = 0;
 
-  constructor(chunks: AsyncIterable<Uint8Array>) {
-    this.#chunks = chunks[Symbol.asyncIterator]();
+  /** @param size bytes of the file, as its tar header says */
+  constructor(size: number) {
+    this.#reading = scanFatbins(size);
+    this.#step = this.#reading.next();
   }
 
-  async take(offset: number, length: number): Promise<Uint8Array> {
-    this.#dropBefore(offset);
-    while (this.#start + this.#held.byteLength < offset + length) {
-      const { value, done } = await this.#chunks.next();
-      if (done) break;
-      this.#held = this.#held.byteLength === 0 ? value : Buffer.concat([this.#held, value]);
-      this.#dropBefore(offset);
-    }
-    return this.#start === offset ? this.#held.subarray(0, length) : new Uint8Array(0);
+  write(piece: Uint8Array): void {
+    if (this.#step.done) return;
+    this.#held = this.#held.byteLength === 0 ? piece : Buffer.concat([this.#held, piece]);
+    this.#dropBefore(this.#step.value.offset);
+    while (!this.#step.done && this.#start + this.#held.byteLength >= this.#step.value.offset + this.#step.value.length)
+      this.#answer(this.#step.value);
   }
 
-  async drain(): Promise<void> {
-    while (!(await this.#chunks.next()).done);
+  /** What the file holds; requests beyond its end get what there is. */
+  end(): FatbinReport {
+    while (!this.#step.done) this.#answer(this.#step.value);
+    return this.#step.value;
+  }
+
+  #answer({ offset, length }: ReadRequest): void {
+    const from = offset - this.#start;
+    this.#step = this.#reading.next(this.#held.subarray(from, from + length));
+    if (!this.#step.done) this.#dropBefore(this.#step.value.offset);
   }
 
   #dropBefore(offset: number): void {
