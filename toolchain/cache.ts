@@ -1,0 +1,146 @@
+import { createHash } from "node:crypto";
+import { closeSync, createReadStream, fsyncSync, lstatSync, openSync, readFileSync, readlinkSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { z } from "zod";
+import type { Home } from "./home.ts";
+import type { Origin } from "./tool.ts";
+
+const Manifest = z.object({
+  schema: z.literal(1),
+  tool: z.string(),
+  version: z.string(),
+  origin: z.enum(["download", "built", "package"]),
+  /** By path in the entry, sorted. */
+  files: z.record(
+    z.string(),
+    z.union([
+      z.object({ sha256: z.string(), size: z.number(), mtimeMs: z.number(), executable: z.boolean() }),
+      z.object({ link: z.string() }),
+    ]),
+  ),
+});
+/** What a cache entry holds; it stands in the entry as `manifest.json`. */
+export type Manifest = z.infer<typeof Manifest>;
+
+/** How closely {@link checkEntry} looks: `quick` trusts equal size and time, `full` hashes every byte. */
+export type Scrutiny = "quick" | "full";
+
+export type EntryState =
+  | { readonly state: "missing" }
+  | { readonly state: "corrupt"; readonly reason: string }
+  | { readonly state: "good"; readonly manifest: Manifest };
+
+/**
+ * Whether a cache entry is what was put there.
+ * @example await checkEntry("/…/tools/pulumi/3.259.0-linux-x64", "quick")
+ */
+export async function checkEntry(folder: string, scrutiny: Scrutiny): Promise<EntryState> {
+  const manifest = readManifest(folder);
+  if (typeof manifest === "string") return { state: "corrupt", reason: manifest };
+  if (!manifest) return { state: "missing" };
+  for (const [name, expected] of Object.entries(manifest.files)) {
+    const reason = await difference(join(folder, name), expected, scrutiny);
+    if (reason) return { state: "corrupt", reason: `${name} ${reason}` };
+  }
+  return { state: "good", manifest };
+}
+
+/** The manifest, undefined where there is no entry, or what is wrong with it. */
+function readManifest(folder: string): Manifest | string | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(folder, "manifest.json"), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") return `manifest.json: ${(error as Error).message}`;
+    return lstatSync(folder, { throwIfNoEntry: false }) ? "has no manifest.json" : undefined;
+  }
+  try {
+    const parsed = Manifest.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : "manifest.json is not one of keelson's";
+  } catch {
+    return "manifest.json is no JSON";
+  }
+}
+
+async function difference(path: string, expected: Manifest["files"][string], scrutiny: Scrutiny) {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found) return "is gone";
+  if ("link" in expected) return found.isSymbolicLink() && readlinkSync(path) === expected.link ? "" : "changed";
+  if (!found.isFile()) return "is no file";
+  if (found.size !== expected.size) return `has ${found.size} bytes, expected ${expected.size}`;
+  if (((found.mode & 0o100) !== 0) !== expected.executable) return "changed its mode";
+  if (scrutiny === "quick" && found.mtimeMs === expected.mtimeMs) return "";
+  return (await sha256(path)) === expected.sha256 ? "" : "does not match its hash";
+}
+
+/**
+ * Makes a folder into a cache entry, so that a crash at any point leaves the old entry, the new one or none:
+ * hashes, writes to disk for good, then renames.
+ */
+export async function commitEntry(
+  folder: string,
+  target: string,
+  about: { tool: string; version: string; origin: Exclude<Origin, "path"> },
+): Promise<Manifest> {
+  const files: Manifest["files"] = {};
+  for (const path of (await filesBelow(folder)).sort()) files[relative(folder, path)] = await record(path);
+  const manifest: Manifest = { schema: 1, ...about, files };
+  await writeFile(join(folder, "manifest.json"), `${JSON.stringify(manifest, undefined, 1)}\n`);
+  sync(join(folder, "manifest.json"));
+  sync(folder);
+  await mkdir(dirname(target), { recursive: true });
+  await rename(target, `${folder}.old`).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
+  await rename(folder, target);
+  sync(dirname(target));
+  await rm(`${folder}.old`, { recursive: true, force: true });
+  return manifest;
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  return entries.filter((e) => !e.isDirectory()).map((e) => join(e.parentPath, e.name));
+}
+
+async function record(path: string): Promise<Manifest["files"][string]> {
+  const found = lstatSync(path);
+  if (found.isSymbolicLink()) return { link: readlinkSync(path) };
+  sync(path);
+  const { size, mtimeMs, mode } = found;
+  return { sha256: await sha256(path), size, mtimeMs, executable: (mode & 0o100) !== 0 };
+}
+
+function sync(path: string): void {
+  const file = openSync(path, "r");
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  return hash.digest("hex");
+}
+
+/** A new folder for work in progress, named after its process. */
+export async function temporaryFolder(h: Home, name: string): Promise<string> {
+  return mkdtemp(join(h.tmp, `${name}.${process.pid}.`));
+}
+
+/** Removes what a killed run of the same work left; call it with the lock held. */
+export async function removeLeftovers(h: Home, name: string): Promise<void> {
+  const left = (await readdir(h.tmp)).filter((entry) => entry.startsWith(`${name}.`));
+  await Promise.all(left.map((entry) => rm(join(h.tmp, entry), { recursive: true, force: true })));
+}
+
+/** Bytes that an entry takes. */
+export async function entryBytes(folder: string): Promise<number> {
+  const sizes = await Promise.all((await filesBelow(folder)).map(async (path) => (await stat(path)).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,144 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from "@grpc/grpc-js";
+import messages from "@pulumi/pulumi/proto/language_pb.js";
+import plugins from "@pulumi/pulumi/proto/plugin_pb.js";
+import empty from "google-protobuf/google/protobuf/empty_pb.js";
+
+/** What the SDK's runner exits with after it has told the user what is wrong. */
+const ALREADY_REPORTED = 32;
+
+type Call<Request> = ServerUnaryCall<Request, unknown>;
+type Answer<Response> = sendUnaryData<Response>;
+
+/**
+ * Pulumi's LanguageRuntime for programs that this node runs as they are: its own type stripping, no compiler. Plugins
+ * are not announced ahead, so that the engine looks only for those that a program uses.
+ * @param engine address of the engine, as the engine passes it.
+ */
+export function languageRuntime(engine: string) {
+  const running = new Set<ChildProcess>();
+
+  async function run(request: messages.RunRequest): Promise<messages.RunResponse> {
+    const child = spawn(process.execPath, runArguments(request, engine), {
+      cwd: request.getInfo()?.getProgramDirectory() || request.getPwd(),
+      env: { ...process.env, ...runEnvironment(request) },
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    running.add(child);
+    return new Promise((resolve) => {
+      child.on("error", (error) => resolve(new messages.RunResponse().setError(`can't start node: ${error.message}`)));
+      child.on("exit", (code, signal) => {
+        running.delete(child);
+        resolve(runResponse(code, signal));
+      });
+    });
+  }
+
+  function install(call: ServerWritableStream<messages.InstallDependenciesRequest, unknown>): void {
+    const child = spawn("npm", ["ci"], { cwd: call.request.getDirectory(), stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.on("data", (data) => call.write(new messages.InstallDependenciesResponse().setStdout(data)));
+    child.stderr.on("data", (data) => call.write(new messages.InstallDependenciesResponse().setStderr(data)));
+    child.on("error", (error) => call.emit("error", error));
+    child.on("close", (code) => (code ? call.emit("error", new Error(`npm ci exited with ${code}`)) : call.end()));
+  }
+
+  function cancel(): void {
+    for (const child of running) child.kill("SIGKILL");
+  }
+
+  return {
+    cancel,
+    handlers: {
+      handshake: answer(() => new messages.LanguageHandshakeResponse()),
+      getPluginInfo: answer(() => new plugins.PluginInfo().setVersion(process.versions.node)),
+      getRequiredPlugins: answer(() => new messages.GetRequiredPluginsResponse()),
+      getRequiredPackages: answer(() => new messages.GetRequiredPackagesResponse()),
+      runtimeOptionsPrompts: answer(() => new messages.RuntimeOptionsResponse()),
+      about: answer(() =>
+        new messages.AboutResponse().setExecutable(process.execPath).setVersion(`v${process.versions.node}`),
+      ),
+      getProgramDependencies: answer(dependencies),
+      installDependencies: install,
+      run: (call: Call<messages.RunRequest>, callback: Answer<messages.RunResponse>) => {
+        call.on("cancelled", cancel);
+        run(call.request).then((response) => callback(null, response), callback);
+      },
+      cancel: answer(() => {
+        cancel();
+        return new empty.Empty();
+      }),
+    },
+  };
+}
+
+function answer<Request, Response>(make: (request: Request) => Response) {
+  return (call: Call<Request>, callback: Answer<Response>) => {
+    try {
+      callback(null, make(call.request));
+    } catch (error) {
+      callback(error as Error);
+    }
+  };
+}
+
+/** The command line of the SDK's runner, found from the program: it must be the copy of the SDK that the program loads. */
+function runArguments(request: messages.RunRequest, engine: string): string[] {
+  const folder = request.getInfo()?.getProgramDirectory() || request.getPwd();
+  const runner = createRequire(join(folder, "package.json")).resolve("@pulumi/pulumi/cmd/run/index.js");
+  const options: [string, string][] = [
+    ["monitor", request.getMonitorAddress()],
+    ["engine", engine],
+    ["organization", request.getOrganization()],
+    ["project", request.getProject()],
+    ["root-directory", request.getInfo()?.getRootDirectory() ?? ""],
+    ["stack", request.getStack()],
+    ["pwd", request.getPwd()],
+    ["parallel", request.getParallel() ? String(request.getParallel()) : ""],
+  ];
+  return [
+    runner,
+    ...options.filter(([, value]) => value).map(([name, value]) => `--${name}=${value}`),
+    ...(request.getDryrun() ? ["--dry-run"] : []),
+    request.getInfo()?.getEntryPoint() || ".",
+    ...request.getArgsList(),
+  ];
+}
+
+function runEnvironment(request: messages.RunRequest): Record<string, string> {
+  return {
+    PULUMI_CONFIG: JSON.stringify(Object.fromEntries(request.getConfigMap().toArray())),
+    PULUMI_CONFIG_SECRET_KEYS: JSON.stringify(request.getConfigsecretkeysList()),
+    // The runner would load ts-node otherwise.
+    PULUMI_NODEJS_TYPESCRIPT: "false",
+  };
+}
+
+function runResponse(code: number | null, signal: NodeJS.Signals | null): messages.RunResponse {
+  const response = new messages.RunResponse();
+  if (code === 0) return response;
+  if (code === ALREADY_REPORTED) return response.setBail(true);
+  return response.setError(signal ? `the program was ended by ${signal}` : `the program exited with code ${code}`);
+}
+
+/** For `pulumi about`: what package.json asks for, in the versions that are installed. */
+function dependencies(request: messages.GetProgramDependenciesRequest): messages.GetProgramDependenciesResponse {
+  const folder = request.getInfo()?.getProgramDirectory() || request.getPwd();
+  const wanted = Object.keys(readJson(join(folder, "package.json")).dependencies ?? {});
+  return new messages.GetProgramDependenciesResponse().setDependenciesList(
+    wanted.map((name) => {
+      const { version = "" } = readJson(join(folder, "node_modules", name, "package.json"));
+      return new messages.DependencyInfo().setName(name).setVersion(version);
+    }),
+  );
+}
+
+function readJson(path: string): { version?: string; dependencies?: Record<string, string> } {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    return {};
+  }
+}
