@@ -1,0 +1,46 @@
+import { formatSeconds } from "./duration.ts";
+import type { ImageImpact, Impact, PastBuilds } from "./impact.ts";
+import { formatBytes } from "./size.ts";
+
+/** An impact as text for a terminal. */
+export function formatImpact(impact: Impact): string {
+  if (impact.images.length === 0 && impact.removed.length === 0)
+    return `no image rebuilds; ${impact.unchanged} stay as they are`;
+  return [
+    headline(impact),
+    ...impact.images.flatMap((i) => [
+      `  ${i.image}${i.kind === "new" ? " (new)" : ""}${i.forecast === undefined ? "" : `: ${forecast(i.forecast)}`}`,
+      `    ← ${i.reason.join("\n    ← ")}`,
+      ...i.alsoChanged.map((c) => `    and ${c}`),
+    ]),
+    ...impact.removed.map((name) => `  ${name}: no longer in the plan`),
+  ].join("\n");
+}
+
+/** An impact as Markdown, for a pull request. */
+export function impactMarkdown(impact: Impact): string {
+  const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
+  const row = (i: ImageImpact) =>
+    `| \`${i.image}\` | ${cell([i.reason.join(" ← "), ...i.alsoChanged].join("; "))} | ${i.forecast === undefined ? "unknown" : forecast(i.forecast)} |`;
+  return [
+    `**${headline(impact)}**`,
+    ...(impact.images.length === 0
+      ? []
+      : ["", "| image | why | forecast |", "|---|---|---|", ...impact.images.map(row)]),
+    ...(impact.removed.length === 0
+      ? []
+      : ["", `No longer in the plan: ${impact.removed.map((r) => `\`${r}\``).join(", ")}`]),
+  ].join("\n");
+}
+
+function headline({ images, unchanged, forecast: sum }: Impact): string {
+  const count = images.length === 1 ? "1 image rebuilds" : `${images.length} images rebuild`;
+  const rest = `${unchanged} stay${unchanged === 1 ? "s" : ""} as ${unchanged === 1 ? "it is" : "they are"}`;
+  if (sum === undefined) return `${count}, ${rest}`;
+  const unknown = sum.unknown === 0 ? "" : `, ${sum.unknown} without a past build`;
+  return `${count}, ${rest}; forecast ${forecast(sum)}${unknown}`;
+}
+
+function forecast({ seconds, bytes }: PastBuilds): string {
+  return `${formatSeconds(seconds)}, ${formatBytes(bytes)} to push at most`;
+}

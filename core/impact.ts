@@ -1,0 +1,176 @@
+import type { ArtifactLock } from "./artifact.ts";
+import type { ContextEntry } from "./context.ts";
+import { entryLine } from "./context.ts";
+import type { CatalogueContext, CatalogueImage, Plan, PlannedImage } from "./plan.ts";
+
+/** What one side of a comparison is made from: a plan, and the bytes behind its hashes. */
+export interface Snapshot {
+  readonly plan: Plan;
+  readonly catalogue: readonly CatalogueImage[];
+}
+
+/** What past builds of an image took. */
+export interface PastBuilds {
+  /** Median over the builds that succeeded, all platforms of one build added up. */
+  readonly seconds: number;
+  /** Compressed bytes that the last build pushed, all platforms. */
+  readonly bytes: number;
+}
+
+/** One image that a change builds anew. */
+export interface ImageImpact {
+  readonly image: string;
+  readonly kind: "new" | "changed";
+  /**
+   * From the image down to what changed, each step made by the next.
+   * @example ["base worker-ultramin", "images/worker-ultramin/Dockerfile changed"]
+   */
+  readonly reason: readonly string[];
+  /** Further changes of the image's own, beside the first that `reason` ends with. */
+  readonly alsoChanged: readonly string[];
+  readonly forecast: PastBuilds | undefined;
+}
+
+export interface Impact {
+  readonly images: readonly ImageImpact[];
+  /** Images of the earlier plan that the later one no longer has. */
+  readonly removed: readonly string[];
+  readonly unchanged: number;
+  /** Sum over the images that have a past; undefined where none has. */
+  readonly forecast: (PastBuilds & { readonly unknown: number }) | undefined;
+}
+
+/**
+ * Which images a change rebuilds, and why, in build order.
+ * @param past what builds of each image took before, by name.
+ */
+export function impact(before: Snapshot, after: Snapshot, past: ReadonlyMap<string, PastBuilds> = new Map()): Impact {
+  const earlier = new Map(before.plan.images.map((i) => [i.name, i]));
+  const found = new Map<string, ImageImpact>();
+  for (const image of after.plan.images) {
+    const was = earlier.get(image.name);
+    if (was?.contentHash === image.contentHash) continue;
+    const changes = was === undefined ? ["it is new in the plan"] : ownChanges(image.name, before, after);
+    const [first, ...others] = changes;
+    const inherited = inheritedReason(image, was, found, before, after);
+    const reason = first === undefined ? inherited : [first];
+    found.set(image.name, {
+      image: image.name,
+      kind: was === undefined ? "new" : "changed",
+      reason: reason.length > 0 ? reason : ["what its hash covers changed"],
+      alsoChanged: first === undefined ? [] : [...others, ...(inherited.length > 0 ? [inherited.join(" ← ")] : [])],
+      forecast: past.get(image.name),
+    });
+  }
+  const images = [...found.values()];
+  const names = new Set(after.plan.images.map((i) => i.name));
+  return {
+    images,
+    removed: before.plan.images.map((i) => i.name).filter((name) => !names.has(name)),
+    unchanged: after.plan.images.length - images.length,
+    forecast: total(images),
+  };
+}
+
+function total(images: readonly ImageImpact[]): Impact["forecast"] {
+  const known = images.flatMap((i) => i.forecast ?? []);
+  if (known.length === 0) return undefined;
+  return {
+    seconds: known.reduce((sum, f) => sum + f.seconds, 0),
+    bytes: known.reduce((sum, f) => sum + f.bytes, 0),
+    unknown: images.length - known.length,
+  };
+}
+
+/** What changed in the image's own folder, definition and locks. */
+function ownChanges(name: string, before: Snapshot, after: Snapshot): string[] {
+  const [was, is] = [before, after].map((s) => s.catalogue.find((c) => c.definition.name === name));
+  if (was === undefined || is === undefined) return [];
+  const changes: string[] = [];
+  if (was.dockerfile !== is.dockerfile) changes.push(`${is.folder}/Dockerfile changed`);
+  changes.push(...entryChanges(was.context, is.context).map((c) => `${is.folder}/${c}`));
+  if (was.definition.base !== is.definition.base)
+    changes.push(`${is.folder}/image.ts: base ${was.definition.base} → ${is.definition.base}`);
+  if (was.definition.target !== is.definition.target)
+    changes.push(
+      `${is.folder}/image.ts: target ${was.definition.target ?? "(last)"} → ${is.definition.target ?? "(last)"}`,
+    );
+  changes.push(...argumentChanges(was, is));
+  for (const key of union(Object.keys(was.contexts), Object.keys(is.contexts)))
+    changes.push(...contextChanges(key, was.contexts[key], is.contexts[key], is.folder));
+  return changes;
+}
+
+function argumentChanges(was: CatalogueImage, is: CatalogueImage): string[] {
+  const [a, b] = [was.definition.args ?? {}, is.definition.args ?? {}];
+  return union(Object.keys(a), Object.keys(b))
+    .filter((key) => a[key] !== b[key])
+    .map((key) => `${is.folder}/image.ts: argument ${key} ${a[key] ?? "(unset)"} → ${b[key] ?? "(unset)"}`);
+}
+
+function contextChanges(
+  key: string,
+  was: CatalogueContext | undefined,
+  is: CatalogueContext | undefined,
+  folder: string,
+): string[] {
+  if (is === undefined) return [`${folder}/image.ts: context ${key} is gone`];
+  if (was === undefined || was.kind !== is.kind) return [`${folder}/image.ts: context ${key} is new`];
+  if (was.kind === "lock" && is.kind === "lock") return lockChanges(was.lock, is.lock).map((c) => `${is.file}: ${c}`);
+  if (was.kind === "path" && is.kind === "path")
+    return entryChanges(was.entries, is.entries).map((c) => `${is.path}/${c}`);
+  if (was.kind === "image" && is.kind === "image" && was.image !== is.image)
+    return [`${folder}/image.ts: context ${key} ${was.image} → ${is.image}`];
+  return [];
+}
+
+function entryChanges(was: readonly ContextEntry[], is: readonly ContextEntry[]): string[] {
+  const [a, b] = [was, is].map((entries) => new Map(entries.map((e) => [e.path, entryLine(e)])));
+  return union(a?.keys() ?? [], b?.keys() ?? []).flatMap((path) => {
+    const [x, y] = [a?.get(path), b?.get(path)];
+    if (x === y) return [];
+    return [`${path} ${x === undefined ? "is new" : y === undefined ? "is gone" : "changed"}`];
+  });
+}
+
+/** What moved in a lock: by package and version where the lock has them, else by file. */
+function lockChanges(was: ArtifactLock, is: ArtifactLock): string[] {
+  const label = (lock: ArtifactLock) =>
+    new Map(lock.artifacts.map((a) => [`${a.name ?? a.file}${a.platform ? ` (${a.platform})` : ""}`, a]));
+  const [a, b] = [label(was), label(is)];
+  return union(a.keys(), b.keys()).flatMap((key) => {
+    const [x, y] = [a.get(key), b.get(key)];
+    if (x?.integrity === y?.integrity && x?.file === y?.file) return [];
+    if (x === undefined) return [`${key} is new`];
+    if (y === undefined) return [`${key} is gone`];
+    return [x.version === y.version ? `${key} has other bytes` : `${key} ${x.version} → ${y.version}`];
+  });
+}
+
+/** The chain through a base or an image that is read, where that is built anew as well. */
+function inheritedReason(
+  image: PlannedImage,
+  was: PlannedImage | undefined,
+  found: ReadonlyMap<string, ImageImpact>,
+  before: Snapshot,
+  after: Snapshot,
+): readonly string[] {
+  if (was === undefined) return [];
+  if (image.base.kind === "image") {
+    const parent = found.get(image.base.name);
+    if (parent !== undefined) return [`base ${parent.image}`, ...parent.reason];
+  } else {
+    const [x, y] = [before, after].map((s) => s.plan.bases.find((b) => b.name === image.base.name));
+    if (x !== undefined && y !== undefined && x.contentHash !== y.contentHash)
+      return [`base ${y.name} moved: ${x.contentHash.slice(0, 12)} → ${y.contentHash.slice(0, 12)} (${y.origin})`];
+  }
+  for (const context of Object.values(image.contexts)) {
+    const parent = context.kind === "image" ? found.get(context.image) : undefined;
+    if (parent !== undefined) return [`reads ${parent.image}`, ...parent.reason];
+  }
+  return [];
+}
+
+function union(a: Iterable<string>, b: Iterable<string>): string[] {
+  return [...new Set([...a, ...b])].toSorted();
+}

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { ContextEntry } from "../../core/context.ts";
+import { impact, type Snapshot } from "../../core/impact.ts";
+import { formatImpact, impactMarkdown } from "../../core/impact-render.ts";
+import { descendants } from "../../core/lineage.ts";
+import { type CatalogueImage, makePlan } from "../../core/plan.ts";
+
+function image(name: string, base: string, more: Partial<CatalogueImage> = {}): CatalogueImage {
+  return {
+    definition: {
+      name,
+      base,
+      family: "test",
+      description: "for a test",
+      version: "1.0.0",
+      platforms: ["linux/amd64"],
+      budget: {},
+      user: "10001:10001",
+      ...more.definition,
+    },
+    folder: `images/${name}`,
+    dockerfile: "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n",
+    context: [file("src/main.ts", "a"), file("package.json", "b")],
+    contexts: {},
+    ...more,
+  };
+}
+
+function file(path: string, byte: string): ContextEntry {
+  return { kind: "file", path, executable: false, size: 1, sha256: byte.repeat(64) };
+}
+
+function snapshot(catalogue: readonly CatalogueImage[], digest = "1", wanted?: string[]): Snapshot {
+  const { plan, findings } = makePlan({
+    stack: "test",
+    registry: "embedded",
+    prefix: "",
+    images: wanted ?? catalogue.map((c) => c.definition.name),
+    catalogue,
+    bases: { bases: [{ name: "debian", platforms: ["linux/amd64"], digest: `sha256:${digest.repeat(64)}` }] },
+    nodes: [{ name: "local", native: ["linux/amd64"], emulated: [] }],
+  });
+  assert.deepEqual(
+    findings.filter((f) => f.severity === "error"),
+    [],
+  );
+  return { plan, catalogue };
+}
+
+const catalogue = [image("base", "debian"), image("web", "base"), image("api", "base"), image("alone", "debian")];
+const replace = (name: string, more: Partial<CatalogueImage>) =>
+  catalogue.map((c) => (c.definition.name === name ? { ...c, ...more } : c));
+const reasons = (after: Snapshot, before = snapshot(catalogue)) =>
+  Object.fromEntries(impact(before, after).images.map((i) => [i.image, [...i.reason, ...i.alsoChanged]]));
+
+describe("impact", () => {
+  it("of no change is nothing", () => {
+    const none = impact(snapshot(catalogue), snapshot(catalogue));
+    assert.deepEqual([none.images, none.unchanged], [[], 4]);
+    assert.equal(formatImpact(none), "no image rebuilds; 4 stay as they are");
+  });
+
+  it("of a leaf's file names the file", () =>
+    assert.deepEqual(
+      reasons(snapshot(replace("web", { context: [file("src/main.ts", "c"), file("package.json", "b")] }))),
+      {
+        web: ["images/web/src/main.ts changed"],
+      },
+    ));
+
+  it("of a base's Dockerfile goes down the chain to it", () =>
+    assert.deepEqual(
+      reasons(snapshot(replace("base", { dockerfile: "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN x\n" }))),
+      {
+        base: ["images/base/Dockerfile changed"],
+        api: ["base base", "images/base/Dockerfile changed"],
+        web: ["base base", "images/base/Dockerfile changed"],
+      },
+    ));
+
+  it("of an external base's move names both pins", () => {
+    const moved = reasons(snapshot(catalogue, "2"));
+    assert.deepEqual(Object.keys(moved), ["alone", "base", "api", "web"]);
+    assert.match(moved.alone?.[0] ?? "", /^base debian moved: 1{12} → 2{12} \(upstream\)$/);
+  });
+
+  it("of a lock names the package and its versions", () => {
+    const lock = (version: string, byte: string) => ({
+      contexts: {
+        packages: {
+          kind: "lock" as const,
+          file: "images/web/apt.lock.json",
+          lock: {
+            artifacts: [
+              {
+                file: `curl_${version}.deb`,
+                source: "debian:x",
+                integrity: `sha256-${byte.repeat(64)}`,
+                size: 1,
+                name: "curl",
+                version,
+              },
+            ],
+          },
+        },
+      },
+    });
+    const before = snapshot(replace("web", lock("7.88", "a")));
+    assert.deepEqual(reasons(snapshot(replace("web", lock("7.89", "b"))), before), {
+      web: ["images/web/apt.lock.json: curl 7.88 → 7.89"],
+    });
+  });
+
+  it("tells new and removed images, and several changes of one", () => {
+    const more = [
+      ...replace("web", {
+        dockerfile: "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN y\n",
+        context: [file("src/main.ts", "a")],
+      }),
+      image("extra", "web"),
+    ];
+    const after = snapshot(more, "1", ["web", "api", "extra"]);
+    assert.deepEqual(reasons(after), {
+      web: ["images/web/Dockerfile changed", "images/web/package.json is gone"],
+      extra: ["it is new in the plan"],
+    });
+    assert.deepEqual(impact(snapshot(catalogue), after).removed, ["alone"]);
+  });
+
+  it("forecasts from past builds, and says how much it can't know", () => {
+    const after = snapshot(replace("base", { dockerfile: "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN x\n" }));
+    const found = impact(
+      snapshot(catalogue),
+      after,
+      new Map([
+        ["base", { seconds: 60, bytes: 2e6 }],
+        ["web", { seconds: 5, bytes: 1e6 }],
+      ]),
+    );
+    assert.deepEqual(found.forecast, { seconds: 65, bytes: 3e6, unknown: 1 });
+    assert.match(
+      formatImpact(found),
+      /^3 images rebuild, 1 stays as it is; forecast 1m05s, 3\.0 MB to push at most, 1 without a past build/,
+    );
+    assert.match(impactMarkdown(found), /\| `web` \| base base ← images\/base\/Dockerfile changed \| 5\.0s, 1\.0 MB/);
+  });
+
+  it("always finds exactly the touched image and its descendants", () =>
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 100 }), { minLength: 1, maxLength: 15 }), fc.nat(), (from, pick) => {
+        const graph = from.map((n, i) => image(`i${i}`, i === 0 || n % 3 === 0 ? "debian" : `i${n % i}`));
+        const touched = `i${pick % graph.length}`;
+        const after = graph.map((c) => (c.definition.name === touched ? { ...c, dockerfile: `${c.dockerfile}#` } : c));
+        const found = impact(snapshot(graph), snapshot(after));
+        const expected = descendants(
+          graph.map((c) => c.definition),
+          [touched],
+        ).add(touched);
+        assert.deepEqual(found.images.map((i) => i.image).toSorted(), [...expected].toSorted());
+        for (const i of found.images) assert.match(i.reason.at(-1) ?? "", /Dockerfile changed$/);
+      }),
+    ));
+});
