@@ -1,0 +1,43 @@
+import { createInterface } from "node:readline/promises";
+import { Command } from "commander";
+import { UserError } from "../core/error.ts";
+import { formatBytes } from "../core/size.ts";
+import { purgeServices, servicesData, stopServices } from "../toolchain/services/index.ts";
+
+interface DownOptions {
+  readonly purge?: boolean;
+  readonly yes?: boolean;
+}
+
+/** `keelson down`: stops the embedded builder and registry, and says what it stopped. */
+export function downCommand(): Command {
+  return new Command("down")
+    .description("stop the embedded builder and registry; images and caches stay")
+    .option("--purge", "also delete the registry's images and the builders' caches, after listing them")
+    .option("-y, --yes", "with --purge: don't ask")
+    .action(async ({ purge, yes }: DownOptions) => {
+      const running = (await stopServices()).filter((service) => service.wasRunning);
+      console.log(running.length === 0 ? "nothing was running" : `stopped: ${running.map((s) => s.name).join(", ")}`);
+      if (purge) await deleteData(yes ?? false);
+    });
+}
+
+async function deleteData(sure: boolean): Promise<void> {
+  const data = await servicesData();
+  if (data.length === 0) return console.log("nothing to delete");
+  for (const { what, size, directory } of data) console.log(`${formatBytes(size).padStart(8)}  ${what}  ${directory}`);
+  if (!sure && !(await confirm("delete all of this?"))) return console.log("nothing deleted");
+  await purgeServices();
+  console.log(`deleted ${formatBytes(data.reduce((sum, { size }) => sum + size, 0))}`);
+}
+
+async function confirm(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY)
+    throw new UserError("--purge asks before it deletes, and there is no terminal to ask on", "add --yes");
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return /^y(?:es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+  } finally {
+    terminal.close();
+  }
+}

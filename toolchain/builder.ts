@@ -1,0 +1,194 @@
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import { UserError } from "../core/error.ts";
+import type { BuilderNode } from "../core/plan.ts";
+import { PLATFORMS, type Platform } from "../core/platform.ts";
+import { type BuildxBuilder, bootBuilder, buildxConfigDirectory, ensureBuildxBuilders } from "./buildx.ts";
+import { BUILDKIT_IMAGE, dockerBuilder, findDocker } from "./docker.ts";
+import { writeFileChanged } from "./files.ts";
+import { type Progress, plainProgress } from "./progress.ts";
+import { ensureRegistry, ensureServices } from "./services/index.ts";
+import { grpcAnswers } from "./services/socket.ts";
+
+/** `keelson:builder`, as config/schema.ts reads it. */
+export type BuilderSetting =
+  | "auto"
+  | "embedded"
+  | "docker"
+  | { readonly docker: { readonly image?: string | undefined } }
+  | { readonly remote: { readonly nodes: readonly RemoteNode[] } }
+  | { readonly kubernetes: KubernetesSetting };
+
+/** A BuildKit daemon of one's own. */
+export interface RemoteNode {
+  readonly name: string;
+  /** @example "tcp://10.0.0.2:1234", "ssh://build@10.0.0.2", "unix:///run/buildkit/buildkitd.sock" */
+  readonly address: string;
+  /** What it builds natively. */
+  readonly platforms: readonly Platform[];
+}
+
+export interface KubernetesSetting {
+  /** Of the kubeconfig. Default: its current one. */
+  readonly context?: string | undefined;
+  /** Default: the context's. */
+  readonly namespace?: string | undefined;
+  /** Pods that builds are spread over. Default: 1. */
+  readonly replicas?: number | undefined;
+  /** Platforms of the cluster's nodes. Default: this machine's. */
+  readonly platforms?: readonly Platform[] | undefined;
+  /** BuildKit's image. Default: moby/buildkit of the embedded builder's version. */
+  readonly image?: string | undefined;
+}
+
+/** One place to build, as buildx and BuildKit's clients reach it. */
+export interface ResolvedNode extends BuilderNode {
+  /** Name of its buildx builder, which {@link Builder.env} makes known. */
+  readonly builder: string;
+  /** Address of the daemon, where it can be spoken to without buildx. */
+  readonly address?: string;
+}
+
+/** Who builds, resolved: every node is a buildx builder of its own, so that each platform can be sent to its node. */
+export interface Builder {
+  readonly kind: "embedded" | "docker" | "remote" | "kubernetes";
+  readonly nodes: readonly ResolvedNode[];
+  /** What buildx needs in its environment to know the builders. */
+  readonly env: Readonly<Record<string, string>>;
+  /** What a person should know. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Finds out who builds and makes it ready: `auto` is a Docker daemon with BuildKit that answers at once and can start a
+ * builder, else the embedded one, which is started.
+ * @example
+ * const { nodes, env } = await resolveBuilder("auto");
+ * await execa("buildx", ["build", "--builder", nodes[0].builder, …], { env });
+ * @throws UserError where the wanted builder can't be had.
+ */
+export async function resolveBuilder(setting: BuilderSetting, progress: Progress = plainProgress()): Promise<Builder> {
+  if (setting === "embedded") return embedded(progress);
+  if (setting === "docker") return docker(undefined, progress);
+  if (setting === "auto") return automatic(progress);
+  if ("docker" in setting) return docker(setting.docker.image, progress);
+  if ("remote" in setting) return remote(setting.remote.nodes, progress);
+  return kubernetes(setting.kubernetes, progress);
+}
+
+/**
+ * The nodes that don't answer now, so that a build can say so at once instead of after BuildKit's 20 s.
+ * Nodes reached by ssh or a cluster aren't asked: buildx starts those when it needs them.
+ */
+export async function silentNodes(nodes: readonly ResolvedNode[]): Promise<ResolvedNode[]> {
+  const answers = await Promise.all(nodes.map((node) => nodeAnswers(node.address)));
+  return nodes.filter((_, i) => answers[i] === false);
+}
+
+/** Whether a daemon answers; undefined where it can't be asked. */
+async function nodeAnswers(address: string | undefined): Promise<boolean | undefined> {
+  const [, scheme, rest] = /^(unix|tcp):\/\/(.+)$/.exec(address ?? "") ?? [];
+  if (rest === undefined) return undefined;
+  if (scheme === "unix") return grpcAnswers({ path: rest });
+  const { hostname, port } = new URL(`tcp://${rest}`);
+  return grpcAnswers({ host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || "1234") });
+}
+
+async function automatic(progress: Progress): Promise<Builder> {
+  if ((await findDocker(process.env)) === undefined) return embedded(progress);
+  try {
+    return await docker(undefined, progress);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const builder = await embedded(progress);
+    return { ...builder, notices: [`the embedded builder is used: ${error.message}`, ...builder.notices] };
+  }
+}
+
+async function embedded(progress: Progress): Promise<Builder> {
+  const { buildkit, notices } = await ensureServices(progress);
+  const { address, native } = buildkit;
+  const builder: BuildxBuilder = { name: "keelson-local", driver: "remote", nodes: [{ endpoint: address }] };
+  await ensureBuildxBuilders([builder], progress);
+  const emulated = buildkit.platforms.filter((p) => !native.includes(p));
+  const nodes = [{ name: "local", native, emulated, builder: builder.name, address }];
+  return { kind: "embedded", nodes, env: buildxEnvironment(), notices };
+}
+
+async function docker(image: string | undefined, progress: Progress): Promise<Builder> {
+  const daemon = await findDocker(process.env);
+  if (daemon === undefined)
+    throw new UserError(
+      `expected a Docker daemon with BuildKit, found none that answers (DOCKER_HOST is ${process.env.DOCKER_HOST ?? "not set"})`,
+      "start Docker 23 or later, or set keelson:builder to embedded",
+    );
+  const { notices, ...registry } = await ensureRegistry(progress);
+  const builder = await dockerBuilder(daemon, registry, image);
+  await ensureBuildxBuilders([builder], progress);
+  const platforms = await bootBuilder(builder.name, progress);
+  const native = platforms.filter((p) => p === daemon.platform);
+  const emulated = platforms.filter((p) => p !== daemon.platform);
+  const nodes = [{ name: "local", native, emulated, builder: builder.name }];
+  return { kind: "docker", nodes, env: buildxEnvironment(), notices };
+}
+
+async function remote(nodes: readonly RemoteNode[], progress: Progress): Promise<Builder> {
+  const resolved = nodes.map(({ name, address, platforms }) => ({
+    name,
+    native: platforms,
+    emulated: [],
+    builder: `keelson-remote-${name}`,
+    address,
+  }));
+  const builders = resolved.map(({ builder, address }) => ({
+    name: builder,
+    driver: "remote" as const,
+    nodes: [{ endpoint: address }],
+  }));
+  await ensureBuildxBuilders(builders, progress);
+  return { kind: "remote", nodes: resolved, env: buildxEnvironment(), notices: [] };
+}
+
+async function kubernetes(setting: KubernetesSetting, progress: Progress): Promise<Builder> {
+  const name = "keelson-kubernetes";
+  const native =
+    setting.platforms ?? PLATFORMS.filter((p) => p === `linux/${process.arch === "x64" ? "amd64" : process.arch}`);
+  const options = {
+    image: setting.image ?? BUILDKIT_IMAGE,
+    replicas: String(setting.replicas ?? 1),
+    ...(setting.namespace === undefined ? {} : { namespace: setting.namespace }),
+  };
+  const builder: BuildxBuilder = {
+    name,
+    driver: "kubernetes",
+    // A deployment for each platform, on the cluster's nodes of that architecture.
+    nodes: native.map((platform) => {
+      const arch = platform.split("/")[1];
+      return {
+        name: `${name}-${arch}`,
+        platforms: [platform],
+        options: { ...options, nodeselector: `kubernetes.io/arch=${arch}` },
+      };
+    }),
+  };
+  await ensureBuildxBuilders([builder], progress);
+  const env = { ...buildxEnvironment(), ...(await kubernetesContext(setting.context)) };
+  return { kind: "kubernetes", nodes: [{ name: "kubernetes", native, emulated: [], builder: name }], env, notices: [] };
+}
+
+/**
+ * The variables that choose a context of the kubeconfig: a file that names it stands before the user's own, and of
+ * merged files the first wins. No credential is copied.
+ */
+async function kubernetesContext(context: string | undefined): Promise<Record<string, string>> {
+  if (context === undefined) return {};
+  const file = join(buildxConfigDirectory(), "kubernetes-context.json");
+  const config = { apiVersion: "v1", kind: "Config", "current-context": context };
+  await writeFileChanged(file, `${JSON.stringify(config)}\n`, 0o600);
+  const own = process.env.KUBECONFIG || join(homedir(), ".kube", "config");
+  return { KUBECONFIG: [file, own].join(delimiter) };
+}
+
+function buildxEnvironment(): Record<string, string> {
+  return { BUILDX_CONFIG: buildxConfigDirectory() };
+}

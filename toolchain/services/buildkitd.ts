@@ -1,0 +1,238 @@
+import { createHash } from "node:crypto";
+import { mkdir, readdir, rm, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { z } from "zod";
+import { UserError } from "../../core/error.ts";
+import { PLATFORMS, type Platform } from "../../core/platform.ts";
+import { writeFileChanged } from "../files.ts";
+import { daemonEnvironment } from "./environment.ts";
+import { unmountBelow } from "./mounts.ts";
+import { findByCgroup, identify, signal, waitForEnd } from "./process.ts";
+import { writeRuncWrapper } from "./runc.ts";
+import { grpcAnswers, makeSocketDirectory, socketDirectory } from "./socket.ts";
+import type { Service, ServiceRemains } from "./supervise.ts";
+
+/** The instance that `npm run up` uses; others are nodes for tests and for builds apart. */
+export const DEFAULT_INSTANCE = "default";
+
+const SOCKET = "buildkitd.sock";
+const TRACE_SOCKET = "otel-grpc.sock";
+
+/** Disk that an instance's cache may take, in BuildKit's notation; the field's defaults, with a lower upper bound. */
+const GC = { reservedSpace: "10GB", maxUsedSpace: "60GB", minFreeSpace: "10%" };
+
+/** Programs that a BuildKit daemon is made of. */
+export interface BuildkitTools {
+  readonly buildkitd: string;
+  readonly buildctl: string;
+  readonly runc: string;
+  /** Runs buildkitd in a user namespace; absent when root starts it. */
+  readonly rootlesskit?: string;
+}
+
+export interface InstanceOptions {
+  /** Platforms that it builds. Default: all that the machine runs, natively or emulated. */
+  readonly platforms?: readonly Platform[];
+}
+
+/** A BuildKit daemon as a service. */
+export interface BuildkitService extends Service {
+  /** @example "unix:///home/me/.cache/keelson/services/buildkit/default/buildkitd.sock" */
+  readonly address: string;
+}
+
+/** The registry that a daemon pulls from in docker.io's place, and pushes to. */
+export interface RegistryEndpoint {
+  /** @example "localhost:5443" */
+  readonly host: string;
+  /** PEM file of its CA. */
+  readonly ca: string;
+}
+
+export function buildkitDirectory(services: string): string {
+  return join(services, "buildkit");
+}
+
+/** Address that an instance listens on, whether or not it runs. */
+export function buildkitAddress(services: string, name: string): string {
+  const directory = instanceDirectory(services, name);
+  return `unix://${join(socketDirectory(directory, TRACE_SOCKET, process.env), SOCKET)}`;
+}
+
+/** Names of the instances that were ever started. */
+export async function buildkitInstances(services: string): Promise<string[]> {
+  return (await readdir(buildkitDirectory(services)).catch(() => [])).toSorted();
+}
+
+/**
+ * A BuildKit daemon with the OCI worker: build steps run on the host's network through the runc wrapper; docker.io is
+ * looked for in the embedded registry first.
+ * @param name letters, digits and dashes.
+ */
+export async function buildkitService(
+  services: string,
+  name: string,
+  tools: BuildkitTools,
+  registry: RegistryEndpoint,
+  trust: string,
+  options: InstanceOptions,
+): Promise<BuildkitService> {
+  const directory = instanceDirectory(services, name);
+  const sockets = socketDirectory(directory, TRACE_SOCKET, process.env);
+  await mkdir(join(directory, "tmp"), { recursive: true, mode: 0o700 });
+  await makeSocketDirectory(sockets);
+  const binary = await writeRuncWrapper(join(directory, "bin"), tools.runc, join(directory, "runc"), trust);
+  const config = buildkitConfig({
+    directory,
+    sockets,
+    binary,
+    registry,
+    rootless: tools.rootlesskit !== undefined,
+    platforms: options.platforms ?? [],
+  });
+  await writeFileChanged(configFile(directory), config, 0o600);
+  const daemon = [tools.buildkitd, ...daemonArguments(directory)];
+  const [command = "", ...args] = tools.rootlesskit === undefined ? daemon : [tools.rootlesskit, ...daemon];
+  return {
+    name: serviceName(name),
+    directory,
+    command,
+    args,
+    env: { ...daemonEnvironment(), TMPDIR: join(directory, "tmp") },
+    revision: createHash("sha256")
+      .update(`${[command, ...args].join("\0")}\0${config}`)
+      .digest("hex"),
+    answers: () => grpcAnswers({ path: join(sockets, SOCKET) }),
+    readyWithin: 60,
+    address: buildkitAddress(services, name),
+  };
+}
+
+/** How to stop an instance, and what it may leave: processes of build steps, mounts, control groups, sockets. */
+export function buildkitRemains(services: string, name: string): ServiceRemains {
+  const directory = instanceDirectory(services, name);
+  return {
+    name: serviceName(name),
+    directory,
+    args: daemonArguments(directory),
+    grace: 15,
+    sweep: async () => {
+      await endSteps(directory);
+      await unmountBelow(directory);
+      await rm(join(directory, "runc"), { recursive: true, force: true }); // runc's record of the steps ended above
+      for (const name of await readdir(join(directory, "tmp")).catch(() => []))
+        await rm(join(directory, "tmp", name), { recursive: true, force: true });
+      await removeCgroups(cgroupName(directory));
+      const sockets = socketDirectory(directory, TRACE_SOCKET, process.env);
+      for (const socket of [SOCKET, TRACE_SOCKET]) await rm(join(sockets, socket), { force: true });
+      if (sockets !== directory) await rm(sockets, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What the daemon's TOML file says. @see https://github.com/moby/buildkit/blob/v0.31.0/docs/buildkitd.toml.md */
+export function buildkitConfig(options: {
+  readonly directory: string;
+  readonly sockets: string;
+  readonly binary: string;
+  readonly registry: RegistryEndpoint;
+  readonly rootless: boolean;
+  readonly platforms: readonly Platform[];
+}): string {
+  const { directory, sockets, binary, registry } = options;
+  const text = (value: string) => JSON.stringify(value); // a TOML basic string takes JSON's escapes
+  return `# Written by keelson at each start.
+root = ${text(join(directory, "state"))}
+# Steps are on the host's network already; builds that ask for it by name are let.
+insecure-entitlements = ["network.host"]
+
+[grpc]
+address = [${text(`unix://${join(sockets, SOCKET)}`)}]
+
+[otel]
+socketPath = ${text(join(sockets, TRACE_SOCKET))}
+
+[worker.containerd]
+enabled = false
+
+[worker.oci]
+enabled = true
+rootless = ${options.rootless}
+binary = ${text(binary)}
+# The host's network, so that RUN reaches package mirrors and proxies that listen on loopback.
+networkMode = "host"
+${options.rootless ? "" : `defaultCgroupParent = ${text(cgroupName(directory))}\n`}${
+  options.platforms.length === 0 ? "" : `platforms = [${options.platforms.map(text).join(", ")}]\n`
+}gc = true
+reservedSpace = ${text(GC.reservedSpace)}
+maxUsedSpace = ${text(GC.maxUsedSpace)}
+minFreeSpace = ${text(GC.minFreeSpace)}
+
+[registry."docker.io"]
+mirrors = [${text(registry.host)}]
+
+[registry.${text(registry.host)}]
+http = false
+ca = [${text(registry.ca)}]
+`;
+}
+
+const workersSchema = z.array(z.object({ platforms: z.array(z.object({ os: z.string(), architecture: z.string() })) }));
+
+/** Platforms that a running daemon builds, natively or emulated, of those that keelson knows. */
+export async function buildkitPlatforms(buildctl: string, address: string): Promise<Platform[]> {
+  const { stdout } = await execa(buildctl, ["--addr", address, "debug", "workers", "--format", "{{json .}}"], {
+    timeout: 20_000,
+  });
+  const found = workersSchema.parse(JSON.parse(stdout)).flatMap((worker) => worker.platforms);
+  return PLATFORMS.filter((platform) => found.some((p) => `${p.os}/${p.architecture}` === platform));
+}
+
+function instanceDirectory(services: string, name: string): string {
+  if (!/^[a-z0-9][a-z0-9-]*$/.test(name))
+    throw new UserError(
+      `expected a builder's name of letters, digits and dashes, found ${JSON.stringify(name)}`,
+      "rename it",
+    );
+  return join(buildkitDirectory(services), name);
+}
+
+function serviceName(name: string): string {
+  return name === DEFAULT_INSTANCE ? "buildkit" : `buildkit-${name}`;
+}
+
+function daemonArguments(directory: string): string[] {
+  return ["--config", configFile(directory)];
+}
+
+function configFile(directory: string): string {
+  return join(directory, "buildkitd.toml");
+}
+
+/** A control group of the instance's own, by which its steps are known; the hash tells one KEELSON_HOME from another. */
+function cgroupName(directory: string): string {
+  return `keelson-${createHash("sha256").update(directory).digest("hex").slice(0, 12)}`;
+}
+
+/** Kills build steps that outlived their daemon. */
+async function endSteps(directory: string): Promise<void> {
+  const processes = (await Promise.all((await findByCgroup(cgroupName(directory))).map(identify))).filter(
+    (p) => p !== undefined,
+  );
+  for (const { pid } of processes) signal(pid, "SIGKILL");
+  await waitForEnd(processes, 10);
+}
+
+/** Removes the empty control groups of ended steps, in each hierarchy: only directories, deepest first. */
+async function removeCgroups(name: string): Promise<void> {
+  const root = "/sys/fs/cgroup";
+  const hierarchies = ["", ...(await readdir(root).catch(() => []))];
+  for (const hierarchy of hierarchies) await removeTree(join(root, hierarchy, name));
+}
+
+async function removeTree(group: string): Promise<void> {
+  const entries = await readdir(group, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries) if (entry.isDirectory()) await removeTree(join(group, entry.name));
+  await rmdir(group).catch(() => {}); // absent, or still in use: the kernel keeps it, and nothing else minds
+}

@@ -1,0 +1,150 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
+import { request } from "node:https";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import { z } from "zod";
+import { UserError } from "../../core/error.ts";
+import { writeFileChanged } from "../files.ts";
+import { daemonEnvironment } from "./environment.ts";
+import { runningProcesses, type Service, type ServiceRemains } from "./supervise.ts";
+import type { TlsFiles } from "./tls.ts";
+
+/** Where the embedded registry is looked for first: 5000 is the field's default, and often taken. */
+export const DEFAULT_PORT = 5443;
+/** Ports tried after {@link DEFAULT_PORT}, one by one. */
+const PORTS_TRIED = 100;
+
+/** The parts of docker-registry's configuration that keelson reads back. */
+const configSchema = z.object({
+  http: z.object({ addr: z.string().regex(/^127\.0\.0\.1:\d+$/), secret: z.string().min(32) }),
+});
+
+/** The registry as a service, with the port that it was given. */
+export interface RegistryService extends Service {
+  readonly port: number;
+  /** What a person should know: that another port than before was chosen. */
+  readonly notice?: string;
+}
+
+export function registryDirectory(services: string): string {
+  return join(services, "registry");
+}
+
+/**
+ * The embedded registry: docker-registry on loopback, with TLS, storage of its own, deletion allowed and no access log.
+ * Its port is kept in its configuration; another is chosen only where something else holds it.
+ * @param command path of docker-registry.
+ * @param lastPort what it had, for when its configuration was lost.
+ */
+export async function registryService(
+  services: string,
+  command: string,
+  tls: TlsFiles,
+  lastPort?: number,
+): Promise<RegistryService> {
+  const directory = registryDirectory(services);
+  await mkdir(join(directory, "data"), { recursive: true, mode: 0o700 });
+  const before = await readRegistryConfig(services);
+  const { port, notice } = await choosePort(services, before?.port ?? lastPort);
+  const config = stringify({
+    version: 0.1,
+    log: { level: "warn", accesslog: { disabled: true } },
+    storage: {
+      filesystem: { rootdirectory: join(directory, "data") },
+      delete: { enabled: true },
+      cache: { blobdescriptor: "inmemory" },
+    },
+    http: {
+      addr: `127.0.0.1:${port}`,
+      // Signs the state of uploads: kept, so that an upload goes on after a restart.
+      secret: before?.secret ?? randomBytes(32).toString("hex"),
+      tls: { certificate: tls.certificate, key: tls.key, minimumtls: "tls1.2" },
+    },
+  });
+  await writeFileChanged(configFile(directory), config, 0o600);
+  const certificate = await readFile(tls.certificate, "utf8");
+  return {
+    name: "registry",
+    directory,
+    command,
+    args: registryArguments(directory),
+    env: { ...daemonEnvironment(), OTEL_TRACES_EXPORTER: "none" },
+    revision: createHash("sha256").update(`${command}\0${config}\0${certificate}`).digest("hex"),
+    answers: () => answers(port, tls.ca),
+    readyWithin: 20,
+    port,
+    ...(notice === undefined ? {} : { notice }),
+  };
+}
+
+/** How to stop the registry, whether or not its configuration can be read. */
+export function registryRemains(services: string): ServiceRemains {
+  const directory = registryDirectory(services);
+  return {
+    name: "registry",
+    directory,
+    args: registryArguments(directory),
+    grace: 5,
+    sweep: async () => {},
+  };
+}
+
+/** Port and upload secret of the last start; undefined when there was none, or its file is damaged. */
+export async function readRegistryConfig(services: string): Promise<{ port: number; secret: string } | undefined> {
+  try {
+    const { http } = configSchema.parse(parse(await readFile(configFile(registryDirectory(services)), "utf8")));
+    return { port: Number(http.addr.split(":")[1]), secret: http.secret };
+  } catch {
+    return undefined;
+  }
+}
+
+function registryArguments(directory: string): string[] {
+  return ["serve", configFile(directory)];
+}
+
+function configFile(directory: string): string {
+  return join(directory, "config.yml");
+}
+
+async function choosePort(services: string, before: number | undefined): Promise<{ port: number; notice?: string }> {
+  if (before !== undefined && (await runningProcesses(registryRemains(services))).length > 0) return { port: before };
+  const wanted = before ?? DEFAULT_PORT;
+  for (const port of [wanted, ...Array.from({ length: PORTS_TRIED }, (_, i) => DEFAULT_PORT + i)]) {
+    if (!(await isFree(port))) continue;
+    if (port === wanted) return { port };
+    return { port, notice: `port ${wanted} is taken by another program: the embedded registry now uses ${port}` };
+  }
+  throw new UserError(
+    `expected a free port for the embedded registry, found ${DEFAULT_PORT} to ${DEFAULT_PORT + PORTS_TRIED - 1} taken`,
+    "stop what listens there (`ss -ltnp`), then run this again",
+  );
+}
+
+/** Whether nothing listens on the port, on loopback or on all addresses. */
+async function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+/** Whether a registry whose certificate our CA signed answers: any other program on that port doesn't count. */
+async function answers(port: number, caFile: string): Promise<boolean> {
+  const ca = await readFile(caFile, "utf8").catch(() => undefined);
+  if (ca === undefined) return false;
+  return new Promise((resolve) => {
+    const query = request({ host: "127.0.0.1", servername: "localhost", port, path: "/v2/", ca, timeout: 2000 });
+    query.once("response", (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    query.once("timeout", () => query.destroy());
+    query.once("error", () => resolve(false));
+    query.once("close", () => resolve(false));
+    query.end();
+  });
+}
