@@ -119,12 +119,12 @@ export async function findTool(
   return state;
 }
 
-/** The first on PATH that is new enough; keelson's own cache, which `keelson env` puts there, does not count. */
+/** The first on PATH that is new enough; the links that `keelson env` puts there don't count. */
 async function fromPath(tool: ToolDefinition, h: Home = home()): Promise<Tool | undefined> {
   if (!tool.versionArguments) return undefined;
   const path = (process.env.PATH ?? "")
     .split(delimiter)
-    .filter((folder) => !folder.startsWith(h.tools))
+    .filter((folder) => !folder.endsWith("/.keelson/bin"))
     .join(delimiter);
   for (const name of [tool.name, ...(tool.aliases ?? [])]) {
     const found = findExecutable(name, path);

@@ -42,6 +42,10 @@ export interface ToolDefinition {
   readonly aliases?: readonly string[];
   /** Arguments that print the version; without them PATH is not asked and an entry's version is taken as pinned. */
   readonly versionArguments?: readonly string[];
+  /** The engine's folder for it, where it is a provider: found there, not on PATH. @example "resource-docker-build-v0.0.22" */
+  readonly plugin?: string;
+  /** Not needed for an `up`. */
+  readonly optional?: boolean;
   /** In order of preference. */
   readonly sources: readonly Source[];
 }

@@ -1,5 +1,7 @@
+import { home, projectRoot } from "./home.ts";
+import { linkTool } from "./links.ts";
 import { type Progress, plainProgress } from "./progress.ts";
-import { ensure } from "./resolve.ts";
+import { ensure, findTool } from "./resolve.ts";
 import type { Tool, ToolDefinition } from "./tool.ts";
 import { buildctl, buildkitd, buildx } from "./tools/buildkit.ts";
 import { mmdebstrap, qemu, registry, runc, skopeo } from "./tools/debian.ts";
@@ -27,13 +29,27 @@ export const TOOL_NAMES = Object.keys(CATALOGUE) as ToolName[];
 const known = new Map<ToolName, Promise<Tool>>();
 
 /**
- * The tool, ready to run: from PATH where it is new enough, else from the cache, else by the first source that works.
+ * The tool, ready to run, and linked so that `keelson env` puts it on PATH.
  * @example const { path } = await ensureTool("buildctl");
  * @throws UserError where there is no way to get it from here.
  */
 export function ensureTool(name: ToolName, progress: Progress = plainProgress()): Promise<Tool> {
-  const found = known.get(name) ?? ensure(CATALOGUE[name], progress);
+  const found = known.get(name) ?? ensureLinked(CATALOGUE[name], progress);
   known.set(name, found);
   found.catch(() => known.delete(name));
   return found;
+}
+
+async function ensureLinked(definition: ToolDefinition, progress: Progress): Promise<Tool> {
+  const tool = await ensure(definition, progress);
+  linkTool(definition, tool, projectRoot(), home());
+  return tool;
+}
+
+/** Links what is there already, and gets nothing. */
+export async function linkReadyTools(): Promise<void> {
+  for (const definition of Object.values(CATALOGUE)) {
+    const found = await findTool(definition);
+    if (found.state === "ready") linkTool(definition, found.tool, projectRoot(), home());
+  }
 }

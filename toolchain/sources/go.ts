@@ -68,12 +68,19 @@ function recipeHash(build: GoBuild, folder: string, flags: readonly string[]): s
 export async function goObstacle(folder: string, go = findGo()): Promise<string | undefined> {
   const needed = /^go (\S+)$/m.exec(readFileSync(join(folder, "go.mod"), "utf8"))?.[1] ?? "";
   if (!go) return `no Go on PATH; install Go ${needed} or newer`;
-  const { stdout } = await execa(go, ["env", "GOVERSION", "GOTOOLCHAIN"], { cwd: "/", env: { GOWORK: "off" } });
-  const found = parseVersion(stdout.replace(/^go/, "")) ?? "0.0.0";
+  const { version: found, fetches } = await askGo(go);
   if (semver.gte(found, semver.coerce(needed) ?? "0.0.0")) return undefined;
   // From 1.21 on Go fetches the release that a go.mod asks for, unless it is told not to.
-  if (semver.gte(found, "1.21.0") && !/local/.test(stdout.split("\n")[1] ?? "")) return undefined;
+  if (fetches) return undefined;
   return `Go ${found} is too old; install Go ${needed} or newer`;
+}
+
+/** Go's version, and whether it fetches the release that a go.mod asks for: from 1.21 on, unless it is told not to. */
+export async function askGo(go: string): Promise<{ version: string; fetches: boolean }> {
+  const { stdout } = await execa(go, ["env", "GOVERSION", "GOTOOLCHAIN"], { cwd: "/", reject: false });
+  const [release = "", toolchain = ""] = stdout.split("\n");
+  const version = parseVersion(release.replace(/^go/, "")) ?? "0.0.0";
+  return { version, fetches: semver.gte(version, "1.21.0") && !toolchain.includes("local") };
 }
 
 export function findGo(): string | undefined {

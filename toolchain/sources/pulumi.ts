@@ -44,9 +44,7 @@ export function pluginDownload(
     key: () => `${version}-${hostPlatform}`,
     obstacle: async () => {
       const archive = `pulumi-resource-${name}-v${version}-${process.platform}-${goArch()}.tar.gz`;
-      const why = await whyUnreachable(
-        `https://github.com/pulumi/pulumi-${name}/releases/download/v${version}/${archive}`,
-      );
+      const why = await whyUnreachable(`https://get.pulumi.com/releases/plugins/${archive}`);
       return why && `official download: ${why}`;
     },
     provide: async (folder, progress) => {

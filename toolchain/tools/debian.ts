@@ -47,6 +47,7 @@ export const mmdebstrap: ToolDefinition = {
 
 export const skopeo: ToolDefinition = {
   name: "skopeo",
+  optional: true,
   purpose: "checks pushed images in the end-to-end tests, with a client that is not keelson's",
   version: "1.9.3",
   range: ">=1.9.0",

@@ -13,6 +13,7 @@ export const dockerBuild: ToolDefinition = {
   purpose: "Pulumi's provider for builds by BuildKit",
   version: VERSION,
   range: VERSION,
+  plugin: `resource-docker-build-v${VERSION}`,
   sources: [
     pluginDownload({ name: "docker-build", version: VERSION, file: FILE, bytes: 400e6 }, (progress) =>
       ensure(pulumi, progress),

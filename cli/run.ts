@@ -1,0 +1,59 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Command, CommanderError } from "commander";
+import { UserError } from "../core/error.ts";
+import { projectRoot } from "../toolchain/home.ts";
+import { doctorCommand } from "./doctor.ts";
+import { envCommand } from "./env.ts";
+import { planCommand } from "./plan.ts";
+import { toolsCommand } from "./tools.ts";
+
+/** Every command, in the order of the help. */
+const COMMANDS: readonly (() => Command)[] = [planCommand, envCommand, toolsCommand, doctorCommand];
+
+/**
+ * Runs one command line.
+ * @example await run(["doctor", "--json"]) // 0
+ * @returns the exit code: 0, 1 after a failure that was told, 2 for a command line that nobody understands.
+ */
+export async function run(args: readonly string[]): Promise<number> {
+  const program = new Command("keelson")
+    .description(
+      "One Pulumi program that turns a catalogue of container images and a stack's config into running systems",
+    )
+    .version(version())
+    .showSuggestionAfterError()
+    .exitOverride();
+  for (const command of COMMANDS) program.addCommand(command().exitOverride().copyInheritedSettings(program));
+  endOnSignals();
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    return tell(error);
+  }
+}
+
+/**
+ * Without this a signal ends the process before what must be undone at exit (locks) is. A command that has children to
+ * wait for listens itself; then this leaves the matter to it.
+ */
+function endOnSignals(): void {
+  const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+  for (const [signal, code] of Object.entries(codes)) {
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(code);
+    });
+  }
+}
+
+function tell(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof UserError) process.stderr.write(`error: ${error.message}\n  ${error.fix}\n`);
+  else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  return 1;
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(join(projectRoot(), "package.json"), "utf8")).version;
+}

@@ -1,0 +1,18 @@
+import { Argument, Command } from "commander";
+import { ensureTool, TOOL_NAMES, type ToolName } from "../toolchain/tools.ts";
+
+/** `keelson tools`: brings tools ahead of their use. */
+export function toolsCommand(): Command {
+  const names = new Argument("[name...]", "which; default: all that the embedded services and stacks use");
+  return new Command("tools")
+    .description("get tools: from PATH, by download, or built from source")
+    .addArgument(names.choices(TOOL_NAMES))
+    .action(async (wanted: ToolName[]) => {
+      for (const name of wanted.length > 0 ? wanted : DEFAULT) {
+        const { version, origin, path } = await ensureTool(name);
+        console.log(`${name} ${version} (${origin}) ${path}`);
+      }
+    });
+}
+
+const DEFAULT: readonly ToolName[] = TOOL_NAMES.filter((name) => name !== "skopeo");

@@ -1,0 +1,73 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { type Home, home, projectRoot } from "./home.ts";
+import { binFolder, linkOwn } from "./links.ts";
+
+/**
+ * Stack dev's passphrase where the user has set none. It is public: that stack's salt is committed, and what it guards
+ * are the services of this machine alone. Every other stack wants a passphrase of its own.
+ */
+export const DEV_PASSPHRASE = "keelson-dev";
+
+/** Where Go and OpenSSL look for CA certificates by default (Debian and others; Red Hat's). */
+const SYSTEM_CERTIFICATES = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
+
+/**
+ * The variables with which `pulumi` works on this checkout's stacks as `keelson up` does, on the same state. Makes the
+ * state's folder and the links on PATH.
+ * @example execa("pulumi", ["preview", "-s", "dev"], { env: pulumiEnvironment() })
+ */
+export function pulumiEnvironment(root: string = projectRoot()): Record<string, string> {
+  mkdirSync(join(root, ".keelson", "state"), { recursive: true });
+  linkOwn(root);
+  return environmentFor(root, home(), process.env);
+}
+
+/** {@link pulumiEnvironment} without its effects. What the user has set stays, unless another checkout's `keelson env` set it. */
+export function environmentFor(root: string, h: Home, user: NodeJS.ProcessEnv): Record<string, string> {
+  const backend = user.PULUMI_BACKEND_URL;
+  const inherited = user.KEELSON_ROOT !== undefined && backend === stateUrl(user.KEELSON_ROOT);
+  return {
+    PATH: pathWith(binFolder(root), user.PATH ?? ""),
+    KEELSON_ROOT: root,
+    KEELSON_NODE: process.execPath,
+    PULUMI_HOME: h.pulumi,
+    ...credentials(h, user),
+    PULUMI_BACKEND_URL: backend && !inherited ? backend : stateUrl(root),
+    ...passphrase(user),
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
+    NODE_COMPILE_CACHE: user.NODE_COMPILE_CACHE || h.compileCache,
+    SSL_CERT_DIR: certificates(h, user),
+  };
+}
+
+/** A folder as the local backend's URL. @example stateUrl("/a b") // "file:///a%20b/.keelson/state" */
+export function stateUrl(root: string): string {
+  return `file://${join(root, ".keelson", "state").split("/").map(encodeURIComponent).join("/")}`;
+}
+
+function pathWith(bin: string, path: string): string {
+  const others = path.split(delimiter).filter((folder) => folder !== "" && folder !== bin);
+  return [bin, ...others].join(delimiter);
+}
+
+/** A login to Pulumi Cloud or to another backend outlives the change of PULUMI_HOME. */
+function credentials(h: Home, user: NodeJS.ProcessEnv): Record<string, string> {
+  if (user.PULUMI_CREDENTIALS_PATH) return { PULUMI_CREDENTIALS_PATH: user.PULUMI_CREDENTIALS_PATH };
+  const theirs = user.PULUMI_HOME || join(user.HOME ?? "/", ".pulumi");
+  return theirs !== h.pulumi && existsSync(join(theirs, "credentials.json")) ? { PULUMI_CREDENTIALS_PATH: theirs } : {};
+}
+
+function passphrase(user: NodeJS.ProcessEnv): Record<string, string> {
+  if (user.PULUMI_CONFIG_PASSPHRASE_FILE) return {};
+  return { PULUMI_CONFIG_PASSPHRASE: user.PULUMI_CONFIG_PASSPHRASE ?? DEV_PASSPHRASE };
+}
+
+/** The folder of the embedded registry's CA beside the system's; a folder that is not there yet does no harm. */
+function certificates(h: Home, user: NodeJS.ProcessEnv): string {
+  const folders = user.SSL_CERT_DIR
+    ? user.SSL_CERT_DIR.split(delimiter)
+    : SYSTEM_CERTIFICATES.filter((f) => existsSync(f));
+  return [...new Set([...folders, join(h.services, "tls", "trust")])].join(delimiter);
+}
