@@ -5,3 +5,4 @@ export * from "./machine/environment.ts";
 export * from "./machine/gpus.ts";
 export * from "./machine/profile.ts";
 export * from "./machine/profile-file.ts";
+export * from "./machine/recognise.ts";

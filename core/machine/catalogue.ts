@@ -23,13 +23,25 @@ const DESKTOP = "assumed: a desktop of the card's year";
  */
 export const MACHINES = {
   none: { cores: 4, memory: "16 GiB", platform: AMD64, source: "assumed: a small server without GPU" },
-  "rtx-4090": { gpu: "rtx-4090", cores: 16, memory: "64 GiB", platform: AMD64, source: "seed 004, section D: MainPC" },
-  "rtx-3060": { gpu: "rtx-3060", cores: 8, memory: "32 GiB", platform: AMD64, source: "seed 004, section D: PC2" },
+  "rtx-4090": {
+    gpu: "rtx-4090",
+    cores: 16,
+    memory: "64 GiB",
+    platform: AMD64,
+    source: "cores: seed 004, section D, MainPC; memory: assumed",
+  },
+  "rtx-3060": {
+    gpu: "rtx-3060",
+    cores: 8,
+    memory: "32 GiB",
+    platform: AMD64,
+    source: "cores: seed 004, section D, PC2; memory: assumed",
+  },
   "rtx-5090": { gpu: "rtx-5090", cores: 16, memory: "64 GiB", platform: AMD64, source: DESKTOP },
   "rtx-5080": { gpu: "rtx-5080", cores: 12, memory: "32 GiB", platform: AMD64, source: DESKTOP },
   "rtx-5070": { gpu: "rtx-5070", cores: 8, memory: "32 GiB", platform: AMD64, source: DESKTOP },
   t4: { gpu: "t4", cores: 4, memory: "32 GiB", platform: AMD64, source: "AWS g4dn.2xlarge" },
-  a10: { gpu: "a10", cores: 8, memory: "64 GiB", platform: AMD64, source: "AWS g5.4xlarge" },
+  a10: { gpu: "a10", cores: 18, memory: "440 GiB", platform: AMD64, source: "Azure NV36ads A10 v5" },
   "a100-40gb": { gpu: "a100-40gb", cores: 6, memory: "85 GiB", platform: AMD64, source: "Google a2-highgpu-1g" },
   a100: { gpu: "a100", cores: 24, memory: "220 GiB", platform: AMD64, source: "Azure NC24ads A100 v4" },
   l4: { gpu: "l4", cores: 8, memory: "64 GiB", platform: AMD64, source: "AWS g6.4xlarge" },

@@ -4,7 +4,7 @@ import type { Size } from "../size.ts";
 
 /** A graphics card, or the integrated GPU of a Jetson. */
 export interface Gpu {
-  /** As nvidia-smi names it, without "NVIDIA" and form factor. */
+  /** The words that nvidia-smi's name of it holds. @example "GeForce RTX 4090" of "NVIDIA GeForce RTX 4090" */
   readonly name: string;
   /** Source for all: https://developer.nvidia.com/cuda-gpus */
   readonly capability: Capability;
@@ -53,7 +53,7 @@ export const GPUS = {
     memory: "32 GiB",
     source: `${GEFORCE}/50-series/rtx-5090/`,
   },
-  t4: { name: "Tesla T4", capability: "7.5", memory: "16 GiB", inlineEcc: true, source: `${DATA_CENTER}/tesla-t4/` },
+  t4: { name: "T4", capability: "7.5", memory: "16 GiB", inlineEcc: true, source: `${DATA_CENTER}/tesla-t4/` },
   a10: {
     name: "A10",
     capability: "8.6",
@@ -65,7 +65,7 @@ export const GPUS = {
   a100: { name: "A100 80GB", capability: "8.0", memory: "80 GiB", source: `${DATA_CENTER}/a100/` },
   l4: { name: "L4", capability: "8.9", memory: "24 GiB", inlineEcc: true, source: `${DATA_CENTER}/l4/` },
   l40s: { name: "L40S", capability: "8.9", memory: "48 GiB", inlineEcc: true, source: `${DATA_CENTER}/l40s/` },
-  h100: { name: "H100 80GB", capability: "9.0", memory: "80 GiB", source: `${DATA_CENTER}/h100/` },
+  h100: { name: "H100", capability: "9.0", memory: "80 GiB", source: `${DATA_CENTER}/h100/` },
   h200: { name: "H200", capability: "9.0", memory: "141 GiB", source: `${DATA_CENTER}/h200/` },
   // 1,440 GB in the eight of a DGX B200.
   b200: { name: "B200", capability: "10.0", memory: "180 GiB", source: `${DATA_CENTER}/dgx-b200/` },
