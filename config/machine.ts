@@ -1,0 +1,30 @@
+import { z } from "zod";
+import { TRACKS } from "../core/cuda.ts";
+
+const size = z.string().regex(/^\d+(?:\.\d+)? ?(?:MB|GB|MiB|GiB)$/, "a size with its unit, such as 24 GiB");
+
+/** `keelson:machine`: what the stack's machine is. Numbers beyond reason are the plan's findings, with what is allowed. */
+export const machineSchema = z
+  .object({
+    profile: z.string().min(1),
+    cores: z.number().optional(),
+    memory: size.optional(),
+    gpuMemory: size.optional(),
+    gpus: z.number().optional(),
+    capability: z
+      .string()
+      .regex(/^\d{1,2}\.\d$/, 'a compute capability in quotes, such as "8.9"')
+      .optional(),
+    driver: z.string().min(1).optional(),
+    environment: z.record(z.string(), z.string()).optional(),
+  })
+  .strict();
+
+/** `keelson:cudaArchs`, in any notation. */
+export const cudaArchsSchema = z.union([z.string(), z.number(), z.array(z.union([z.string(), z.number()])).min(1)]);
+
+/** `keelson:cudaTrack`. */
+export const cudaTrackSchema = z.enum(["auto", ...TRACKS]);
+
+/** The keys of each object above, for hints. */
+export const MACHINE_KEYS: readonly string[] = Object.keys(machineSchema.shape);
