@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { PLATFORMS } from "../core/platform.ts";
+import { cudaArchsSchema, cudaTrackSchema, MACHINE_KEYS, machineSchema } from "./machine.ts";
 
 const name = z.string().regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/, "lower case letters, digits, and single . _ - between");
 /** A secret as it stands in a stack's file; its value is asked of Pulumi by the component that needs it. */
@@ -72,6 +73,9 @@ export const stackSchema = z
     bases: z.enum(["auto", "upstream", "bootstrapped"]).default("auto"),
     cache: z.enum(["none", "registry", "gha"]).default("none"),
     gates: gatesSchema.default({ severity: {}, allow: [] }),
+    machine: machineSchema.optional(),
+    cudaArchs: cudaArchsSchema.optional(),
+    cudaTrack: cudaTrackSchema.optional(),
   })
   .strict();
 
@@ -87,4 +91,5 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   "builder.kubernetes": ["context", "namespace", "replicas", "platforms"],
   gates: ["severity", "allow"],
   "gates.allow.*": ["rule", "subject", "reason"],
+  machine: MACHINE_KEYS,
 };

@@ -82,11 +82,12 @@ function withoutPrefix(config: Readonly<Record<string, unknown>>): Record<string
   );
 }
 
-/** The engine hands over lists and maps as JSON, and all else as text. */
+/** The engine hands over lists and maps as JSON, and all else as text; "12.0" was quoted, or it would be 12. */
 function parseValue(text: string): unknown {
   if (!/^(?:[[{"]|-?\d+(?:\.\d+)?$|true$|false$)/.test(text)) return text;
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return typeof value === "number" && String(value) !== text ? text : value;
   } catch {
     return text;
   }
