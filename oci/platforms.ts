@@ -9,6 +9,8 @@ export interface PlatformImage {
   readonly descriptor: FetchedManifest["descriptor"];
   readonly manifest: ImageManifest;
   readonly config: ImageConfig;
+  /** Of the index, then of the manifest, which wins. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /** An index's entries that are images; attestations and other artifacts are none. */
@@ -42,10 +44,11 @@ export async function readPlatforms(
   reference: string,
 ): Promise<PlatformImage[]> {
   const found = await client.getManifest(repository, reference);
-  if (found.document.kind === "manifest") return [await readPlatform(client, repository, found)];
+  if (found.document.kind === "manifest") return [await readPlatform(client, repository, found, {})];
   const entries = imageEntries(found.document.index);
   const manifests = await Promise.all(entries.map((entry) => client.getManifest(repository, entry.digest)));
-  const images = await Promise.all(manifests.map((manifest) => readPlatform(client, repository, manifest)));
+  const above = found.document.index.annotations ?? {};
+  const images = await Promise.all(manifests.map((manifest) => readPlatform(client, repository, manifest, above)));
   return images.sort((a, b) => (a.platform < b.platform ? -1 : 1));
 }
 
@@ -53,6 +56,7 @@ async function readPlatform(
   client: RegistryClient,
   repository: string,
   found: FetchedManifest,
+  above: Readonly<Record<string, string>>,
 ): Promise<PlatformImage> {
   const { descriptor, document } = found;
   const where = `${client.host}/${repository}@${descriptor.digest}`;
@@ -63,5 +67,12 @@ async function readPlatform(
     throw new RegistryError(`${where} is no image but ${document.manifest.config.mediaType}`, "name an image");
   }
   const config = await client.getConfig(repository, document.manifest.config);
-  return { platform: platformName(config), descriptor, manifest: document.manifest, config };
+  const { manifest } = document;
+  return {
+    platform: platformName(config),
+    descriptor,
+    manifest,
+    config,
+    annotations: { ...above, ...manifest.annotations },
+  };
 }
