@@ -23,7 +23,20 @@ const artifact = z.object({
   name: z.string().optional(),
   version: z.string().optional(),
 });
-const artifactLock = z.object({ artifacts: z.array(artifact) });
+const artifactLock = z.object({
+  snapshot: z
+    .string()
+    .regex(/^\d{8}T\d{6}Z$/, "YYYYMMDDTHHMMSSZ")
+    .optional(),
+  artifacts: z.array(artifact),
+});
+const bootstrap = z.object({
+  suite: z.string().regex(/^[a-z]+$/, "a release's name, such as bookworm"),
+  select: z.array(z.string().min(1)),
+  excludes: z.array(z.string().startsWith("/")),
+  includes: z.array(z.string().startsWith("/")),
+  packages: artifactLock,
+});
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256:<hex>");
 const basesLock = z.object({
   bases: z.array(
@@ -31,7 +44,7 @@ const basesLock = z.object({
       name: z.string().min(1),
       platforms: z.array(z.enum(PLATFORMS)).min(1),
       digest: digest.optional(),
-      bootstrap: z.object({ suite: z.string().min(1), packages: artifactLock }).optional(),
+      bootstrap: bootstrap.optional(),
     }),
   ),
 });

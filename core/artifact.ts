@@ -27,5 +27,10 @@ export interface Artifact {
 }
 
 export interface ArtifactLock {
+  /**
+   * How new the package indexes were that the lock was resolved from, `YYYYMMDDTHHMMSSZ`: mirrors drop a package when it
+   * is superseded, archives of old packages are asked for that time. Absent where the lock has no Debian packages.
+   */
+  readonly snapshot?: string;
   readonly artifacts: readonly Artifact[];
 }

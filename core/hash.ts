@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ArtifactLock } from "./artifact.ts";
+import { BOOTSTRAP_RECIPE, type Bootstrap } from "./base.ts";
 import { type ContextEntry, entryLine, sortEntries } from "./context.ts";
 
 /** JSON with sorted keys and nothing undefined: equal values give equal text. */
@@ -27,6 +28,13 @@ export function contextHash(entries: readonly ContextEntry[]): string {
 export function lockHash(lock: ArtifactLock): string {
   const lines = lock.artifacts.map((a) => canonicalJson([a.file, a.integrity, a.platform ?? null]));
   return sha256(lines.toSorted().join("\n"));
+}
+
+/** Hex sha256 over all that a bootstrapped base follows from. */
+export function bootstrapHash({ suite, excludes, includes, packages }: Bootstrap): string {
+  const { snapshot } = packages;
+  const inputs = { recipe: BOOTSTRAP_RECIPE, suite, excludes, includes, snapshot, packages: lockHash(packages) };
+  return sha256(canonicalJson(inputs));
 }
 
 /** Everything that one build sees. */

@@ -3,7 +3,7 @@ import type { BasesLock, LockedBase } from "./base.ts";
 import type { ContextEntry } from "./context.ts";
 import { parseDockerfile } from "./dockerfile.ts";
 import { type Finding, sortFindings } from "./finding.ts";
-import { contextHash, imageContentHash, lockHash } from "./hash.ts";
+import { bootstrapHash, contextHash, imageContentHash, lockHash } from "./hash.ts";
 import type { Budget, Health, ImageDefinition } from "./image.ts";
 import { buildOrder, checkLineage, hint, parents } from "./lineage.ts";
 import { lintLineage } from "./lineage-lint.ts";
@@ -222,7 +222,7 @@ function planBase(locked: LockedBase, origin: PlanInput["baseOrigin"]): PlannedB
       name: locked.name,
       platforms: locked.platforms,
       origin: "bootstrapped",
-      contentHash: lockHash(locked.bootstrap?.packages ?? { artifacts: [] }),
+      contentHash: locked.bootstrap === undefined ? "" : bootstrapHash(locked.bootstrap),
     };
   return {
     name: locked.name,

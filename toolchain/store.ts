@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import type { Artifact, ArtifactLock } from "../core/artifact.ts";
 import { UserError } from "../core/error.ts";
 import type { Platform } from "../core/platform.ts";
+import { scratch } from "./leftovers.ts";
 import { mapBounded } from "./parallel.ts";
 import { formatIntegrity, hasher, parseIntegrity } from "./store/integrity.ts";
 import { retry } from "./store/retry.ts";
@@ -113,10 +114,7 @@ async function fetchOne(artifact: Artifact, store: Store, options: FetchOptions)
     throw error;
   });
   if (problem === undefined) return { path, fetched: false };
-  const fetching = join(store.dir, "tmp");
-  await sweep(fetching);
-  const dir = join(fetching, `${process.pid}-${randomBytes(6).toString("hex")}`);
-  await mkdir(dir, { recursive: true });
+  const dir = await scratch(join(store.dir, "tmp"), "fetch");
   try {
     const file = await fromSources(artifact, store, dir, options);
     await chmod(file, 0o644);
@@ -169,21 +167,6 @@ async function verify(path: string, artifact: Artifact): Promise<string | undefi
   const hex = hash.digest("hex");
   if (hex === expected.hex) return undefined;
   return `expected ${artifact.integrity}, found ${formatIntegrity({ ...expected, hex })}`;
-}
-
-/** Removes what killed processes left. */
-async function sweep(dir: string): Promise<void> {
-  const names = await readdir(dir).catch(() => []);
-  const dead = names.filter((name) => !isAlive(Number.parseInt(name, 10)));
-  await Promise.all(dead.map((name) => rm(join(dir, name), { recursive: true, force: true })));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 /** @throws UserError that lists every name that does not belong into one directory. */

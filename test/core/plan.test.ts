@@ -34,7 +34,7 @@ const input: PlanInput = {
       {
         name: "debian:bookworm-slim",
         platforms: ["linux/amd64", "linux/arm64"],
-        bootstrap: { suite: "bookworm", packages: { artifacts: [artifact] } },
+        bootstrap: { suite: "bookworm", select: [], excludes: [], includes: [], packages: { artifacts: [artifact] } },
       },
     ],
   },

@@ -128,11 +128,11 @@ describe("store", () => {
 
   it("removes what a killed process left, and nothing of a living one", async () => {
     answers["/a/x.deb"] = [{ body: "bytes" }];
-    const dead = join(folder, "store", "tmp", `${2 ** 22 + 1}-abc`);
-    const alive = join(folder, "store", "tmp", `${process.pid}-abc`);
+    const dead = join(folder, "store", "tmp", `fetch-${2 ** 22 + 1}-abc`);
+    const alive = join(folder, "store", "tmp", `fetch-${process.pid}-abc`);
     for (const dir of [dead, alive]) mkdirSync(dir, { recursive: true });
     await fetchArtifact(artifact("x.deb", "bytes"), store);
-    assert.deepEqual(readdirSync(join(folder, "store", "tmp")), [`${process.pid}-abc`]);
+    assert.deepEqual(readdirSync(join(folder, "store", "tmp")), [`fetch-${process.pid}-abc`]);
   });
 
   it("gives paths in the artifacts' order and counts", async () => {

@@ -9,24 +9,30 @@ const IDLE = 30_000;
 /** As many as browsers and curl follow by default or fewer; a mirror network needs two. */
 const REDIRECTS = 8;
 
+/** Connections through the machine's proxies, kept open between files. */
+export function openTransport(): HttpTransport {
+  return new HttpTransport({ idleTimeout: IDLE, env: process.env });
+}
+
 /**
- * Downloads one file through the machine's proxies.
+ * Downloads one file.
  * @param limit bytes; a longer answer is cut off with an error.
  * @throws HttpStatusError for any status but 200; connection errors as node has them.
  */
-export async function download(url: string, file: string, limit: number, signal?: AbortSignal): Promise<void> {
-  const transport = new HttpTransport({ idleTimeout: IDLE, env: process.env });
-  try {
-    const answer = await follow(transport, new URL(url), REDIRECTS);
-    if (answer.status !== 200) {
-      await discard(answer.body);
-      throw new HttpStatusError(answer.status, answer.headers);
-    }
-    const options = signal === undefined ? {} : { signal };
-    await pipeline(answer.body, atMost(limit), createWriteStream(file, { flags: "wx", mode: 0o644 }), options);
-  } finally {
-    transport.close();
+export async function download(
+  transport: HttpTransport,
+  url: string,
+  file: string,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const answer = await follow(transport, new URL(url), REDIRECTS);
+  if (answer.status !== 200) {
+    await discard(answer.body);
+    throw new HttpStatusError(answer.status, answer.headers);
   }
+  const options = signal === undefined ? {} : { signal };
+  await pipeline(answer.body, atMost(limit), createWriteStream(file, { flags: "wx", mode: 0o644 }), options);
 }
 
 async function follow(transport: HttpTransport, url: URL, left: number): Promise<HttpAnswer> {

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import type { Artifact } from "../../core/artifact.ts";
 import { UserError } from "../../core/error.ts";
+import type { HttpTransport } from "../../oci/http.ts";
+import { type AptSource, debianUrls, readAptSources } from "../debian/mirrors.ts";
 import { npmPack, pipDownload } from "./clients.ts";
-import { type AptSource, debianUrls, readAptSources } from "./debian.ts";
-import { download } from "./http.ts";
+import { download, openTransport } from "./http.ts";
 
 /** One place to have an artifact from. */
 export interface Source {
@@ -23,15 +24,16 @@ export type Sources = (artifact: Artifact, snapshot?: string) => Promise<readonl
  */
 export function machineSources(etc?: string): Sources {
   let apt: Promise<AptSource[]> | undefined;
+  const transport = openTransport();
   return async (artifact, snapshot) => {
     const colon = artifact.source.indexOf(":");
     const [scheme, location] = [artifact.source.slice(0, colon), artifact.source.slice(colon + 1)];
     switch (scheme) {
       case "debian":
         apt ??= readAptSources(etc);
-        return debianUrls(location, await apt, snapshot).map((url) => overHttp(url, artifact.size));
+        return debianUrls(location, await apt, snapshot).map((url) => overHttp(transport, url, artifact.size));
       case "https":
-        return [overHttp(artifact.source, artifact.size)];
+        return [overHttp(transport, artifact.source, artifact.size)];
       case "npm":
         return [{ name: "npm", get: (dir, signal) => npmPack(location, dir, signal) }];
       case "pypi":
@@ -45,12 +47,12 @@ export function machineSources(etc?: string): Sources {
   };
 }
 
-function overHttp(url: string, size: number): Source {
+function overHttp(transport: HttpTransport, url: string, size: number): Source {
   return {
     name: url,
     async get(dir, signal) {
       const file = join(dir, "file");
-      await download(url, file, size, signal);
+      await download(transport, url, file, size, signal);
       return file;
     },
   };

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { debianUrls, parseDeb822, parseOneLine, suiteMirror } from "../../../toolchain/store/debian.ts";
+import { debianUrls, parseDeb822, parseOneLine, suiteMirror } from "../../../toolchain/debian/mirrors.ts";
 
 const curl = "bookworm/pool/main/c/curl/curl_7.88.1-10+deb12u5~x_amd64.deb";
 
-describe("debian sources", () => {
+describe("debian mirrors", () => {
   it("reads apt's one-line format", () => {
     const text = `# comment
 deb http://mirror.example/debian bookworm main
