@@ -3,13 +3,14 @@ import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { UserError } from "../core/error.ts";
 import { projectRoot } from "../toolchain/home.ts";
+import { basesCommand } from "./bases.ts";
 import { doctorCommand } from "./doctor.ts";
 import { envCommand } from "./env.ts";
 import { planCommand } from "./plan.ts";
 import { toolsCommand } from "./tools.ts";
 
 /** Every command, in the order of the help. */
-const COMMANDS: readonly (() => Command)[] = [planCommand, envCommand, toolsCommand, doctorCommand];
+const COMMANDS: readonly (() => Command)[] = [planCommand, envCommand, toolsCommand, doctorCommand, basesCommand];
 
 /**
  * Runs one command line.

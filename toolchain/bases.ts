@@ -10,21 +10,22 @@ import { debianArch, type Platform } from "../core/platform.ts";
 import { parseReference } from "../core/reference.ts";
 import { RegistryClient } from "../oci/client.ts";
 import { type Descriptor, type ImageIndex, MEDIA } from "../oci/schemas.ts";
-import { type BootstrapTools, bootstrapDebian, snapshotEpoch } from "./debian/bootstrap.ts";
+import { bootstrapDebian, snapshotEpoch } from "./debian/bootstrap.ts";
 import { type Home, home } from "./home.ts";
 import { writeLayer } from "./layer.ts";
 import { scratch } from "./leftovers.ts";
-import { withLock } from "./lock.mjs";
+import { describeHolder, withLock } from "./lock.mjs";
+import { type Progress, silent } from "./progress.ts";
 import { openStore, type Store } from "./store.ts";
+import { ensureTool } from "./tools.ts";
 
 export interface EnsureBaseOptions {
-  /** Asked for only when the base has to be made. */
-  readonly tools: () => Promise<BootstrapTools>;
+  /** Default: the user's. */
   readonly home?: Home;
+  /** Default: the home's, filled through this machine's own sources. */
   readonly store?: Store;
   readonly signal?: AbortSignal | undefined;
-  /** Told each step that takes time. */
-  readonly progress?: ((step: string) => void) | undefined;
+  readonly progress?: Progress;
 }
 
 /** A base that stands in the registry. */
@@ -48,13 +49,13 @@ const LAYER = "application/vnd.oci.image.layer.v1.tar+gzip";
  * Sees to it that a registry holds a base, made from its locked packages, under the name that Dockerfiles know. The same
  * lock gives the same digest on any machine and any day, without a network when the content store has the packages.
  * All platforms of the lock are made, whichever are wanted: the digest is that of all.
- * @example await ensureBase(lock.bases[0], client, { tools })
+ * @example await ensureBase(lock.bases[0], client)
  * @throws UserError where the lock has no packages, or the base can't be made.
  */
 export async function ensureBase(
   base: LockedBase,
   registry: RegistryClient,
-  options: EnsureBaseOptions,
+  options: EnsureBaseOptions = {},
 ): Promise<EnsuredBase> {
   const { bootstrap } = base;
   if (bootstrap === undefined)
@@ -66,18 +67,22 @@ export async function ensureBase(
   const hash = bootstrapHash(bootstrap);
   const there = await findBase(registry, repository, tag, hash);
   if (there !== undefined) return { repository, tag, digest: there, how: "present" };
-  const h = options.home ?? home();
+  const { home: h = home(), progress = silent } = options;
   return withLock(
     join(h.locks, `base-${hash.slice(0, 16)}.lock`),
     async () => {
       const layout = join(h.root, "bases", hash);
       const known = await readLayout(layout);
       const index = known ?? (await makeLayout(base, bootstrap, layout, h, options));
-      options.progress?.(`pushing ${base.name}`);
+      progress.status(`pushing ${base.name}`);
       const digest = await pushLayout(layout, index, registry, repository, tag);
       return { repository, tag, digest, how: known === undefined ? "made" : "pushed" } as const;
     },
-    { what: `making ${base.name}`, ...(options.signal === undefined ? {} : { signal: options.signal }) },
+    {
+      what: `making ${base.name}`,
+      onWait: (holder) => progress.say(`waiting for ${describeHolder(holder)}`),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    },
   );
 }
 
@@ -140,17 +145,19 @@ async function makeLayout(
     const marks = { [BASE_ORIGIN]: "bootstrapped", [BASE_LOCK]: bootstrapHash(bootstrap) };
     const created = new Date(epoch * 1000).toISOString().replace(".000", "");
     const manifests: Descriptor[] = [];
-    const progress = (step: string) => options.progress?.(`${base.name}: ${step}`);
+    const progress = options.progress ?? silent;
+    const tell = (step: string) => progress.status(`${base.name}: ${step}`);
+    const [mmdebstrap, qemu] = [await ensureTool("mmdebstrap", progress), await ensureTool("qemu", progress)];
     const making = {
       store: options.store ?? openStore(h.store),
-      tools: await options.tools(),
+      tools: { mmdebstrap: mmdebstrap.path, qemu: qemu.path },
       dir,
       signal: options.signal,
-      progress,
+      progress: tell,
     };
     await bootstrapDebian(bootstrap, base.platforms, making, async (platform, root) => {
       const file = join(dir, "layer");
-      progress(`${platform} layer`);
+      tell(`layer of ${platform}`);
       const layer = await writeLayer(root, file, epoch);
       await rename(file, join(half, "blobs", layer.digest.slice(7)));
       const config = await writeBlob(half, MEDIA.config, baseConfig(base.name, platform, layer.diffId, created, marks));
