@@ -1,7 +1,6 @@
 import { Command } from "commander";
 import { stringify } from "yaml";
 import { UserError } from "../core/error.ts";
-import { formatFinding } from "../core/finding.ts";
 import {
   type CatalogueMachine,
   firstToolkitFor,
@@ -20,9 +19,9 @@ import { probeMachine } from "../toolchain/machine-probe.ts";
 
 /** `keelson machine`: the machines that a stack can pick, and what this one is. */
 export function machineCommand(): Command {
-  const command = new Command("machine").description(
-    "machine profiles: GPU, cores, memory, and the defaults that follow",
-  );
+  const command = new Command("machine")
+    .exitOverride()
+    .description("machine profiles: GPU, cores, memory, and the defaults that follow");
   command
     .command("list")
     .description("the catalogue")
@@ -101,7 +100,10 @@ function showText(profile: MachineProfile): string {
 function resolved(machine: string, name: string, overrides: MachineOverrides = {}): MachineProfile {
   const { profile, findings } = resolveMachine(machine, name, overrides);
   if (profile === undefined)
-    throw new UserError(findings.map(formatFinding).join("\n"), "`keelson machine list` shows the catalogue");
+    throw new UserError(
+      findings.map((f) => `${f.subject}: ${f.message}`).join("\n"),
+      [...new Set(findings.map((f) => f.fix))].join("\n  "),
+    );
   return profile;
 }
 

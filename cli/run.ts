@@ -6,11 +6,19 @@ import { projectRoot } from "../toolchain/home.ts";
 import { basesCommand } from "./bases.ts";
 import { doctorCommand } from "./doctor.ts";
 import { envCommand } from "./env.ts";
+import { machineCommand } from "./machine.ts";
 import { planCommand } from "./plan.ts";
 import { toolsCommand } from "./tools.ts";
 
 /** Every command, in the order of the help. */
-const COMMANDS: readonly (() => Command)[] = [planCommand, envCommand, toolsCommand, doctorCommand, basesCommand];
+const COMMANDS: readonly (() => Command)[] = [
+  planCommand,
+  envCommand,
+  toolsCommand,
+  doctorCommand,
+  basesCommand,
+  machineCommand,
+];
 
 /**
  * Runs one command line.

@@ -40,7 +40,7 @@ describe("keelson machine", () => {
   it("show names an unknown machine with what is near", async () => {
     await assert.rejects(
       run("show", "rtx-4080"),
-      (error) => error instanceof UserError && /did you mean/.test(error.message),
+      (error) => error instanceof UserError && /did you mean/.test(error.fix),
     );
   });
 });
