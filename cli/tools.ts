@@ -1,5 +1,6 @@
 import { Argument, Command } from "commander";
 import { ensureTool, TOOL_NAMES, type ToolName } from "../toolchain/tools.ts";
+import { runSteps, type Step } from "./steps.ts";
 
 /** `keelson tools`: brings tools ahead of their use. */
 export function toolsCommand(): Command {
@@ -8,10 +9,16 @@ export function toolsCommand(): Command {
     .description("get tools: from PATH, by download, or built from source")
     .addArgument(names.choices(TOOL_NAMES))
     .action(async (wanted: ToolName[]) => {
-      for (const name of wanted.length > 0 ? wanted : DEFAULT) {
-        const { version, origin, path } = await ensureTool(name);
-        console.log(`${name} ${version} (${origin}) ${path}`);
-      }
+      const steps = (wanted.length > 0 ? wanted : DEFAULT).map(
+        (name): Step<object> => ({
+          title: name,
+          run: async (_, progress) => {
+            const { version, origin, path } = await ensureTool(name, progress);
+            return `${version} (${origin}) ${path}`;
+          },
+        }),
+      );
+      await runSteps({}, steps);
     });
 }
 

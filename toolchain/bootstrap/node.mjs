@@ -1,0 +1,112 @@
+// @ts-check
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { withLock } from "../lock.mjs";
+import { Failure, npmCi, say, tellWait } from "./process.mjs";
+
+const recipe = join(dirname(dirname(fileURLToPath(import.meta.url))), "node");
+// The same default stands in home.ts.
+const cache = process.env.XDG_CACHE_HOME || join(process.env.HOME || homedir(), ".cache");
+export const home = resolve(process.env.KEELSON_HOME || join(cache, "keelson"));
+/** First node 24 that strips types without a warning. */
+const NEEDED = { major: 24, minor: 4 };
+const wanted = `${NEEDED.major}.${NEEDED.minor}`;
+
+/** Whether keelson can run on this node. */
+export function isNewEnough(version = process.versions.node) {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > NEEDED.major || (major === NEEDED.major && minor >= NEEDED.minor);
+}
+
+/** Node 24 in keelson's home, from npm's own package for this machine. @returns {Promise<string>} its path */
+export async function ensureNode() {
+  const name = `node-${process.platform}-${process.arch}`;
+  const version = readJson(join(recipe, "package.json")).optionalDependencies[name];
+  if (!version)
+    throw new Failure(`keelson needs node ${wanted} or newer, this is ${process.version}`, "install a newer node");
+  const folder = join(home, "tools", "node", `${version}-${process.platform}-${process.arch}`);
+  const node = join(folder, "bin", "node");
+  if (isIntact(folder)) return node;
+  makeFolder(join(home, "tmp"));
+  const options = { what: `getting node ${version}`, onWait: tellWait(`node ${version}`) };
+  await withLock(join(home, "locks", "node.lock"), () => install(name, version, folder), options);
+  return node;
+}
+
+/** @param {string} name @param {string} version @param {string} folder */
+async function install(name, version, folder) {
+  if (isIntact(folder)) return; // another run has done it
+  say(`node ${process.version} is older than ${wanted}: getting node ${version} for keelson`);
+  const tmp = join(home, "tmp");
+  const left = readdirSync(tmp).filter((entry) => entry.startsWith("node."));
+  for (const entry of left) rmSync(join(tmp, entry), { recursive: true, force: true });
+  const work = mkdtempSync(join(tmp, `node.${process.pid}.`));
+  try {
+    cpSync(recipe, work, { recursive: true });
+    await npmCi(work, "node");
+    const made = join(work, "node_modules", name);
+    if (!lstatSync(join(made, "bin", "node"), { throwIfNoEntry: false }))
+      throw new Failure(`npm brought no ${name}`, `install node ${wanted} or newer`);
+    rmSync(join(made, "include"), { recursive: true, force: true });
+    writeManifest(made, version);
+    rmSync(folder, { recursive: true, force: true });
+    makeFolder(dirname(folder));
+    renameSync(made, folder);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Whether the entry is as it was made: as cache.ts does, by size and time, by hash where the time differs. @param {string} folder */
+function isIntact(folder) {
+  try {
+    const { size, mtimeMs, sha256 } = readJson(join(folder, "manifest.json")).files["bin/node"];
+    const found = statSync(join(folder, "bin", "node"));
+    if (found.size === size && (found.mtimeMs === mtimeMs || hash(join(folder, "bin", "node")) === sha256)) return true;
+    say(`${folder} has changed since it was made; getting it anew`);
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== "ENOENT") say(`${folder}: ${error}; getting it anew`);
+  }
+  return false;
+}
+
+/** @param {string} folder @param {string} version */
+function writeManifest(folder, version) {
+  const path = join(folder, "bin", "node");
+  const { size, mtimeMs } = statSync(path);
+  const files = { "bin/node": { sha256: hash(path), size, mtimeMs, executable: true } };
+  const manifest = { schema: 1, tool: "node", version, origin: "download", files };
+  writeFileSync(join(folder, "manifest.json"), `${JSON.stringify(manifest, undefined, 1)}\n`);
+}
+
+/** @param {string} folder */
+function makeFolder(folder) {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    const { code } = /** @type {NodeJS.ErrnoException} */ (error);
+    throw new Failure(
+      `keelson keeps its tools in ${home}, which can't be written (${code})`,
+      "set KEELSON_HOME to a folder that you can write",
+    );
+  }
+}
+
+/** @param {string} path */
+const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
+/** @param {string} path */
+const hash = (path) => createHash("sha256").update(readFileSync(path)).digest("hex");

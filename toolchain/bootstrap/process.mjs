@@ -1,0 +1,63 @@
+// @ts-check
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { describeHolder } from "../lock.mjs";
+
+const SIGNALS = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
+const NPM_CI = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+
+/** A failure that the user can mend. */
+export class Failure extends Error {
+  /** @param {string} message @param {string} fix */
+  constructor(message, fix) {
+    super(`${message}\n  ${fix}`);
+  }
+}
+
+/** @param {string} line stdout belongs to the command: `npm run --silent env` is read by a shell */
+export const say = (line) => process.stderr.write(`${line}\n`);
+
+/** @param {string} what @returns {(holder: import("../lock.mjs").Holder) => void} */
+export const tellWait = (what) => (holder) => say(`waiting for ${what}: ${describeHolder(holder)}`);
+
+/**
+ * Installs what the folder's lock file says.
+ * @param {string} cwd @param {string} what
+ */
+export async function npmCi(cwd, what) {
+  let said = "";
+  const code = await run("npm", NPM_CI, { cwd, stdio: ["ignore", "pipe", "pipe"] }, (text) => {
+    said += text;
+  });
+  if (code >= 128) process.exit(code);
+  if (code !== 0)
+    throw new Failure(
+      `npm could not install ${what}:\n${said.trimEnd()}`,
+      "npm's message above says why; once that is mended, run the command again",
+    );
+}
+
+/**
+ * Runs a program to its end and passes signals on. A terminal sends Ctrl-C to the child by itself.
+ * @param {string} command @param {string[]} args @param {import("node:child_process").SpawnOptions} [options]
+ * @param {(text: string) => void} [onOutput]
+ * @returns {Promise<number>} exit code, 128 + n after signal n
+ */
+export function run(command, args, options = {}, onOutput = () => {}) {
+  return new Promise((done, failed) => {
+    const child = spawn(command, args, { stdio: "inherit", ...options });
+    let received = 0;
+    /** @param {NodeJS.Signals} signal */
+    const pass = (signal) => {
+      received = 128 + constants.signals[signal];
+      if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+    };
+    for (const signal of SIGNALS) process.on(signal, pass);
+    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", onOutput);
+    child.on("error", (error) => failed(new Failure(`can't start ${command}: ${error.message}`, `install ${command}`)));
+    child.on("close", (code, signal) => {
+      for (const listened of SIGNALS) process.off(listened, pass);
+      done(signal ? 128 + constants.signals[signal] : code || received);
+    });
+  });
+}
