@@ -1,5 +1,5 @@
 import { mkdirSync, realpathSync, rmSync, statSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import semver from "semver";
 import { formatSeconds } from "../core/duration.ts";
@@ -141,10 +141,26 @@ async function rememberedVersion(path: string, versionArguments: readonly string
   const { size, mtimeMs, ino } = statSync(path);
   const key = JSON.stringify([realpathSync(path), size, mtimeMs, ino, versionArguments]);
   const file = join(h.tools, "path-versions.json");
-  const remembered: Record<string, string> = await readFile(file, "utf8").then(JSON.parse, () => ({}));
+  const remembered = await readVersions(file);
   const cached = remembered[key];
   if (cached !== undefined) return cached;
   const version = await versionOf(path, versionArguments);
-  if (version) await writeFile(file, JSON.stringify({ ...remembered, [key]: version })).catch(() => {});
+  if (version) await writeVersions(file, { ...remembered, [key]: version });
   return version;
+}
+
+async function readVersions(file: string): Promise<Record<string, string>> {
+  try {
+    return JSON.parse(await readFile(file, "utf8"));
+  } catch {
+    return {}; // not there yet
+  }
+}
+
+/** Two runs may write at once: one of them is forgotten, neither is garbled. A home that can't be written remembers nothing. */
+async function writeVersions(file: string, versions: Record<string, string>): Promise<void> {
+  const fresh = `${file}.${process.pid}`;
+  await writeFile(fresh, JSON.stringify(versions))
+    .then(() => rename(fresh, file))
+    .catch(() => {});
 }
