@@ -1,4 +1,5 @@
 import { performance } from "node:perf_hooks";
+import { median } from "../core/median.ts";
 
 /** One line of a bench's answer: a figure, and the bound that it must keep, where there is one. */
 export interface Figure {
@@ -31,14 +32,6 @@ export async function sideBySide(rounds: number, a: () => unknown, b: () => unkn
     bs.push(await seconds(b));
   }
   return [median(as), median(bs)];
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
 /** The median's ratio of a to b, with both seconds beside it. */

@@ -1,5 +1,6 @@
+import { median } from "../core/median.ts";
 import { type CatalogueImage, makePlan } from "../core/plan.ts";
-import { type Bench, type Figure, median, seconds } from "./measure.ts";
+import { type Bench, type Figure, seconds } from "./measure.ts";
 
 /** Time of a plan for 10, 100 and 1,000 images of ten files each; linear means that the time per image stays. */
 export const planBench: Bench = {

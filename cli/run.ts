@@ -5,19 +5,25 @@ import { UserError } from "../core/error.ts";
 import { projectRoot } from "../toolchain/home.ts";
 import { basesCommand } from "./bases.ts";
 import { doctorCommand } from "./doctor.ts";
+import { downCommand } from "./down.ts";
 import { envCommand } from "./env.ts";
 import { machineCommand } from "./machine.ts";
 import { planCommand } from "./plan.ts";
+import { servicesCommand } from "./services.ts";
 import { toolsCommand } from "./tools.ts";
+import { upCommand } from "./up.ts";
 
 /** Every command, in the order of the help. */
 const COMMANDS: readonly (() => Command)[] = [
+  upCommand,
+  downCommand,
   planCommand,
-  envCommand,
-  toolsCommand,
-  doctorCommand,
   basesCommand,
   machineCommand,
+  envCommand,
+  servicesCommand,
+  toolsCommand,
+  doctorCommand,
 ];
 
 /**

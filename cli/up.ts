@@ -1,0 +1,154 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { Command } from "commander";
+import { execa } from "execa";
+import { loadPlan, surroundings } from "../config/load.ts";
+import type { StackConfig } from "../config/schema.ts";
+import { readStackFile } from "../config/stack.ts";
+import { UserError } from "../core/error.ts";
+import { type Finding, formatFinding } from "../core/finding.ts";
+import type { Plan } from "../core/plan.ts";
+import { formatSummary, type ImageResult } from "../core/summary.ts";
+import { breakStaleLocks, liveStackLocks, stackExists } from "../toolchain/backend.ts";
+import { resolveBuilder } from "../toolchain/builder.ts";
+import { requireSpace } from "../toolchain/disk.ts";
+import { prepareHome, projectRoot } from "../toolchain/home.ts";
+import { ensureRegistry } from "../toolchain/services/index.ts";
+import { ensureTool } from "../toolchain/tools.ts";
+import { pulumiEnvironment } from "./env.ts";
+import { runSteps, type Step } from "./steps.ts";
+
+const PROJECT = "keelson";
+/** What an `up` from nothing leaves on disk: tools 0.7 GB, store 0.5 GB, builder 3 GB, registry 0.5 GB; measured, rounded up. */
+const COLD_BYTES = 6e9;
+
+interface Up {
+  readonly root: string;
+  readonly stack: string;
+  readonly config: StackConfig;
+  readonly plan: Plan;
+  readonly environment: Record<string, string>;
+}
+
+/** `keelson up`: brings what the machine lacks, then `pulumi up`, then the table of what came of it. */
+export function upCommand(): Command {
+  return new Command("up")
+    .description("set up what is missing, then build, check and push all images of a stack")
+    .option("-s, --stack <name>", "stack", "dev")
+    .option("--preview", "show first what would be done (pulumi's own preview)", false)
+    .action(async (options: { stack: string; preview: boolean }) => {
+      process.exitCode = await up(options.stack, options.preview);
+    });
+}
+
+async function up(stack: string, preview: boolean): Promise<number> {
+  const root = projectRoot();
+  const config = readStackFile(root, stack);
+  const { plan, findings } = await loadPlan(root, stack, config, surroundings(root));
+  report(findings);
+  const home = prepareHome();
+  await requireSpace(home.root, COLD_BYTES, "a first `npm run up`");
+  const environment = pulumiEnvironment(root);
+  const context: Up = { root, stack, config, plan, environment };
+  await runSteps(context, steps(context));
+  return runPulumi(context, preview);
+}
+
+/** Warnings are told; errors end the run before anything is started. */
+function report(findings: readonly Finding[]): void {
+  const errors = findings.filter((f) => f.severity === "error");
+  if (errors.length > 0) throw new UserError(errors.map(formatFinding).join("\n"), "nothing was started");
+  for (const finding of findings) console.error(formatFinding(finding));
+}
+
+function steps({ config }: Up): Step<Up>[] {
+  return [
+    { title: "Pulumi", run: async (_, progress) => tool("pulumi", progress) },
+    { title: "buildx", run: async (_, progress) => tool("buildx", progress) },
+    { title: "builder", run: prepareBuilder },
+    ...(config.registry === "embedded" ? [{ title: "registry", run: startRegistry }] : []),
+    { title: "stack", run: prepareStack },
+  ];
+}
+
+async function tool(name: "pulumi" | "buildx", progress: Parameters<typeof ensureTool>[1]): Promise<string> {
+  const { version, origin } = await ensureTool(name, progress);
+  return `${version} (${origin})`;
+}
+
+const prepareBuilder: Step<Up>["run"] = async ({ config }, progress) => {
+  const { kind, nodes, notices } = await resolveBuilder(config.builder, progress);
+  for (const notice of notices) progress.say(notice);
+  const platforms = nodes.map((n) => [...n.native, ...n.emulated.map((p) => `${p} (qemu)`)].join(", "));
+  return `${kind}: ${platforms.join("; ")}`;
+};
+
+const startRegistry: Step<Up>["run"] = async (_, progress) => (await ensureRegistry(progress)).host;
+
+const prepareStack: Step<Up>["run"] = async ({ root, stack, environment }, progress) => {
+  const state = join(root, ".keelson", "state");
+  mkdirSync(state, { recursive: true });
+  for (const lock of breakStaleLocks(state, PROJECT, stack))
+    progress.say(`took away the lock of process ${lock.pid}, which is gone`);
+  const [held] = liveStackLocks(state, PROJECT, stack);
+  if (held !== undefined)
+    throw new UserError(
+      `another run (process ${held.pid} on ${held.hostname}) works on stack ${stack}`,
+      "wait until it is done, then run this again",
+    );
+  if (stackExists(state, PROJECT, stack)) return `${stack} is there`;
+  await execa("pulumi", ["stack", "init", stack, "--non-interactive"], { cwd: root, env: environment });
+  return `${stack} made`;
+};
+
+async function runPulumi({ root, stack, environment }: Up, preview: boolean): Promise<number> {
+  const log = join(root, ".keelson", `events-${randomUUID()}.json`);
+  const args = ["up", "--yes", "--stack", stack, "--suppress-outputs", "--event-log", log];
+  const child = execa("pulumi", preview ? args : [...args, "--skip-preview"], {
+    cwd: root,
+    env: environment,
+    stdio: "inherit",
+    reject: false,
+  });
+  // A terminal sends Ctrl-C to Pulumi as well, which then ends in order: this process only has to outlive it.
+  const interrupt = (signal: NodeJS.Signals) => {
+    if (process.stdin.isTTY !== true) child.kill(signal);
+  };
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  try {
+    const { exitCode } = await child;
+    if (exitCode !== 0) {
+      console.error(`\nstack ${stack} is not up: the first error above says why; run this again when it is mended`);
+      return exitCode ?? 1;
+    }
+    await summarize({ root, stack, environment }, changedImages(log));
+    return 0;
+  } finally {
+    rmSync(log, { force: true });
+  }
+}
+
+async function summarize({ root, stack, environment }: Omit<Up, "plan" | "config">, changed: ReadonlySet<string>) {
+  const { stdout } = await execa("pulumi", ["stack", "output", "images", "--json", "--stack", stack], {
+    cwd: root,
+    env: environment,
+  });
+  const outputs = JSON.parse(stdout) as Record<string, Omit<ImageResult, "name">>;
+  const images = Object.entries(outputs).map(([name, output]) => ({ name, ...output }));
+  console.log(`\n${formatSummary(images, changed)}\n`);
+  console.log(`${changed.size} changed. Next: npm run keelson -- report worker, npm run keelson -- plan, npm run down`);
+}
+
+/** The images that this run made or changed, from the engine's own log of events. */
+function changedImages(log: string): Set<string> {
+  const changed = new Set<string>();
+  for (const line of readFileSync(log, "utf8").split("\n").filter(Boolean)) {
+    const { resOutputsEvent } = JSON.parse(line) as {
+      resOutputsEvent?: { metadata: { urn: string; type: string; op: string } };
+    };
+    if (resOutputsEvent?.metadata.type !== "keelson:index:Image" || resOutputsEvent.metadata.op === "same") continue;
+    changed.add(resOutputsEvent.metadata.urn.split("::").at(-1) ?? "");
+  }
+  return changed;
+}

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import type { ImageResult } from "../../core/summary.ts";
+import { ensureTool } from "../../toolchain/tools.ts";
+import { lastKnownServices } from "../../toolchain/services/index.ts";
+
+const project = join(import.meta.dirname, "../..");
+const IMAGES = ["worker-minimal", "worker-ultramin"];
+const PLATFORMS = ["linux/amd64", "linux/arm64"];
+
+/**
+ * What a new user does, in a fresh clone under a path with spaces. On a fresh machine this is the cold run; on a
+ * machine that has built before, the registry and the toolchain are there already, and the same must hold.
+ */
+describe("a fresh clone", function () {
+  this.timeout("60m");
+  let folder: string;
+  let clone: string;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "keelson fresh clone "));
+    clone = join(folder, "keelson");
+    await execa("git", ["clone", "--quiet", project, clone]);
+    await execa("git", ["config", "user.name", "test"], { cwd: clone });
+    await execa("git", ["config", "user.email", "test@example.invalid"], { cwd: clone });
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** Runs a command in the clone as a user's shell would; output also goes to the terminal. */
+  const npm = (args: string[]) => execa("npm", args, { cwd: clone, all: true, reject: false, input: "" });
+  const shell = (command: string) =>
+    execa("bash", ["-c", `eval "$(npm run --silent env)" && ${command}`], { cwd: clone, all: true, reject: false });
+
+  it("npm run up builds, checks and pushes every image of stack dev", async () => {
+    const { exitCode, all } = await npm(["run", "up"]);
+    assert.equal(exitCode, 0, all);
+    for (const image of IMAGES) assert.match(all, new RegExp(`^${image} +linux/amd64 .*sha256:[0-9a-f]{12}…`, "m"));
+    assert.match(all, /linux\/arm64/);
+    assert.match(all, /Next: npm run/);
+  });
+
+  it("leaves an index with both platforms in the registry, as another client sees it", async () => {
+    const services = await lastKnownServices();
+    assert.ok(services, "the services' state is known");
+    const skopeo = (await ensureTool("skopeo")).path;
+    for (const image of IMAGES) {
+      const ref = `docker://${services.registry.host}/${image}`;
+      const tags = JSON.parse((await execa(skopeo, ["list-tags", "--cert-dir", join(services.registry.ca, ".."), ref])).stdout);
+      const tag = tags.Tags.find((t: string) => /^h-[0-9a-f]{64}$/.test(t));
+      assert.ok(tag, `${image} has its hash tag`);
+      const { stdout } = await execa(skopeo, ["inspect", "--raw", "--cert-dir", join(services.registry.ca, ".."), `${ref}:${tag}`]);
+      const index = JSON.parse(stdout) as { manifests: { platform: { os: string; architecture: string } }[] };
+      assert.deepEqual(
+        index.manifests.map((m) => `${m.platform.os}/${m.platform.architecture}`).toSorted(),
+        PLATFORMS,
+      );
+    }
+  });
+
+  it("does nothing the second time", async () => {
+    const { exitCode, all } = await npm(["run", "up"]);
+    assert.equal(exitCode, 0, all);
+    assert.match(all, /^0 changed\./m);
+    assert.doesNotMatch(all, / built /);
+  });
+
+  it("pulumi works by itself on the same state after `npm run env`", async () => {
+    const preview = await shell("pulumi preview --stack dev --non-interactive --expect-no-changes");
+    assert.equal(preview.exitCode, 0, preview.all);
+    const refresh = await shell("pulumi refresh --stack dev --yes --non-interactive --expect-no-changes");
+    assert.equal(refresh.exitCode, 0, refresh.all);
+    const up = await shell("pulumi up --stack dev --yes --non-interactive --expect-no-changes");
+    assert.equal(up.exitCode, 0, up.all);
+  });
+
+  it("a second checkout without any state builds nothing", async () => {
+    const other = join(folder, "other");
+    await execa("git", ["clone", "--quiet", project, other]);
+    const { exitCode, all } = await execa("npm", ["run", "up"], { cwd: other, all: true, reject: false, input: "" });
+    assert.equal(exitCode, 0, all);
+    assert.doesNotMatch(all, / built /);
+  });
+
+  it("an edit of a program file shows in the next preview, with no build step between", async () => {
+    appendFileSync(join(clone, "index.ts"), '\nexport const edited = "yes";\n');
+    const { exitCode, all } = await shell("pulumi preview --stack dev --non-interactive");
+    assert.equal(exitCode, 0, all);
+    assert.match(all, /edited *: "yes"/);
+    await execa("git", ["checkout", "--quiet", "index.ts"], { cwd: clone });
+  });
+
+  it("the outputs name digests, sizes within budget and tags", async () => {
+    const { stdout } = await shell("pulumi stack output images --json --stack dev");
+    const images = JSON.parse(stdout) as Record<string, ImageResult>;
+    assert.deepEqual(Object.keys(images).toSorted(), IMAGES);
+    for (const image of Object.values(images)) {
+      assert.match(image.ref, /^localhost:\d+\/worker-[a-z]+@sha256:[0-9a-f]{64}$/);
+      assert.deepEqual(image.platforms.map((p) => p.platform).toSorted(), PLATFORMS);
+      for (const p of image.platforms) assert.ok(p.compressed > 50e6 && p.unpacked > p.compressed, JSON.stringify(p));
+    }
+  });
+
+  it("destroy leaves the stack empty and the images in the registry", async () => {
+    const { exitCode, all } = await shell("pulumi destroy --stack dev --yes --non-interactive");
+    assert.equal(exitCode, 0, all);
+    const again = await npm(["run", "up"]);
+    assert.equal(again.exitCode, 0, again.all);
+    assert.doesNotMatch(again.all, / built /);
+  });
+
+  describe("with bad input", () => {
+    const dev = () => join(clone, "Pulumi.dev.yaml");
+    let original: string;
+    beforeEach(() => {
+      original = readFileSync(dev(), "utf8");
+    });
+    afterEach(() => execa("git", ["checkout", "--quiet", "."], { cwd: clone }));
+
+    it("names the stacks that there are", async () => {
+      const { exitCode, all } = await npm(["run", "up", "--", "--stack", "dve"]);
+      assert.notEqual(exitCode, 0);
+      assert.match(all, /there is no stack "dve"/);
+      assert.match(all, /did you mean "dev"\?/);
+      assert.doesNotMatch(all, /\n\s+at /, "no stack trace");
+    });
+
+    for (const [how, run] of [
+      ["npm run up", () => npm(["run", "up"])],
+      ["pulumi preview", () => shell("pulumi preview --stack dev --non-interactive")],
+    ] as const)
+      it(`${how} tells all config errors at once`, async () => {
+        assert.ok(original.includes("keelson:builder"));
+        appendFileSync(dev(), "  keelson:bulider: auto\n  keelson:platforms: [linux/riscv64]\n  keelson:cache: 7\n");
+        const { exitCode, all } = await run();
+        assert.notEqual(exitCode, 0);
+        for (const key of ["keelson:bulider", "keelson:platforms\\[0\\]", "keelson:cache"]) assert.match(all, new RegExp(key));
+        assert.doesNotMatch(all, /\n\s+at /, "no stack trace");
+      });
+
+    it("an image that isn't there is found before anything starts", async () => {
+      appendFileSync(dev(), "    - worker-minmal\n");
+      const { exitCode, all } = await npm(["run", "up"]);
+      assert.notEqual(exitCode, 0);
+      assert.match(all, /"worker-minmal" is no image of the catalogue/);
+      assert.match(all, /did you mean "worker-minimal"\?/);
+    });
+  });
+});
