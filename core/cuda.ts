@@ -8,3 +8,4 @@ export * from "./cuda/render.ts";
 export * from "./cuda/toolkits.ts";
 export * from "./cuda/tracks.ts";
 export * from "./cuda/version.ts";
+export * from "./cuda/wish.ts";

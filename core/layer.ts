@@ -1,4 +1,5 @@
 import type { ElfHeader } from "./elf.ts";
+import type { FatbinReport } from "./fatbin.ts";
 import type { PackageFact } from "./packages.ts";
 import type { LayerEntry } from "./rootfs.ts";
 import type { SecretHit } from "./secrets.ts";
@@ -9,6 +10,8 @@ export interface ScannedEntry extends LayerEntry {
   readonly uid: number;
   readonly gid: number;
   readonly elf?: ElfHeader;
+  /** The CUDA code inside; absent where there is none. */
+  readonly fatbin?: FatbinReport;
 }
 
 /** What one pass over a layer found; plain JSON. Sizes in bytes. */

@@ -1,7 +1,8 @@
 import {
   archName,
-  type Capability,
   type CudaArch,
+  type CudaTarget,
+  type CudaWish,
   selectFor,
   type Track,
   toolkitRefuses,
@@ -11,13 +12,7 @@ import {
 import { type FatbinReport, uniteReports } from "../core/fatbin.ts";
 import type { Finding } from "../core/finding.ts";
 import { formatBytes } from "../core/size.ts";
-
-/** A machine whose card has to run an image. */
-export interface CudaTarget {
-  /** @example "mainpc" */
-  readonly machine: string;
-  readonly capability: Capability;
-}
+import type { ImageGate } from "./gate.ts";
 
 /** A list of architectures, and what it is for. */
 export interface CudaPlan {
@@ -52,32 +47,49 @@ export function cudaPlanFindings({ subject, archs, track, targets }: CudaPlan): 
   ];
 }
 
-/** An image's CUDA files, as read from its layers. */
-export interface CudaImage {
-  readonly image: string;
-  readonly files: readonly { readonly path: string; readonly report: FatbinReport }[];
-  readonly targets: readonly CudaTarget[];
-  /** What it was built for; undefined for an image whose CUDA files come ready-made. */
-  readonly archs?: readonly CudaArch[];
+/**
+ * On the built image: what its files really hold, file by file, since each brings its own kernels; and which bytes no card
+ * of the stack picks. Files of link-time code alone are not judged.
+ */
+export const cudaArch: ImageGate = {
+  id: "cuda-arch",
+  description: "every CUDA file runs on the stack's cards, and holds what it was built for",
+  severity: "error",
+  check(subject) {
+    const live = new Map(subject.files.map((file) => [file.path, file.layer]));
+    const files = subject.image.layers.flatMap((layer, index) =>
+      layer.scan.entries.flatMap(({ path, fatbin }) =>
+        fatbin && live.get(path) === index ? [{ path, report: fatbin }] : [],
+      ),
+    );
+    return imageFindings(files, subject.cuda ?? { targets: [] }).map(({ path, ...finding }) => ({
+      ...finding,
+      subject: path === undefined ? subject.name : `${subject.name}:/${path}`,
+      message: `${subject.platform}: ${finding.message}`,
+      ...(subject.file === undefined ? {} : { where: { file: subject.file } }),
+    }));
+  },
+};
+
+interface CudaFile {
+  readonly path: string;
+  readonly report: FatbinReport;
 }
 
-/**
- * On the built image: what its files really hold, file by file, since each brings its own kernels.
- * Files without machine code and PTX (of link-time code alone) are not judged.
- */
-export function cudaImageFindings({ image, files, targets, archs = [] }: CudaImage): Finding[] {
-  const findings: Finding[] = [];
+function imageFindings(
+  files: readonly CudaFile[],
+  { targets, archs = [] }: CudaWish,
+): (Finding & { readonly path?: string })[] {
+  const findings: (Finding & { path?: string })[] = [];
   for (const { path, report } of files) {
-    const where = { file: path };
-    for (const problem of report.problems)
-      findings.push({
-        ...finding("unreadable", "error", image, `can't read a fat binary: ${problem}`, "rebuild or replace the file"),
-        where,
-      });
+    for (const problem of report.problems) {
+      const message = `can't read a fat binary: ${problem}`;
+      findings.push({ ...finding("unreadable", "error", path, message, "rebuild or replace the file"), path });
+    }
     if (report.archs.length === 0) continue;
     const found = `the file has ${torchArchList(report.archs)}`;
     for (const target of targets)
-      findings.push(...runnable(image, report.archs, target, found).map((f) => ({ ...f, where })));
+      findings.push(...runnable(path, report.archs, target, found).map((f) => ({ ...f, path })));
   }
   const reports = files.map((f) => f.report);
   const built = uniteReports(reports);
@@ -87,7 +99,7 @@ export function cudaImageFindings({ image, files, targets, archs = [] }: CudaIma
       finding(
         "not-built",
         "warning",
-        image,
+        "",
         `was to be built for ${torchArchList([arch])}, which no file holds; they hold ${torchArchList(built)}`,
         "check that its build reads TORCH_CUDA_ARCH_LIST or CMAKE_CUDA_ARCHITECTURES",
       ),
@@ -98,7 +110,7 @@ export function cudaImageFindings({ image, files, targets, archs = [] }: CudaIma
       finding(
         "wasted",
         "info",
-        image,
+        "",
         `${formatBytes(waste.bytes)} of machine code for ${waste.archs.join(", ")} is picked by no card of ${names(targets)}`,
         "build it for the stack's own cards, or serve more machines with it",
       ),

@@ -1,4 +1,5 @@
 import type { ReadImage } from "../core/analysis.ts";
+import type { CudaWish } from "../core/cuda.ts";
 import type { Dockerfile } from "../core/dockerfile.ts";
 import type { Finding, Severity } from "../core/finding.ts";
 import type { Budget } from "../core/image.ts";
@@ -29,6 +30,8 @@ export interface ImageSubject {
   /** Of the manifest and of the index above it. */
   readonly annotations: Readonly<Record<string, string>>;
   readonly definition: DefinitionFacts;
+  /** The stack's cards and its list of CUDA architectures; absent for a stack without a GPU. */
+  readonly cuda?: CudaWish;
   /** Sizes in bytes of the same platform as it was pushed last. */
   readonly previous?: { readonly compressed: number; readonly unpacked: number };
 }

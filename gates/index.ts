@@ -2,6 +2,7 @@ import type { Finding } from "../core/finding.ts";
 import { applySettings, type GateSettings } from "../core/gate-settings.ts";
 import { architecture } from "./architecture.ts";
 import { archive } from "./archive.ts";
+import { cudaArch } from "./cuda-arch.ts";
 import { efficiency } from "./efficiency.ts";
 import type { ImageGate, ImageSubject } from "./gate.ts";
 import { growth } from "./growth.ts";
@@ -25,6 +26,7 @@ export const IMAGE_GATES: readonly ImageGate[] = [
   labels,
   secret,
   architecture,
+  cudaArch,
   efficiency,
   leftovers,
   archive,

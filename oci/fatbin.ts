@@ -60,6 +60,7 @@ export class FatbinSink {
     this.#dropBefore(this.#step.value.offset);
     while (!this.#step.done && this.#start + this.#held.byteLength >= this.#step.value.offset + this.#step.value.length)
       this.#answer(this.#step.value);
+    this.#held = Buffer.from(this.#held); // the piece is the caller's: it may write over it
   }
 
   /** What the file holds; requests beyond its end get what there is. */

@@ -2,9 +2,11 @@ import { createHash } from "node:crypto";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip, createZstdDecompress, type Gunzip, inflateSync, type ZstdDecompress } from "node:zlib";
 import { elfSection, isElf, readElf } from "../core/elf.ts";
+import type { FatbinReport } from "../core/fatbin.ts";
 import type { LayerScan, ScannedEntry } from "../core/layer.ts";
 import { isPackageFile, normalise, type PackageFact, readCrates, readPackageFile } from "../core/packages.ts";
 import { findSecrets, type SecretHit, secretName } from "../core/secrets.ts";
+import { FatbinSink } from "./fatbin.ts";
 import { errorCode } from "./http.ts";
 import { type TarHeader, TarParser, type TarSink } from "./tar.ts";
 
@@ -112,9 +114,16 @@ class Scanner {
     if (entry.kind !== "file") return undefined;
     const kind = secretName(path);
     if (kind && header.size > 0) this.secrets.push({ path, kind });
-    return header.size === 0
-      ? undefined
-      : new Content(header.size, (bytes, whole) => this.#content(entry, bytes, whole));
+    if (header.size === 0) return undefined;
+    const index = this.entries.length - 1;
+    return both(
+      new Content(header.size, (bytes, whole) => this.#content(entry, bytes, whole)),
+      new CudaCode(header.size, (fatbin) => this.#note(index, { fatbin })),
+    );
+  }
+
+  #note(index: number, fact: Pick<ScannedEntry, "elf" | "fatbin">): void {
+    this.entries[index] = { ...(this.entries[index] as ScannedEntry), ...fact };
   }
 
   /** Judges a file by its head, then by its whole where that is worth reading. */
@@ -122,7 +131,7 @@ class Scanner {
     const { path, size } = entry;
     if (isElf(bytes)) {
       const elf = readElf(bytes);
-      if (elf) this.entries[this.entries.length - 1] = { ...entry, elf };
+      if (elf) this.#note(this.entries.length - 1, { elf });
       if (whole) this.#crates(path, bytes);
       return size <= ELF_LIMIT;
     }
@@ -181,6 +190,53 @@ class Content implements TarSink {
   }
 
   end(): void {}
+}
+
+/** Bytes that tell an ELF file. */
+const ELF_HEAD = 20;
+
+/** Looks for CUDA code, if the file is an ELF file. */
+class CudaCode implements TarSink {
+  readonly #size: number;
+  readonly #found: (report: FatbinReport) => void;
+  /** Undefined once the file's kind is known. */
+  #head: Buffer | undefined = Buffer.alloc(0);
+  #sink: FatbinSink | undefined;
+
+  constructor(size: number, found: (report: FatbinReport) => void) {
+    this.#size = size;
+    this.#found = found;
+  }
+
+  data(piece: Buffer): void {
+    if (this.#head === undefined) {
+      this.#sink?.write(piece);
+      return;
+    }
+    this.#head = Buffer.concat([this.#head, piece]);
+    if (this.#head.length < ELF_HEAD) return;
+    if (isElf(this.#head)) this.#sink = new FatbinSink(this.#size);
+    this.#sink?.write(this.#head);
+    this.#head = undefined;
+  }
+
+  end(): void {
+    const report = this.#sink?.end();
+    if (report && (report.containers > 0 || report.problems.length > 0)) this.#found(report);
+  }
+}
+
+function both(one: TarSink, other: TarSink): TarSink {
+  return {
+    data(piece) {
+      one.data(piece);
+      other.data(piece);
+    },
+    end() {
+      one.end();
+      other.end();
+    },
+  };
 }
 
 const WHITEOUT = ".wh.";

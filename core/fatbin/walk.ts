@@ -75,10 +75,15 @@ function* walkEntries(start: number, end: number, events: WalkEvents): Reading<v
   }
 }
 
+const MAGIC = Buffer.alloc(4);
+MAGIC.writeUInt32LE(CONTAINER_MAGIC);
+
 /** First multiple of 8 where the magic stands. */
 function findMagic(view: DataView): number | undefined {
-  for (let i = 0; i + 4 <= view.byteLength; i += 8) if (view.getUint32(i, true) === CONTAINER_MAGIC) return i;
-  return undefined;
+  const bytes = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+  let at = bytes.indexOf(MAGIC);
+  while (at !== -1 && at % 8 !== 0) at = bytes.indexOf(MAGIC, at + 1);
+  return at === -1 ? undefined : at;
 }
 
 export function* read(offset: number, length: number): Reading<DataView> {

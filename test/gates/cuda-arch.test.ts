@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Capability, capabilityOf, GENERATIONS, parseArchs, selectFor, type Track } from "../../core/cuda.ts";
+import {
+  type Capability,
+  type CudaWish,
+  capabilityOf,
+  GENERATIONS,
+  parseArchs,
+  selectFor,
+  type Track,
+} from "../../core/cuda.ts";
 import type { Finding } from "../../core/finding.ts";
-import { archBytes, cudaImageFindings, cudaPlanFindings } from "../../gates/cuda-arch.ts";
+import { archBytes, cudaArch, cudaPlanFindings } from "../../gates/cuda-arch.ts";
 import { bytesFatbins } from "../../oci/fatbin.ts";
-import { container, type Entry } from "../core/fatbin/build.ts";
+import { container, type Entry, elf } from "../core/fatbin/build.ts";
+import { subjectOf } from "./subject.ts";
 
 const archs = (text: string) => parseArchs(text, { subject: "test" }).archs;
 const mainpc = { machine: "mainpc", capability: "8.9" as Capability };
@@ -62,56 +71,68 @@ describe("CUDA architectures at preview", () => {
 });
 
 describe("CUDA architectures in a built image", () => {
-  const file = (path: string, entries: Entry[]) => ({ path, report: bytesFatbins(container(entries)) });
+  const file = (path: string, entries: Entry[]): readonly [string, Buffer] => [
+    path,
+    elf([{ name: ".nv_fatbin", bytes: container(entries) }]),
+  ];
   const sass = (sm: number, payload = 1000): Entry => ({ kind: 2, sm, payload });
   const ptx = (sm: number): Entry => ({ kind: 1, sm, payload: 500 });
+  const judge = async (layers: (readonly [string, Buffer])[][], cuda?: CudaWish) =>
+    cudaArch.check(await subjectOf({ layers }, cuda === undefined ? {} : { cuda }));
+  const short = (findings: readonly Finding[]) => findings.map((f) => `${f.severity} ${f.rule} ${f.subject}`);
 
-  it("are judged file by file", () => {
-    const findings = cudaImageFindings({
-      image: "family-torch",
-      files: [
-        file("usr/lib/a.so", [sass(80), sass(86)]),
-        file("usr/lib/b.so", [sass(90)]),
-        file("usr/lib/c.so", [ptx(80)]),
-      ],
-      targets: [mainpc],
-    });
-    assert.deepEqual(
-      findings.map((f) => `${f.severity} ${f.rule} ${f.where?.file ?? ""}`),
-      ["error cuda-arch/missing usr/lib/b.so", "warning cuda-arch/ptx-only usr/lib/c.so", "info cuda-arch/wasted "],
-    );
+  it("are judged file by file", async () => {
+    const files = [
+      file("usr/lib/a.so", [sass(80), sass(86)]),
+      file("usr/lib/b.so", [sass(90)]),
+      file("usr/lib/c.so", [ptx(80)]),
+    ];
+    const findings = await judge([files], { targets: [mainpc] });
+    assert.deepEqual(short(findings), [
+      "error cuda-arch/missing app:/usr/lib/b.so",
+      "warning cuda-arch/ptx-only app:/usr/lib/c.so",
+      "info cuda-arch/wasted app",
+    ]);
     assert.match(
       findings.at(-1)?.message ?? "",
-      /^2\.0 kB of machine code for 8\.0, 9\.0 is picked by no card of mainpc/,
+      /^linux\/amd64: 2\.0 kB of machine code for 8\.0, 9\.0 is picked by no card of mainpc/,
     );
   });
 
-  it("are held against what the image was to be built for", () => {
-    const image = { image: "family-llm", targets: [mainpc], archs: archs("8.6;8.9+PTX") };
-    const findings = cudaImageFindings({ ...image, files: [file("a.so", [sass(86), sass(89)])] });
+  it("are those of the final file system: what a later layer replaces or deletes is not judged", async () => {
+    const old = [file("a.so", [sass(90)]), file("b.so", [sass(90)])];
+    const next = [file("a.so", [sass(89)]), [".wh.b.so", Buffer.alloc(0)] as const];
+    assert.deepEqual(await judge([old, next], { targets: [mainpc] }), []);
+  });
+
+  it("are held against what the image was to be built for", async () => {
+    const wish = { targets: [mainpc], archs: archs("8.6;8.9+PTX") };
+    const findings = await judge([[file("a.so", [sass(86), sass(89)])]], wish);
     assert.deepEqual(rules(findings), ["warning cuda-arch/not-built", "info cuda-arch/wasted"]);
     assert.match(findings[0]?.message ?? "", /was to be built for 8\.9\+PTX, which no file holds; they hold 8\.6;8\.9/);
-    const whole = cudaImageFindings({ ...image, files: [file("a.so", [sass(86), sass(89), ptx(89)])] });
+    const whole = await judge([[file("a.so", [sass(86), sass(89), ptx(89)])]], wish);
     assert.deepEqual(rules(whole), ["info cuda-arch/wasted"]);
   });
 
-  it("never pass unread", () => {
-    const report = bytesFatbins(container([sass(89, 4000)]).subarray(0, 2000));
-    const findings = cudaImageFindings({ image: "i", files: [{ path: "a.so", report }], targets: [mainpc] });
-    assert.deepEqual(rules(findings), ["error cuda-arch/unreadable"]);
+  it("never pass unread", async () => {
+    const damaged = container([sass(89, 4000)]);
+    damaged.writeUInt16LE(0x0102, 16 + 2);
+    const findings = await judge([[["a.so", elf([{ name: ".nv_fatbin", bytes: damaged }])]]], { targets: [mainpc] });
+    assert.deepEqual(short(findings), ["error cuda-arch/unreadable app:/a.so"]);
   });
 
-  it("say nothing of files without device code, or without a card", () => {
-    const empty = { path: "a.so", report: bytesFatbins(Buffer.from("text")) };
-    assert.deepEqual(cudaImageFindings({ image: "i", files: [empty], targets: [mainpc], archs: archs("8.9") }), []);
-    assert.deepEqual(cudaImageFindings({ image: "i", files: [file("b.so", [sass(90)])], targets: [] }), []);
+  it("say nothing of files without device code, or of a stack without a card", async () => {
+    const plain = ["a.so", elf([{ name: ".text", bytes: Buffer.alloc(64) }])] as const;
+    assert.deepEqual(await judge([[plain]], { targets: [mainpc], archs: archs("8.9") }), []);
+    assert.deepEqual(await judge([[file("b.so", [sass(90)])]]), []);
   });
 
   it("cost what their bytes add up to", () => {
-    const files = [file("a.so", [sass(80, 100), sass(89, 30), ptx(89)]), file("b.so", [sass(89, 12)])];
-    const bytes = archBytes(files.map((f) => f.report));
+    const reports = [[sass(80, 100), sass(89, 30), ptx(89)], [sass(89, 12)]].map((entries) =>
+      bytesFatbins(container(entries)),
+    );
     assert.deepEqual(
-      [...bytes],
+      [...archBytes(reports)],
       [
         ["8.0", { sass: 100, ptx: 0 }],
         [capabilityOf(89), { sass: 42, ptx: 500 }],

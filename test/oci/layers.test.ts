@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { digestOf } from "../../oci/digest.ts";
+import { bytesFatbins } from "../../oci/fatbin.ts";
 import { scanLayer } from "../../oci/layers.ts";
 import { TarParser } from "../../oci/tar.ts";
+import { container, elf as cudaLibrary } from "../core/fatbin/build.ts";
 import { type Entry, pieces, tarOf } from "./tars.ts";
 
 const scan = async (...entries: Entry[]) => scanLayer(pieces(await tarOf(...entries)));
@@ -50,6 +52,27 @@ describe("scanLayer", () => {
       }
     }
     assert.deepEqual(await scanLayer(pieces(tar, 513)), plain);
+  });
+
+  it("finds the CUDA code of ELF files, in pieces of any length, and of nothing else", async () => {
+    const code = container([
+      { kind: 2, sm: 86, payload: 100_000 },
+      { kind: 1, sm: 89, payload: 300 },
+    ]);
+    const library = cudaLibrary([{ name: ".nv_fatbin", bytes: Buffer.concat([code, code]) }]);
+    const tar = await tarOf(["lib/cuda.so", library], ["notes.bin", code], ["lib/plain.so", elf(62)]);
+    for (const length of [7, 4096, 1_000_000]) {
+      const { entries } = await scanLayer(pieces(tar, length));
+      assert.deepEqual(
+        entries.map((e) => e.fatbin),
+        [bytesFatbins(library), undefined, undefined],
+      );
+      assert.deepEqual(
+        entries[0]?.fatbin?.archs.map((a) => a.capability),
+        ["8.6", "8.9"],
+      );
+      assert.equal(entries[2]?.elf?.machine, 62);
+    }
   });
 
   it("reads long names, in pax and GNU form, and names that are no UTF-8", async () => {
