@@ -80,8 +80,7 @@ export async function buildkitService(
 ): Promise<BuildkitService> {
   const directory = instanceDirectory(services, name);
   const sockets = socketDirectory(directory, TRACE_SOCKET, process.env);
-  await mkdir(join(directory, "tmp"), { recursive: true, mode: 0o700 });
-  await makeSocketDirectory(sockets);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
   const binary = await writeRuncWrapper(join(directory, "bin"), tools.runc, join(directory, "runc"), trust);
   const config = buildkitConfig({
     directory,
@@ -103,6 +102,10 @@ export async function buildkitService(
     revision: createHash("sha256")
       .update(`${[command, ...args].join("\0")}\0${config}`)
       .digest("hex"),
+    prepare: async () => {
+      await mkdir(join(directory, "tmp"), { recursive: true, mode: 0o700 });
+      await makeSocketDirectory(sockets);
+    },
     answers: () => grpcAnswers({ path: join(sockets, SOCKET) }),
     readyWithin: 60,
     address: buildkitAddress(services, name),
@@ -117,12 +120,12 @@ export function buildkitRemains(services: string, name: string): ServiceRemains 
     directory,
     args: daemonArguments(directory),
     grace: 15,
+    interrupt: () => endSteps(directory), // it waits for the builds that run
     sweep: async () => {
       await endSteps(directory);
       await unmountBelow(directory);
       await rm(join(directory, "runc"), { recursive: true, force: true }); // runc's record of the steps ended above
-      for (const name of await readdir(join(directory, "tmp")).catch(() => []))
-        await rm(join(directory, "tmp", name), { recursive: true, force: true });
+      await rm(join(directory, "tmp"), { recursive: true, force: true });
       await removeCgroups(cgroupName(directory));
       const sockets = socketDirectory(directory, TRACE_SOCKET, process.env);
       for (const socket of [SOCKET, TRACE_SOCKET]) await rm(join(sockets, socket), { force: true });
@@ -215,7 +218,7 @@ function cgroupName(directory: string): string {
   return `keelson-${createHash("sha256").update(directory).digest("hex").slice(0, 12)}`;
 }
 
-/** Kills build steps that outlived their daemon. */
+/** Kills all build steps of the instance. */
 async function endSteps(directory: string): Promise<void> {
   const processes = (await Promise.all((await findByCgroup(cgroupName(directory))).map(identify))).filter(
     (p) => p !== undefined,

@@ -264,7 +264,9 @@ async function startInstance(
   const outcome = await ensureRunning(service, buildkitRemains(services, name));
   const { address } = service;
   if (outcome === "running" && before?.address === address) return { outcome, instance: before };
-  const platforms = await buildkitPlatforms(tools.buildctl, address);
+  // A daemon lists all that the machine runs, whatever its configuration limits it to.
+  const able = await buildkitPlatforms(tools.buildctl, address);
+  const platforms = able.filter((p) => options.platforms?.includes(p) ?? true);
   const instance = { address, platforms, native: platforms.filter((p) => p === nativePlatform()) };
   return { outcome, instance };
 }

@@ -24,6 +24,8 @@ export interface Service {
   readonly env: Readonly<Record<string, string>>;
   /** Hash of its configuration: a running process of another revision is started anew. */
   readonly revision: string;
+  /** Makes what it needs on disk, right before its start: a sweep may have taken it away. */
+  readonly prepare?: () => Promise<void>;
   /** Whether it answers; never throws, never hangs. */
   readonly answers: () => Promise<boolean>;
   /** Seconds from its start to the first answer. */
@@ -38,6 +40,8 @@ export interface ServiceRemains {
   readonly args: readonly string[];
   /** Seconds between SIGTERM and SIGKILL. */
   readonly grace: number;
+  /** Ends the work that it would wait for, when it hasn't ended a second after SIGTERM. */
+  readonly interrupt?: () => Promise<void>;
   /** Ends and unmounts what the process leaves behind; also before each start. */
   readonly sweep: () => Promise<void>;
 }
@@ -96,7 +100,10 @@ export async function wasStarted(directory: string): Promise<boolean> {
 export async function stopService(remains: ServiceRemains): Promise<boolean> {
   const processes = await runningProcesses(remains);
   for (const { pid } of processes) signal(pid, "SIGTERM");
-  const stubborn = await waitForEnd(processes, remains.grace);
+  for (const { pid } of processes) signal(pid, "SIGCONT"); // a stopped process takes no other signal
+  const busy = await waitForEnd(processes, Math.min(1, remains.grace));
+  if (busy.length > 0) await remains.interrupt?.();
+  const stubborn = await waitForEnd(busy, remains.grace);
   for (const { pid } of stubborn) signal(pid, "SIGKILL");
   // Each service leads a process group of its own: the leader's end leaves the group to be ended with it.
   for (const { pid } of processes) signal(-pid, "SIGKILL");
@@ -130,6 +137,7 @@ function pidFile(directory: string): string {
 
 async function start(service: Service): Promise<void> {
   await mkdir(service.directory, { recursive: true, mode: 0o700 });
+  await service.prepare?.();
   await rotateLog(service.directory);
   const log = openSync(logFile(service.directory), "a", 0o600);
   let child: ChildProcess;
