@@ -9,6 +9,7 @@ import { writeFileChanged } from "../files.ts";
 import { daemonEnvironment } from "./environment.ts";
 import { unmountBelow } from "./mounts.ts";
 import { findByCgroup, identify, signal, waitForEnd } from "./process.ts";
+import { ROOTLESSKIT_OPTIONS } from "./rootless.ts";
 import { writeRuncWrapper } from "./runc.ts";
 import { grpcAnswers, makeSocketDirectory, socketDirectory } from "./socket.ts";
 import type { Service, ServiceRemains } from "./supervise.ts";
@@ -92,7 +93,8 @@ export async function buildkitService(
   });
   await writeFileChanged(configFile(directory), config, 0o600);
   const daemon = [tools.buildkitd, ...daemonArguments(directory)];
-  const [command = "", ...args] = tools.rootlesskit === undefined ? daemon : [tools.rootlesskit, ...daemon];
+  const [command = "", ...args] =
+    tools.rootlesskit === undefined ? daemon : [tools.rootlesskit, ...ROOTLESSKIT_OPTIONS, ...daemon];
   return {
     name: serviceName(name),
     directory,
@@ -119,7 +121,8 @@ export function buildkitRemains(services: string, name: string): ServiceRemains 
     name: serviceName(name),
     directory,
     args: daemonArguments(directory),
-    grace: 15,
+    // Without root its steps can't be ended apart from it, and it would wait for them; all end with its namespace.
+    grace: process.getuid?.() === 0 ? 15 : 3,
     interrupt: () => endSteps(directory), // it waits for the builds that run
     sweep: async () => {
       await endSteps(directory);

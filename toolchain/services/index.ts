@@ -23,7 +23,7 @@ import {
 import { hostTrust, readHostSettings, writeHostTrust } from "./host-trust.ts";
 import { mountsBelow } from "./mounts.ts";
 import { readRegistryConfig, registryDirectory, registryRemains, registryService } from "./registry.ts";
-import { findRootlesskit } from "./rootless.ts";
+import { findRootlesskit, removeRootless } from "./rootless.ts";
 import { type BuildkitInstance, readServicesState, type ServicesState, writeServicesState } from "./state.ts";
 import { ensureRunning, logFile, logTail, runningProcesses, stopService, wasStarted } from "./supervise.ts";
 import { ensureTls } from "./tls.ts";
@@ -184,7 +184,8 @@ export async function purgeServices(): Promise<void> {
           `expected no mount below ${directory}, found ${mounts[0]}`,
           "umount it, then run this again",
         );
-      await rm(directory, { recursive: true, force: true });
+      if (process.getuid?.() === 0) await rm(directory, { recursive: true, force: true });
+      else await removeRootless(directory);
     }
     const state = await readServicesState(services);
     if (state !== undefined) await writeServicesState(services, { ...state, nodes: {} });
