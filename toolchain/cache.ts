@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { closeSync, createReadStream, fsyncSync, lstatSync, openSync, readFileSync, readlinkSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
@@ -71,7 +71,7 @@ async function difference(path: string, expected: Manifest["files"][string], scr
   if (!found.isFile()) return "is no file";
   if (found.size !== expected.size) return `has ${found.size} bytes, expected ${expected.size}`;
   if (((found.mode & 0o100) !== 0) !== expected.executable) return "changed its mode";
-  if (scrutiny === "quick" && found.mtimeMs === expected.mtimeMs) return "";
+  if (scrutiny === "quick" && Math.trunc(found.mtimeMs) === expected.mtimeMs) return "";
   return (await sha256(path)) === expected.sha256 ? "" : "does not match its hash";
 }
 
@@ -110,7 +110,7 @@ async function record(path: string): Promise<Manifest["files"][string]> {
   if (found.isSymbolicLink()) return { link: readlinkSync(path) };
   sync(path);
   const { size, mtimeMs, mode } = found;
-  return { sha256: await sha256(path), size, mtimeMs, executable: (mode & 0o100) !== 0 };
+  return { sha256: await sha256(path), size, mtimeMs: Math.trunc(mtimeMs), executable: (mode & 0o100) !== 0 };
 }
 
 function sync(path: string): void {
@@ -137,10 +137,4 @@ export async function temporaryFolder(h: Home, name: string): Promise<string> {
 export async function removeLeftovers(h: Home, name: string): Promise<void> {
   const left = (await readdir(h.tmp)).filter((entry) => entry.startsWith(`${name}.`));
   await Promise.all(left.map((entry) => rm(join(h.tmp, entry), { recursive: true, force: true })));
-}
-
-/** Bytes that an entry takes. */
-export async function entryBytes(folder: string): Promise<number> {
-  const sizes = await Promise.all((await filesBelow(folder)).map(async (path) => (await stat(path)).size));
-  return sizes.reduce((sum, size) => sum + size, 0);
 }

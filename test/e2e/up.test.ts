@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import type { ImageResult } from "../../core/summary.ts";
-import { ensureTool } from "../../toolchain/tools.ts";
 import { lastKnownServices } from "../../toolchain/services/index.ts";
+import { ensureTool } from "../../toolchain/tools.ts";
 
 const project = join(import.meta.dirname, "../..");
 const IMAGES = ["worker-minimal", "worker-ultramin"];
@@ -47,15 +47,20 @@ describe("a fresh clone", function () {
     const skopeo = (await ensureTool("skopeo")).path;
     for (const image of IMAGES) {
       const ref = `docker://${services.registry.host}/${image}`;
-      const tags = JSON.parse((await execa(skopeo, ["list-tags", "--cert-dir", join(services.registry.ca, ".."), ref])).stdout);
+      const tags = JSON.parse(
+        (await execa(skopeo, ["list-tags", "--cert-dir", join(services.registry.ca, ".."), ref])).stdout,
+      );
       const tag = tags.Tags.find((t: string) => /^h-[0-9a-f]{64}$/.test(t));
       assert.ok(tag, `${image} has its hash tag`);
-      const { stdout } = await execa(skopeo, ["inspect", "--raw", "--cert-dir", join(services.registry.ca, ".."), `${ref}:${tag}`]);
+      const { stdout } = await execa(skopeo, [
+        "inspect",
+        "--raw",
+        "--cert-dir",
+        join(services.registry.ca, ".."),
+        `${ref}:${tag}`,
+      ]);
       const index = JSON.parse(stdout) as { manifests: { platform: { os: string; architecture: string } }[] };
-      assert.deepEqual(
-        index.manifests.map((m) => `${m.platform.os}/${m.platform.architecture}`).toSorted(),
-        PLATFORMS,
-      );
+      assert.deepEqual(index.manifests.map((m) => `${m.platform.os}/${m.platform.architecture}`).toSorted(), PLATFORMS);
     }
   });
 
@@ -135,7 +140,8 @@ describe("a fresh clone", function () {
         appendFileSync(dev(), "  keelson:bulider: auto\n  keelson:platforms: [linux/riscv64]\n  keelson:cache: 7\n");
         const { exitCode, all } = await run();
         assert.notEqual(exitCode, 0);
-        for (const key of ["keelson:bulider", "keelson:platforms\\[0\\]", "keelson:cache"]) assert.match(all, new RegExp(key));
+        for (const key of ["keelson:bulider", "keelson:platforms\\[0\\]", "keelson:cache"])
+          assert.match(all, new RegExp(key));
         assert.doesNotMatch(all, /\n\s+at /, "no stack trace");
       });
 

@@ -76,7 +76,8 @@ function isIntact(folder) {
   try {
     const { size, mtimeMs, sha256 } = readJson(join(folder, "manifest.json")).files["bin/node"];
     const found = statSync(join(folder, "bin", "node"));
-    if (found.size === size && (found.mtimeMs === mtimeMs || hash(join(folder, "bin", "node")) === sha256)) return true;
+    if (found.size === size && (Math.trunc(found.mtimeMs) === mtimeMs || hash(join(folder, "bin", "node")) === sha256))
+      return true;
     say(`${folder} has changed since it was made; getting it anew`);
   } catch (error) {
     if (/** @type {NodeJS.ErrnoException} */ (error).code !== "ENOENT") say(`${folder}: ${error}; getting it anew`);
@@ -88,7 +89,7 @@ function isIntact(folder) {
 function writeManifest(folder, version) {
   const path = join(folder, "bin", "node");
   const { size, mtimeMs } = statSync(path);
-  const files = { "bin/node": { sha256: hash(path), size, mtimeMs, executable: true } };
+  const files = { "bin/node": { sha256: hash(path), size, mtimeMs: Math.trunc(mtimeMs), executable: true } };
   const manifest = { schema: 1, tool: "node", version, origin: "download", files };
   writeFileSync(join(folder, "manifest.json"), `${JSON.stringify(manifest, undefined, 1)}\n`);
 }

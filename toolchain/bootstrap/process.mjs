@@ -32,7 +32,7 @@ export async function npmCi(cwd, what) {
   if (code >= 128) process.exit(code);
   if (code !== 0)
     throw new Failure(
-      `npm could not install ${what}:\n${said.split("\n").slice(0, 12).join("\n")}`,
+      `npm could not install ${what}:\n${said.trimEnd().split("\n").slice(0, 12).join("\n")}`,
       "npm's message above says why; once that is mended, run the command again",
     );
 }

@@ -40,7 +40,7 @@ export function goSource(build: GoBuild): Source {
     label: `built from Go modules, about ${build.minutes} min`,
     bytes: build.bytes,
     key: () => `${build.version}-${hostPlatform}-${recipeHash(build, folder, flags)}`,
-    obstacle: () => goObstacle(folder),
+    obstacle: () => goObstacle(folder, findGo()),
     provide: async (target, progress) => {
       await compile(build, folder, flags, join(target, build.file), progress);
       for (const [place, source] of Object.entries(build.beside ?? {})) {
@@ -65,7 +65,7 @@ function recipeHash(build: GoBuild, folder: string, flags: readonly string[]): s
 }
 
 /** Why this machine's Go can't build the module. */
-export async function goObstacle(folder: string, go = findGo()): Promise<string | undefined> {
+export async function goObstacle(folder: string, go: string | undefined): Promise<string | undefined> {
   const needed = /^go (\S+)$/m.exec(readFileSync(join(folder, "go.mod"), "utf8"))?.[1] ?? "";
   if (!go) return `no Go on PATH; install Go ${needed} or newer`;
   const { version: found, fetches } = await askGo(go);
