@@ -7,6 +7,7 @@ import { buildctl, buildkitd, buildx } from "./tools/buildkit.ts";
 import { mmdebstrap, qemu, registry, runc, skopeo } from "./tools/debian.ts";
 import { dockerBuild } from "./tools/docker-build.ts";
 import { pulumi } from "./tools/pulumi.ts";
+import { uv } from "./tools/uv.ts";
 
 /** Every tool that keelson may need, in the order in which `keelson doctor` lists them. */
 export const CATALOGUE = {
@@ -20,6 +21,7 @@ export const CATALOGUE = {
   mmdebstrap,
   "docker-build": dockerBuild,
   skopeo,
+  uv,
 } as const satisfies Record<string, ToolDefinition>;
 
 export type ToolName = keyof typeof CATALOGUE;
