@@ -2,6 +2,8 @@ import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
 import { UserError } from "../core/error.ts";
 import { formatBytes } from "../core/size.ts";
+import { hasBuilder, removeBuilder, stopBuilder } from "../toolchain/buildx.ts";
+import { DOCKER_BUILDER } from "../toolchain/docker.ts";
 import { purgeServices, servicesData, stopServices } from "../toolchain/services/index.ts";
 
 interface DownOptions {
@@ -16,17 +18,24 @@ export function downCommand(): Command {
     .option("--purge", "also delete the registry's images and the builders' caches, after listing them")
     .option("-y, --yes", "with --purge: don't ask")
     .action(async ({ purge, yes }: DownOptions) => {
-      const running = (await stopServices()).filter((service) => service.wasRunning);
-      console.log(running.length === 0 ? "nothing was running" : `stopped: ${running.map((s) => s.name).join(", ")}`);
+      const services = (await stopServices()).filter((service) => service.wasRunning);
+      const stopped = [
+        ...services.map((s) => s.name),
+        ...((await stopBuilder(DOCKER_BUILDER)) ? ["BuildKit on Docker"] : []),
+      ];
+      console.log(stopped.length === 0 ? "nothing was running" : `stopped: ${stopped.join(", ")}`);
       if (purge) await deleteData(yes ?? false);
     });
 }
 
 async function deleteData(sure: boolean): Promise<void> {
   const data = await servicesData();
-  if (data.length === 0) return console.log("nothing to delete");
+  const onDocker = await hasBuilder(DOCKER_BUILDER);
+  if (data.length === 0 && !onDocker) return console.log("nothing to delete");
   for (const { what, size, directory } of data) console.log(`${formatBytes(size).padStart(8)}  ${what}  ${directory}`);
+  if (onDocker) console.log(`${"?".padStart(8)}  cache of BuildKit on Docker  a volume of Docker's`);
   if (!sure && !(await confirm("delete all of this?"))) return console.log("nothing deleted");
+  if (onDocker) await removeBuilder(DOCKER_BUILDER);
   await purgeServices();
   console.log(`deleted ${formatBytes(data.reduce((sum, { size }) => sum + size, 0))}`);
 }

@@ -30,12 +30,26 @@ const node = z
       .string()
       .regex(/^(?:unix|tcp|ssh|docker-container|kube-pod):\/\/\S+$/, "a BuildKit address such as tcp://10.0.0.2:1234"),
     platforms: z.array(platform).min(1),
+    tls: z
+      .object({
+        ca: z.string().min(1).optional(),
+        certificate: z.string().min(1).optional(),
+        key: z.string().min(1).optional(),
+        serverName: z.string().min(1).optional(),
+      })
+      .strict()
+      .optional(),
   })
   .strict();
+
+const imageReference = z
+  .string()
+  .regex(/^[a-z0-9.-]+(?::\d{1,5})?\/\S+$/, "an image such as ghcr.io/acme/buildkit:v0.31.0");
 
 /** `keelson:builder`: who builds. */
 export const builderSchema = z.union([
   z.enum(["auto", "embedded", "docker"]),
+  z.object({ docker: z.object({ image: imageReference.optional() }).strict() }).strict(),
   z.object({ remote: z.object({ nodes: z.array(node).min(1) }).strict() }).strict(),
   z
     .object({
@@ -45,6 +59,7 @@ export const builderSchema = z.union([
           namespace: name.optional(),
           replicas: z.int().min(1).max(100).default(1),
           platforms: z.array(platform).min(1).optional(),
+          image: imageReference.optional(),
         })
         .strict(),
     })
@@ -85,10 +100,12 @@ export type StackConfig = z.infer<typeof stackSchema>;
 export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   "": Object.keys(stackSchema.shape),
   registry: ["host", "prefix", "username", "password"],
-  builder: ["remote", "kubernetes"],
+  builder: ["docker", "remote", "kubernetes"],
+  "builder.docker": ["image"],
   "builder.remote": ["nodes"],
-  "builder.remote.nodes.*": ["name", "address", "platforms"],
-  "builder.kubernetes": ["context", "namespace", "replicas", "platforms"],
+  "builder.remote.nodes.*": ["name", "address", "platforms", "tls"],
+  "builder.remote.nodes.*.tls": ["ca", "certificate", "key", "serverName"],
+  "builder.kubernetes": ["context", "namespace", "replicas", "platforms", "image"],
   gates: ["severity", "allow"],
   "gates.allow.*": ["rule", "subject", "reason"],
   machine: MACHINE_KEYS,

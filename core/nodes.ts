@@ -6,6 +6,7 @@ export type BuilderChoice =
   | "auto"
   | "embedded"
   | "docker"
+  | { readonly docker: object }
   | {
       readonly remote: {
         readonly nodes: readonly { readonly name: string; readonly platforms: readonly Platform[] }[];
@@ -20,7 +21,7 @@ export type BuilderChoice =
  * // [{ name: "local", native: ["linux/amd64"], emulated: ["linux/arm64"] }]
  */
 export function builderNodes(choice: BuilderChoice, host: Platform): BuilderNode[] {
-  if (typeof choice === "string")
+  if (typeof choice === "string" || "docker" in choice)
     return [{ name: "local", native: [host], emulated: PLATFORMS.filter((p) => p !== host) }];
   if ("remote" in choice) return choice.remote.nodes.map((n) => ({ name: n.name, native: n.platforms, emulated: [] }));
   return [{ name: "kubernetes", native: choice.kubernetes.platforms ?? [host], emulated: [] }];

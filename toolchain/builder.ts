@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { UserError } from "../core/error.ts";
 import type { BuilderNode } from "../core/plan.ts";
 import { PLATFORMS, type Platform } from "../core/platform.ts";
@@ -26,6 +26,18 @@ export interface RemoteNode {
   readonly address: string;
   /** What it builds natively. */
   readonly platforms: readonly Platform[];
+  /** Files for a daemon that listens with TLS. */
+  readonly tls?: TlsSetting | undefined;
+}
+
+export interface TlsSetting {
+  /** PEM of the CA that signed the daemon's certificate. Default: what the system trusts. */
+  readonly ca?: string | undefined;
+  /** PEM of the client's certificate and key. */
+  readonly certificate?: string | undefined;
+  readonly key?: string | undefined;
+  /** Name in the daemon's certificate. Default: the address's host. */
+  readonly serverName?: string | undefined;
 }
 
 export interface KubernetesSetting {
@@ -78,7 +90,7 @@ export async function resolveBuilder(setting: BuilderSetting, progress: Progress
 
 /**
  * The nodes that don't answer now, so that a build can say so at once instead of after BuildKit's 20 s.
- * Nodes reached by ssh or a cluster aren't asked: buildx starts those when it needs them.
+ * Nodes reached by TLS, ssh or a cluster aren't asked: only buildx knows how.
  */
 export async function silentNodes(nodes: readonly ResolvedNode[]): Promise<ResolvedNode[]> {
   const answers = await Promise.all(nodes.map((node) => nodeAnswers(node.address)));
@@ -133,20 +145,34 @@ async function docker(image: string | undefined, progress: Progress): Promise<Bu
 }
 
 async function remote(nodes: readonly RemoteNode[], progress: Progress): Promise<Builder> {
-  const resolved = nodes.map(({ name, address, platforms }) => ({
+  const resolved = nodes.map(({ name, address, platforms, tls }) => ({
     name,
     native: platforms,
     emulated: [],
     builder: `keelson-remote-${name}`,
-    address,
+    ...(tls === undefined ? { address } : {}),
   }));
-  const builders = resolved.map(({ builder, address }) => ({
-    name: builder,
+  const builders = nodes.map(({ name, address, tls }) => ({
+    name: `keelson-remote-${name}`,
     driver: "remote" as const,
-    nodes: [{ endpoint: address }],
+    nodes: [{ endpoint: address, options: tlsOptions(tls) }],
   }));
   await ensureBuildxBuilders(builders, progress);
   return { kind: "remote", nodes: resolved, env: buildxEnvironment(), notices: [] };
+}
+
+/** The remote driver's names of them; it wants absolute paths. */
+function tlsOptions(tls: TlsSetting | undefined): Record<string, string> {
+  const file = (path: string | undefined) => (path === undefined ? undefined : resolve(path));
+  const options = {
+    cacert: file(tls?.ca),
+    cert: file(tls?.certificate),
+    key: file(tls?.key),
+    servername: tls?.serverName,
+  };
+  return Object.fromEntries(
+    Object.entries(options).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
 async function kubernetes(setting: KubernetesSetting, progress: Progress): Promise<Builder> {

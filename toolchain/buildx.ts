@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { UserError } from "../core/error.ts";
 import { PLATFORMS, type Platform } from "../core/platform.ts";
-import { writeFileAtomic } from "./files.ts";
+import { writeFileAtomic, writeFileChanged } from "./files.ts";
 import { prepareHome } from "./home.ts";
 import { withLock } from "./lock.mjs";
-import type { Progress } from "./progress.ts";
+import { type Progress, silent } from "./progress.ts";
 import { ensureTool } from "./tools.ts";
 
 /** A buildx builder, as `buildx create` takes it. */
@@ -56,6 +56,23 @@ export async function bootBuilder(name: string, progress: Progress): Promise<Pla
   return PLATFORMS.filter((platform) => found.some((p) => p.replace("*", "") === platform));
 }
 
+/**
+ * Stops the daemons that buildx started for a builder; their caches stay.
+ * @returns whether one was running.
+ */
+export async function stopBuilder(name: string): Promise<boolean> {
+  if (!(await hasBuilder(name))) return false;
+  const { stdout } = await buildx(["inspect", name], silent);
+  if (!/^Status:\s+running$/m.test(stdout)) return false;
+  await buildx(["stop", name], silent);
+  return true;
+}
+
+/** Removes a builder, its daemons and their caches, where there is one. */
+export async function removeBuilder(name: string): Promise<void> {
+  if (await hasBuilder(name)) await buildx(["rm", "--force", name], silent);
+}
+
 /** The arguments of the `buildx create` calls that make a builder: one for each node, all but the first appending. */
 export function createArguments({ name, driver, nodes, daemonConfig }: BuildxBuilder): string[][] {
   return nodes.map((node, i) => [
@@ -77,20 +94,45 @@ async function ensureBuilder(directory: string, builder: BuildxBuilder, progress
     .update(JSON.stringify([calls, config]))
     .digest("hex");
   const stamp = join(directory, "keelson", builder.name);
-  const exists = await access(join(directory, "instances", builder.name)).then(
-    () => true,
-    () => false,
-  );
+  const exists = await hasBuilder(builder.name);
   if (exists && (await readFile(stamp, "utf8").catch(() => "")) === wanted) return;
   if (exists) await buildx(["rm", "--force", builder.name], progress);
-  for (const call of calls) await buildx(call, progress);
+  const env = builder.driver === "kubernetes" ? await withoutCluster(directory) : {};
+  for (const call of calls) await buildx(call, progress, env);
   await writeFileAtomic(stamp, wanted, 0o600);
 }
 
-async function buildx(args: readonly string[], progress: Progress) {
+/** Whether a builder of this name was made, whether or not it runs. */
+export async function hasBuilder(name: string): Promise<boolean> {
+  return access(join(buildxConfigDirectory(), "instances", name)).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * An environment for `create` alone, which wants a kubeconfig that can be read, and would fix the path of KUBECONFIG in
+ * the builder: with a placeholder in another HOME the builder takes the kubeconfig and context of whoever uses it.
+ */
+async function withoutCluster(directory: string): Promise<Record<string, string>> {
+  const home = join(directory, "kubernetes");
+  await mkdir(join(home, ".kube"), { recursive: true, mode: 0o700 });
+  const none = {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "none", cluster: { server: "https://127.0.0.1:1" } }],
+    contexts: [{ name: "none", context: { cluster: "none", user: "none" } }],
+    users: [{ name: "none", user: {} }],
+    "current-context": "none",
+  };
+  await writeFileChanged(join(home, ".kube", "config"), JSON.stringify(none), 0o600);
+  return { HOME: home, KUBECONFIG: "" };
+}
+
+async function buildx(args: readonly string[], progress: Progress, env: Record<string, string> = {}) {
   const { path } = await ensureTool("buildx", progress);
   const result = await execa(path, args, {
-    env: { BUILDX_CONFIG: buildxConfigDirectory(), KUBECONFIG: undefined },
+    env: { BUILDX_CONFIG: buildxConfigDirectory(), ...env },
     reject: false,
     stdin: "ignore",
     timeout: 180_000,

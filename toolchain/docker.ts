@@ -14,6 +14,9 @@ const PATIENCE = 1500;
 /** BuildKit as Docker and Kubernetes run it: the version that the embedded builder has too. */
 export const BUILDKIT_IMAGE = "moby/buildkit:v0.31.0";
 
+/** Name of the buildx builder on Docker. */
+export const DOCKER_BUILDER = "keelson-docker";
+
 /** A Docker daemon that answers and has BuildKit. */
 export interface DockerDaemon {
   /** @example "unix:///var/run/docker.sock" */
@@ -55,7 +58,7 @@ export async function dockerBuilder(
   const daemonConfig = join(directory, "docker.toml");
   await writeFileChanged(daemonConfig, registryConfig(registry), 0o600);
   return {
-    name: "keelson-docker",
+    name: DOCKER_BUILDER,
     driver: "docker-container",
     nodes: [{ endpoint: daemon.endpoint, options: { image: image ?? BUILDKIT_IMAGE, network: "host" } }],
     daemonConfig,

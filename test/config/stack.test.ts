@@ -45,6 +45,25 @@ describe("stack config", () => {
     assert.match(found[1] ?? "", /keelson:builder\.remote\.nodes\[0\]\.platforms: expected at least 1/);
   });
 
+  it("takes every way to build", () => {
+    const node = { name: "a", address: "tcp://10.0.0.2:1234", platforms: ["linux/arm64"], tls: { ca: "ca.pem" } };
+    for (const builder of [
+      "docker",
+      { docker: { image: "mirror.example:5000/moby/buildkit:v0.31.0" } },
+      { remote: { nodes: [node] } },
+      { kubernetes: { context: "lab", namespace: "builds", image: "ghcr.io/acme/buildkit:v0.31.0" } },
+    ])
+      assert.deepEqual(findings({ builder }), []);
+    assert.match(
+      findings({ builder: { docker: { image: "buildkit" } } }).join(),
+      /docker\.image: expected an image such as/,
+    );
+    assert.match(
+      findings({ builder: { remote: { nodes: [{ ...node, tls: { cert: "c.pem" } }] } } }).join(),
+      /nodes\[0\]\.tls\.cert: unknown key; remove it, or write one of: ca, certificate, key, serverName/,
+    );
+  });
+
   it("refuses a password in clear, and does not show it", () => {
     const found = findings({ registry: { host: "ghcr.io", password: "canary-hunter2" } }).join("\n");
     assert.match(found, /keelson:registry\.password: expected a secret/);
