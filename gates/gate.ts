@@ -3,6 +3,7 @@ import type { CudaWish } from "../core/cuda.ts";
 import type { Dockerfile } from "../core/dockerfile.ts";
 import type { Finding, Severity } from "../core/finding.ts";
 import type { Budget } from "../core/image.ts";
+import { printable } from "../core/printable.ts";
 import type { FinalFile } from "../core/rootfs.ts";
 import type { ImageConfig } from "../oci/schemas.ts";
 
@@ -72,8 +73,8 @@ export function imageFinding(
   return {
     rule: `${gate.id}/${found.rule}`,
     severity: gate.severity,
-    subject: found.path === undefined ? name : `${name}:/${found.path}`,
-    message: `${platform}: ${found.message}`,
+    subject: found.path === undefined ? name : `${name}:/${printable(found.path)}`,
+    message: `${platform}: ${printable(found.message)}`,
     fix: found.fix,
     ...(file === undefined ? {} : { where: { file } }),
   };

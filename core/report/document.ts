@@ -1,3 +1,4 @@
+import { printable } from "../printable.ts";
 import { formatTable } from "../table.ts";
 
 /** A part of a report, apart from how it is shown. */
@@ -5,12 +6,15 @@ export type Block =
   | { readonly kind: "title"; readonly text: string; readonly level: 1 | 2 | 3 }
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "list"; readonly items: readonly string[] }
+  /** Folded up where the medium can. */
+  | { readonly kind: "details"; readonly summary: string; readonly blocks: readonly Block[] }
   | { readonly kind: "table"; readonly header: readonly string[]; readonly rows: readonly (readonly string[])[] };
 
 /** Shorthands that keep the reports readable. */
 export const title = (text: string, level: 1 | 2 | 3 = 2): Block => ({ kind: "title", text, level });
 export const text = (content: string): Block => ({ kind: "text", text: content });
 export const list = (items: readonly string[]): Block => ({ kind: "list", items });
+export const details = (summary: string, blocks: readonly Block[]): Block => ({ kind: "details", summary, blocks });
 export const table = (header: readonly string[], rows: readonly (readonly string[])[]): Block => ({
   kind: "table",
   header,
@@ -35,6 +39,8 @@ function markdownBlock(block: Block): string {
       return escapeMarkdown(block.text);
     case "list":
       return block.items.map((item) => `- ${escapeMarkdown(item)}`).join("\n");
+    case "details":
+      return `<details><summary>${escapeTags(block.summary)}</summary>\n\n${block.blocks.map(markdownBlock).join("\n\n")}\n\n</details>`;
     case "table":
       return markdownTable(block.header, block.rows);
   }
@@ -49,22 +55,31 @@ function markdownTable(header: readonly string[], rows: readonly (readonly strin
 const isNumber = (cell: string): boolean => /^[<>≤≥+-]?\d[\d.,]*(?: ?\S{1,3})?$|^-?$/.test(cell);
 
 function escapeMarkdown(content: string): string {
-  return content.replaceAll(/[\\`*_<>|#[\]]/g, "\\$&").replaceAll(/\s*\n\s*/g, " ");
+  return printable(content).replaceAll(/[\\`*_<>|#[\]]/g, "\\$&");
 }
+
+/** For the one place where Markdown is HTML. */
+const escapeTags = (content: string): string =>
+  printable(content).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 function textBlock(block: Block): string {
   switch (block.kind) {
     case "title":
-      return block.level === 1
-        ? `${block.text}\n${"═".repeat(block.text.length)}`
-        : block.level === 2
-          ? `${block.text}\n${"─".repeat(block.text.length)}`
-          : block.text;
+      return underline(printable(block.text), block.level);
     case "text":
-      return block.text;
+      return printable(block.text);
     case "list":
-      return block.items.map((item) => `  • ${item}`).join("\n");
+      return block.items.map((item) => `  • ${printable(item)}`).join("\n");
+    case "details":
+      return `${printable(block.summary)}\n\n${block.blocks.map(textBlock).join("\n\n")}`;
     case "table":
-      return formatTable(block.header, block.rows);
+      return formatTable(
+        block.header,
+        block.rows.map((row) => row.map(printable)),
+      );
   }
+}
+
+function underline(content: string, level: 1 | 2 | 3): string {
+  return level === 3 ? content : `${content}\n${(level === 1 ? "═" : "─").repeat(content.length)}`;
 }
