@@ -143,7 +143,8 @@ async function issue(
   });
   const certificate = forge.pki.createCertificate();
   certificate.publicKey = forge.pki.publicKeyFromPem(pair.publicKey);
-  certificate.serialNumber = `00${randomBytes(16).toString("hex")}`; // the leading zero keeps it positive
+  // DER takes the shortest form alone: a first byte of 01 to 7f is positive without a zero before it.
+  certificate.serialNumber = `01${randomBytes(16).toString("hex")}`;
   certificate.validity.notBefore = new Date(now.getTime() - DAY); // clocks of containers and machines may lag
   certificate.validity.notAfter = new Date(now.getTime() + days * DAY);
   certificate.setSubject(subject);
