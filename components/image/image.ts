@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Plan, PlannedImage } from "../../core/plan.ts";
+import type { Plan, PlannedBase, PlannedImage } from "../../core/plan.ts";
 import type { PlatformResult } from "../../core/summary.ts";
 import { type BaseInputs, ImageResource, type NamedContextInputs, type RegistryInputs } from "./keelson.ts";
 
@@ -77,10 +77,12 @@ export function buildImages(
 }
 
 function baseInputs(image: PlannedImage, { plan, parents }: ImageArgs): BaseInputs {
-  if (image.base.kind === "image") return { kind: "image", ref: parentRef(image, image.base.name, parents) };
-  const base = plan.bases.find((b) => b.name === image.base.name);
-  if (base === undefined) throw new Error(`the plan lacks base ${image.base.name} of ${image.name}`);
-  return { kind: "external", name: base.name, origin: base.origin };
+  const { kind, name } = image.base;
+  const base = (kind === "image" ? plan.images : plan.bases).find((b) => b.name === name);
+  if (base === undefined) throw new Error(`the plan lacks base ${name} of ${image.name}`);
+  const hash = base.contentHash;
+  if (kind === "image") return { kind, hash, ref: parentRef(image, name, parents) };
+  return { kind, hash, name, origin: (base as PlannedBase).origin };
 }
 
 function contextInputs(
@@ -89,9 +91,10 @@ function contextInputs(
 ): Readonly<Record<string, NamedContextInputs>> {
   return Object.fromEntries(
     Object.entries(image.contexts).map(([name, context]): [string, NamedContextInputs] => {
-      if (context.kind === "image") return [name, { kind: "image", ref: parentRef(image, context.image, parents) }];
-      if (context.kind === "lock") return [name, { kind: "lock", file: context.file }];
-      return [name, { kind: "path", path: context.path }];
+      const { kind, hash } = context;
+      if (kind === "image") return [name, { kind, hash, ref: parentRef(image, context.image, parents) }];
+      if (kind === "lock") return [name, { kind, hash, file: context.file }];
+      return [name, { kind, hash, path: context.path }];
     }),
   );
 }

@@ -12,18 +12,19 @@ export interface RegistryInputs {
   readonly password?: pulumi.Input<string>;
 }
 
-/** What an image is built FROM. */
-export type BaseInputs =
-  /** An image of the plan: its digest-pinned ref. */
-  | { readonly kind: "image"; readonly ref: pulumi.Input<string> }
+/** What an image is built FROM; `hash` is its content hash. */
+export type BaseInputs = { readonly hash: string } & (
+  | /** An image of the plan: its digest-pinned ref. */ { readonly kind: "image"; readonly ref: pulumi.Input<string> }
   /** A base of images/bases.lock.json. */
-  | { readonly kind: "external"; readonly name: string; readonly origin: "upstream" | "bootstrapped" };
+  | { readonly kind: "external"; readonly name: string; readonly origin: "upstream" | "bootstrapped" }
+);
 
-/** A named context: a folder, a lock of artifacts (both relative to the project), or an image's ref. */
-export type NamedContextInputs =
+/** A named context: a folder, a lock of artifacts (both relative to the project), or an image's ref; and its hash. */
+export type NamedContextInputs = { readonly hash: string } & (
   | { readonly kind: "path"; readonly path: string }
   | { readonly kind: "lock"; readonly file: string }
-  | { readonly kind: "image"; readonly ref: pulumi.Input<string> };
+  | { readonly kind: "image"; readonly ref: pulumi.Input<string> }
+);
 
 export interface ImageResourceArgs {
   readonly imageName: string;
@@ -69,5 +70,29 @@ export class ImageResource extends pulumi.CustomResource {
       { ...args, ref: undefined, digest: undefined, platforms: undefined },
       { ...options, additionalSecretOutputs: [...(options?.additionalSecretOutputs ?? [])] },
     );
+  }
+}
+
+export interface TagResourceArgs {
+  readonly registry: RegistryInputs;
+  readonly repository: string;
+  readonly tag: string;
+  /** Where the tag is to stand, `sha256:<hex>`; it must be in the repository. */
+  readonly digest: pulumi.Input<string>;
+}
+
+/**
+ * `keelson:index:Tag` of plugins/keelson: a tag that moves. A preview shows where it stands and where it goes; one that
+ * someone else moved since the last up is not moved back without a refresh.
+ */
+export class TagResource extends pulumi.CustomResource {
+  /** `host/repository:tag` */
+  declare readonly ref: pulumi.Output<string>;
+  declare readonly digest: pulumi.Output<string>;
+  /** Digest on which it stood before; null for a new tag. */
+  declare readonly previous: pulumi.Output<string | null>;
+
+  constructor(name: string, args: TagResourceArgs, options?: pulumi.CustomResourceOptions) {
+    super("keelson:index:Tag", name, { ...args, ref: undefined, previous: undefined }, options);
   }
 }

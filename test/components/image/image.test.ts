@@ -73,9 +73,14 @@ describe("Image", () => {
 
   it("passes a child its base's digest-pinned ref, and a first image the locked base", async () => {
     const all = await build();
-    assert.deepEqual(resource(all, "child").base, { kind: "image", ref: "localhost:5443/parent@sha256:parent" });
+    assert.deepEqual(resource(all, "child").base, {
+      kind: "image",
+      hash: "parent".padEnd(64, "0"),
+      ref: "localhost:5443/parent@sha256:parent",
+    });
     assert.deepEqual(resource(all, "parent").base, {
       kind: "external",
+      hash: "b",
       name: "debian:bookworm-slim",
       origin: "bootstrapped",
     });
@@ -83,8 +88,8 @@ describe("Image", () => {
 
   it("passes named contexts as lock and as ref", async () => {
     assert.deepEqual(resource(await build(), "child").contexts, {
-      packages: { kind: "lock", file: "images/child/apt.lock.json" },
-      tools: { kind: "image", ref: "localhost:5443/parent@sha256:parent" },
+      packages: { kind: "lock", hash: "c", file: "images/child/apt.lock.json" },
+      tools: { kind: "image", hash: "d", ref: "localhost:5443/parent@sha256:parent" },
     });
   });
 
