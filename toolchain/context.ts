@@ -16,7 +16,16 @@ import { type IgnoreMatcher, IgnorePatternError, type IgnoreResult, ignoreMatche
  * @throws UserError that names every socket, pipe, device, unreadable file and name that is not UTF-8, unless ignored.
  */
 export async function readContext(dir: string, dockerfile?: string): Promise<ContextEntry[]> {
-  const walk = new ContextWalk(dir, await readIgnore(dir, dockerfile));
+  return readEntries(dir, await readIgnore(dir, dockerfile));
+}
+
+/** Everything below a directory, as {@link readContext} gives it where no ignore file is. */
+export async function readTree(dir: string): Promise<ContextEntry[]> {
+  return readEntries(dir, ignoreMatcher(""));
+}
+
+async function readEntries(dir: string, ignore: IgnoreMatcher): Promise<ContextEntry[]> {
+  const walk = new ContextWalk(dir, ignore);
   const entries = await walk.run();
   if (walk.problems.length > 0) throw contextError(dir, walk.problems);
   return sortEntries(entries);

@@ -1,0 +1,116 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SOURCE_DATE_EPOCH } from "../../../core/epoch.ts";
+import { type Platform, platformSlug } from "../../../core/platform.ts";
+import { type Buildx, runBuildx } from "../buildx.ts";
+import { BuildFailure } from "../failure.ts";
+import type { StepCounts } from "../progress.ts";
+import type { ImageInputs } from "./inputs.ts";
+import type { StagedImage } from "./staging.ts";
+
+/** Milliseconds before a build is tried again whose push was refused in passing; its layers are kept by the builder. */
+const BACKOFF = [2000, 8000];
+
+/** Where and for whom one platform is built or tested. */
+export interface Place {
+  readonly inputs: ImageInputs;
+  readonly platform: Platform;
+  readonly buildx: Buildx;
+  readonly builder: string;
+  /** The registry's name in references. */
+  readonly host: string;
+  /** A folder for what this needs on the way. */
+  readonly work: string;
+  readonly signal: AbortSignal;
+  readonly onStatus: (status: string) => void;
+}
+
+/** Everything that one platform's build takes. */
+export interface BuildOrder extends Place {
+  /** What the Dockerfile gets as BASE_IMAGE. */
+  readonly base: string;
+  readonly staged: StagedImage;
+}
+
+/** A platform's manifest as the builder pushed it, by digest alone. */
+export interface Pushed {
+  readonly digest: string;
+  readonly counts: StepCounts;
+}
+
+/** Builds one platform and pushes it by digest: no tag stands on it yet. @throws BuildFailure */
+export async function buildPlatform(order: BuildOrder): Promise<Pushed> {
+  const metadata = join(order.work, `metadata-${platformSlug(order.platform)}.json`);
+  const args = await buildArguments(order, metadata);
+  const run = { args, signal: order.signal, onStatus: order.onStatus };
+  const progress = await retryPassing(order, () => runBuildx(order.buildx, run));
+  const written: unknown = JSON.parse(await readFile(metadata, "utf8"));
+  const digest = (written as Record<string, unknown>)["containerimage.digest"];
+  if (typeof digest !== "string" || !/^sha256:[0-9a-f]{64}$/.test(digest))
+    throw new Error(`buildx named no digest in ${metadata}`);
+  return { digest, counts: progress.counts() };
+}
+
+async function buildArguments(order: BuildOrder, metadata: string): Promise<string[]> {
+  const { inputs, staged } = order;
+  const output = [
+    "type=image",
+    `name=${order.host}/${inputs.repository}`,
+    "push=true",
+    "push-by-digest=true",
+    "name-canonical=true",
+    "oci-mediatypes=true",
+    "rewrite-timestamp=true",
+    "compression=gzip",
+    "force-compression=true",
+  ].join(",");
+  const values = { ...inputs.args, BASE_IMAGE: order.base, SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH) };
+  const named = await staged.namedContexts(order.platform);
+  return [
+    ...placeArguments(order),
+    ...["--file", staged.dockerfile],
+    ...["--metadata-file", metadata],
+    ...["--output", output],
+    ...(inputs.target === undefined ? [] : ["--target", inputs.target]),
+    ...Object.entries(values).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),
+    ...named.flatMap((context) => ["--build-context", context]),
+    ...cacheArguments(order),
+    staged.context,
+  ];
+}
+
+/** Arguments of every build at a place. Attestations would be an index around each platform; they come as referrers. */
+export function placeArguments({ builder, platform }: Place): string[] {
+  return ["--builder", builder, "--platform", platform, "--provenance=false", "--sbom=false"];
+}
+
+/** A cache for each platform: builds of two platforms would overwrite each other's. A cache that fails stops no build. */
+function cacheArguments({ inputs, host, platform }: BuildOrder): string[] {
+  const slug = platformSlug(platform);
+  if (inputs.cache === "none") return [];
+  if (inputs.cache === "gha") {
+    const scope = `type=gha,scope=${inputs.imageName}-${slug}`;
+    return ["--cache-from", scope, "--cache-to", `${scope},mode=max,ignore-error=true`];
+  }
+  const ref = `type=registry,ref=${host}/${inputs.repository}:cache-${slug}`;
+  return [
+    "--cache-from",
+    ref,
+    "--cache-to",
+    `${ref},mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true`,
+  ];
+}
+
+async function retryPassing<T>(order: BuildOrder, attempt: () => Promise<T>): Promise<T> {
+  for (const delay of BACKOFF) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof BuildFailure) || !error.passing) throw error;
+      order.onStatus(`the registry refused in passing, again in ${delay / 1000}s: ${error.reason}`);
+      await sleep(delay, undefined, { signal: order.signal });
+    }
+  }
+  return attempt();
+}

@@ -1,0 +1,59 @@
+import type { ReadImage } from "../../../core/analysis.ts";
+import { type Finding, formatFinding } from "../../../core/finding.ts";
+import type { GateSettings } from "../../../core/gate-settings.ts";
+import { checkRead } from "../../../gates/check.ts";
+import type { ReadPlatform } from "../../../oci/analyze.ts";
+import type { ImageInputs } from "./inputs.ts";
+
+/** Sizes in bytes. */
+export interface Sizes {
+  readonly compressed: number;
+  readonly unpacked: number;
+}
+
+/** What the gates say of one platform of an image: errors keep it from getting any tag. */
+export interface Verdict {
+  readonly errors: readonly Finding[];
+  readonly warnings: readonly Finding[];
+}
+
+/**
+ * Runs the gates on one platform of an image that was pushed by digest.
+ * @param previous sizes by platform, as the last run left them
+ */
+export function checkImage(
+  inputs: ImageInputs,
+  read: ReadPlatform,
+  previous: Readonly<Record<string, Sizes>> = {},
+): Verdict {
+  const { imageName: name, repository, budget, user, healthDefined } = inputs;
+  const found = checkRead(
+    {
+      name,
+      repository,
+      file: `${inputs.folder}/image.ts`,
+      definition: { budget, user, healthDefined },
+      annotations: { ...inputs.annotations, ...inputs.provenance },
+      previous,
+      settings: inputs.gates as GateSettings,
+    },
+    read,
+  );
+  return {
+    errors: found.filter((f) => f.severity === "error"),
+    warnings: found.filter((f) => f.severity === "warning"),
+  };
+}
+
+/** Bytes of the layers as they are transferred, and of their archives. */
+export function sizesOf({ layers }: ReadImage): Sizes {
+  return {
+    compressed: layers.reduce((sum, layer) => sum + layer.compressed, 0),
+    unpacked: layers.reduce((sum, layer) => sum + layer.scan.unpacked, 0),
+  };
+}
+
+/** Findings as lines for a message. */
+export function formatFindings(findings: readonly Finding[]): string {
+  return findings.map(formatFinding).join("\n");
+}

@@ -1,0 +1,231 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { canonicalJson, sha256 } from "../../../core/hash.ts";
+import type { PlatformResult } from "../../../core/summary.ts";
+import {
+  type Applied,
+  type Call,
+  type Change,
+  type Checked,
+  type Found,
+  type Previous,
+  progressOf,
+  type ResourceType,
+  type Values,
+} from "../resource.ts";
+import type { OpenRegistry, Toolbox } from "../toolbox.ts";
+import { findFailures, readInputs } from "../validate.ts";
+import { UNKNOWN } from "../wire.ts";
+import { type Sizes, sizesOf } from "./check.ts";
+import type { PlatformManifest } from "./document.ts";
+import { importImage } from "./import.ts";
+import { type ImageInputs, imageInputs, type PlatformBuild } from "./inputs.ts";
+import { type Existing, finalDigest, findExisting, missingBuilds } from "./lookup.ts";
+import { type Produced, where } from "./outcome.ts";
+import { produce, recheck } from "./produce.ts";
+import { publish } from "./publish.ts";
+
+/** What the resource says of itself, beside its inputs. */
+export interface ImageState {
+  /** `host/repository@sha256:…` */
+  readonly ref: string;
+  /** Of the index. */
+  readonly digest: string;
+  readonly platforms: readonly (PlatformResult & { readonly node: string })[];
+}
+
+/** Inputs whose change calls for an update. Registry credentials, builder, nodes and caches decide nothing. */
+const DECISIVE = ["contentHash", "repository", "tags", "annotations", "budget", "smokeHash", "user", "gates"] as const;
+/** Of these, the ones that images which are there already are held against again. */
+const CHECKED = ["budget", "smokeHash", "user", "gates"] as const;
+
+/** Time that a look at the registry may take where its answer is a convenience, milliseconds. */
+const GLANCE = 2000;
+
+/** `keelson:index:Image`: an image in a registry, found by its content hash or built, checked and pushed. */
+export class ImageType implements ResourceType {
+  private readonly toolbox: Toolbox;
+
+  constructor(toolbox: Toolbox) {
+    this.toolbox = toolbox;
+  }
+
+  async check(values: Values, call: Call): Promise<Checked> {
+    const failures = findFailures(imageInputs, values);
+    if (failures.length > 0 || typeof values.smoke !== "string") return { failures };
+    const file = `${String(values.folder)}/${values.smoke}`;
+    try {
+      return { failures, additions: { smokeHash: sha256(await readFile(join(call.root, file), "utf8")) } };
+    } catch (error) {
+      return { failures: [{ property: "smoke", reason: `${file} can't be read: ${(error as Error).message}` }] };
+    }
+  }
+
+  async diff(previous: Previous, values: Values, call: Call): Promise<readonly Change[]> {
+    const changes: Change[] = DECISIVE.filter((key) => differs(previous.inputs[key], values[key])).map((path) => ({
+      path,
+      of: "inputs",
+    }));
+    if (differs(platformsOf(previous.inputs), platformsOf(values))) changes.push({ path: "builds", of: "inputs" });
+    if (hostOf(previous.inputs) !== hostOf(values)) changes.push({ path: "registry.host", of: "inputs" });
+    return changes.length > 0 ? changes : this.drift(previous, values, call);
+  }
+
+  async preview(
+    values: Values,
+    previous: Previous | undefined,
+    call: Call,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const unknown = { ref: UNKNOWN, digest: UNKNOWN, platforms: UNKNOWN };
+    const inputs = readInputs(imageInputs, values);
+    const existing = await this.lookForPreview(inputs, call);
+    const missing = existing === undefined ? inputs.builds : missingBuilds(existing.found, inputs.builds);
+    call.status(plan(inputs, missing, previous));
+    if (existing === undefined || missing.length > 0) return unknown;
+    const digest = finalDigest(existing.found, inputs);
+    if (digest === undefined) return unknown;
+    return { ...this.state(existing.host, inputs, digest, existing.found.platforms, []) };
+  }
+
+  async apply(values: Values, previous: Previous | undefined, call: Call): Promise<Applied> {
+    const inputs = readInputs(imageInputs, values);
+    const registry = await this.toolbox.useRegistry(inputs.registry, progressOf(call));
+    const existing = await this.find(registry, inputs);
+    const production = { inputs, registry, toolbox: this.toolbox, call, previous: sizesByPlatform(previous) };
+    const missing = missingBuilds(existing, inputs.builds);
+    if (previous !== undefined && CHECKED.some((key) => differs(previous.inputs[key], values[key])))
+      await recheck(production, existing.platforms);
+    const produced = missing.length === 0 ? [] : await produce(production, missing);
+    const platforms = [...existing.platforms, ...produced.map((p) => p.manifest)];
+    call.status("pushing the index");
+    const digest = await publish(registry, inputs, existing, platforms, call);
+    return { id: inputs.repository, state: { ...this.state(registry.host, inputs, digest, platforms, produced) } };
+  }
+
+  async read(id: string, previous: Previous | undefined, call: Call): Promise<Found | undefined> {
+    if (previous === undefined) return importImage(id, this.toolbox, call);
+    const inputs = readInputs(imageInputs, previous.inputs);
+    const registry = await this.toolbox.useRegistry(inputs.registry, progressOf(call));
+    const gone = await missingDigests(registry, inputs, previous.state);
+    if (gone.length > 0) {
+      call.log("warning", `${registry.host}/${inputs.repository} no longer has ${gone.join(", ")}`);
+      return undefined;
+    }
+    return { id, inputs: previous.inputs, state: previous.state };
+  }
+
+  /** What makes an update necessary although no input changed; asked of the embedded registry alone, which is near. */
+  private async drift(previous: Previous, values: Values, call: Call): Promise<Change[]> {
+    if (hostOf(values) !== "embedded") return [];
+    try {
+      const inputs = readInputs(imageInputs, values);
+      const registry = await this.toolbox.lookAtRegistry(inputs.registry);
+      if (registry === undefined) return [];
+      if (!String(previous.state.ref).startsWith(`${registry.host}/`)) return [{ path: "ref", of: "outputs" }];
+      const gone = await atMost(GLANCE, missingDigests(registry, inputs, previous.state));
+      return gone !== undefined && gone.length > 0 ? [{ path: "digest", of: "outputs" }] : [];
+    } catch (error) {
+      call.log("debug", `the registry could not be asked: ${String(error)}`);
+      return [];
+    }
+  }
+
+  private async lookForPreview(
+    inputs: ImageInputs,
+    call: Call,
+  ): Promise<{ readonly host: string; readonly found: Existing } | undefined> {
+    if ((inputs.registry.password as unknown) === UNKNOWN) return undefined;
+    try {
+      const registry = await this.toolbox.lookAtRegistry(inputs.registry);
+      return registry && { host: registry.host, found: await this.find(registry, inputs) };
+    } catch (error) {
+      call.log("warning", `the registry can't be asked, so all platforms count as new: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  private find(registry: OpenRegistry, inputs: ImageInputs): Promise<Existing> {
+    return findExisting(
+      registry.client,
+      inputs,
+      async (repository, manifest) =>
+        sizesOf((await this.toolbox.readImage(registry.client, repository, manifest)).image).unpacked,
+    );
+  }
+
+  private state(
+    host: string,
+    inputs: ImageInputs,
+    digest: string,
+    platforms: readonly PlatformManifest[],
+    produced: readonly Produced[],
+  ): ImageState {
+    return {
+      ref: `${host}/${inputs.repository}@${digest}`,
+      digest,
+      platforms: inputs.builds.flatMap((build) => {
+        const manifest = platforms.find((p) => p.platform === build.platform);
+        if (manifest === undefined) return [];
+        const made = produced.find((p) => p.build.platform === build.platform);
+        return [
+          {
+            platform: build.platform,
+            digest: manifest.digest,
+            compressed: manifest.compressed,
+            unpacked: manifest.unpacked,
+            outcome: made === undefined ? ("reused" as const) : ("built" as const),
+            seconds: made?.seconds ?? 0,
+            node: build.node,
+            mode: build.mode,
+          },
+        ];
+      }),
+    };
+  }
+}
+
+/** What a preview says beside the image: which platforms are built, why, and where. */
+function plan(inputs: ImageInputs, missing: readonly PlatformBuild[], previous: Previous | undefined): string {
+  if (missing.length === 0) return "reuses what the registry has";
+  const why = previous === undefined || previous.inputs.contentHash === inputs.contentHash ? "" : " (content changed)";
+  return `builds ${missing.map((b) => `${b.platform} ${where(b)}`).join(", ")}${why}`;
+}
+
+/** Digests of the index and its platforms that the registry no longer has. */
+async function missingDigests({ client }: OpenRegistry, inputs: ImageInputs, state: Values): Promise<string[]> {
+  const platforms = Array.isArray(state.platforms) ? (state.platforms as unknown as { digest: string }[]) : [];
+  const digests = [state.digest, ...platforms.map((p) => p.digest)].filter((d) => typeof d === "string");
+  const heads = await Promise.all(digests.map((digest) => client.headManifest(inputs.repository, digest)));
+  return digests.filter((_, i) => heads[i] === undefined);
+}
+
+function sizesByPlatform(previous: Previous | undefined): Readonly<Record<string, Sizes>> {
+  const platforms = previous?.state.platforms;
+  if (!Array.isArray(platforms)) return {};
+  return Object.fromEntries((platforms as unknown as PlatformResult[]).map((p) => [p.platform, p]));
+}
+
+function differs(a: unknown, b: unknown): boolean {
+  return canonicalJson(a ?? null) !== canonicalJson(b ?? null);
+}
+
+function platformsOf(values: Values): unknown {
+  const { builds } = values;
+  return Array.isArray(builds) ? builds.map((b) => (b as { platform?: unknown } | null)?.platform).toSorted() : null;
+}
+
+function hostOf(values: Values): unknown {
+  return (values.registry as { host?: unknown } | undefined)?.host;
+}
+
+async function atMost<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), milliseconds);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

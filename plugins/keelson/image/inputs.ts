@@ -1,0 +1,98 @@
+import { z } from "zod";
+import type { Budget } from "../../../core/image.ts";
+import { PLATFORMS } from "../../../core/platform.ts";
+import { isDigest, isRepository, isTag } from "../../../core/reference.ts";
+import { parseSize, type Size } from "../../../core/size.ts";
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/, "expected 64 hex digits");
+/** A path inside of the project: relative, with slashes, never out of it. */
+const path = z
+  .string()
+  .min(1)
+  .refine((p) => !p.startsWith("/") && !p.split("/").includes(".."), "expected a path inside of the project");
+const ref = z.string().regex(/^\S+$/, "expected an image reference");
+export const tag = z.string().refine(isTag, "expected a tag");
+export const repository = z.string().refine(isRepository, "expected a repository");
+export const digest = z.string().refine(isDigest, "expected sha256:<hex>");
+const size = z.string().refine(isSize, 'expected a size such as "500 MB"') as unknown as z.ZodType<Size>;
+
+/** A registry: `embedded` for the one that the toolchain runs, or its host with port. */
+export const registry = z.object({
+  host: z.string().regex(/^[A-Za-z0-9.-]+(?::\d{1,5})?$/, "expected a host such as ghcr.io or localhost:5443"),
+  username: z.string().min(1).optional(),
+  password: z.string().optional(),
+});
+
+const build = z.object({
+  platform: z.enum(PLATFORMS),
+  node: z.string().min(1),
+  mode: z.enum(["native", "qemu"]),
+});
+
+const base = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("image"), ref, hash: hash.optional() }),
+  z.object({
+    kind: z.literal("external"),
+    name: ref,
+    origin: z.enum(["upstream", "bootstrapped"]),
+    hash: hash.optional(),
+  }),
+]);
+
+const context = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("path"), path, hash: hash.optional() }),
+  z.object({ kind: z.literal("lock"), file: path, hash: hash.optional() }),
+  z.object({ kind: z.literal("image"), ref, hash: hash.optional() }),
+]);
+
+const severity = z.enum(["error", "warning", "info", "off"]);
+const budget = z.object({
+  compressed: size.optional(),
+  unpacked: size.optional(),
+  rest: z.object({ without: z.array(z.string().min(1)), unpacked: size }).optional(),
+}) as unknown as z.ZodType<Budget>;
+
+/** Inputs of `keelson:index:Image`; components/image/keelson.ts describes them. */
+export const imageInputs = z.object({
+  imageName: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/, "expected lower case letters, digits, . _ -"),
+  repository,
+  registry,
+  contentHash: hash,
+  folder: path,
+  target: z.string().min(1).optional(),
+  args: z.record(z.string(), z.string()),
+  base,
+  contexts: z.record(z.string(), context),
+  builds: z.array(build).min(1, "expected at least one platform"),
+  builder: z.unknown(),
+  cache: z.enum(["none", "registry", "gha"]),
+  tags: z.array(tag),
+  annotations: z.record(z.string(), z.string()),
+  /** Annotations that change with a commit: they go beside the image, as a referrer, and change no digest. */
+  provenance: z.record(z.string(), z.string()).default({}),
+  budget,
+  smoke: path.optional(),
+  /** Of the smoke script's bytes: filled in by the plugin, so that an edit of the script runs it again. */
+  smokeHash: hash.optional(),
+  user: z.string(),
+  healthDefined: z.boolean(),
+  gates: z
+    .object({
+      severity: z.record(z.string(), severity).default({}),
+      allow: z.array(z.object({ rule: z.string(), subject: z.string(), reason: z.string() })).default([]),
+    })
+    .default({ severity: {}, allow: [] }),
+});
+
+export type ImageInputs = z.infer<typeof imageInputs>;
+export type PlatformBuild = z.infer<typeof build>;
+export type RegistryInputs = z.infer<typeof registry>;
+
+function isSize(text: string): boolean {
+  try {
+    parseSize(text as Size);
+    return true;
+  } catch {
+    return false;
+  }
+}

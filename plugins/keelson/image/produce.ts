@@ -1,0 +1,193 @@
+import { rm } from "node:fs/promises";
+import { UserError } from "../../../core/error.ts";
+import { Limiter } from "../limiter.ts";
+import type { StepCounts } from "../progress.ts";
+import { type Call, progressOf } from "../resource.ts";
+import type { OpenRegistry, Toolbox } from "../toolbox.ts";
+import { buildPlatform, type Place } from "./build.ts";
+import { checkImage, formatFindings, type Sizes, sizesOf } from "./check.ts";
+import { type PlatformManifest, platformTag } from "./document.ts";
+import type { ImageInputs, PlatformBuild } from "./inputs.ts";
+import { describeError, type Failed, imageError, type Produced } from "./outcome.ts";
+import { smokeTest, stageSmoke } from "./smoke.ts";
+import { stageImage } from "./staging.ts";
+
+/** Builds at a time over all images of a run: each has steps of its own that the builder runs in parallel. */
+const lanes = new Limiter(4);
+
+/** What making an image takes. */
+export interface Production {
+  readonly inputs: ImageInputs;
+  readonly registry: OpenRegistry;
+  readonly toolbox: Toolbox;
+  readonly call: Call;
+  /** Sizes by platform, as the last run left them. */
+  readonly previous: Readonly<Record<string, Sizes>>;
+}
+
+/**
+ * Builds platforms, each as a build of its own on its own node, smoke-tests and checks them. Where one fails, the others
+ * go on; those that came through get a tag of their own, so that the next run finds them.
+ * @throws UserError that says which failed, why, and which were built.
+ */
+export async function produce(production: Production, wanted: readonly PlatformBuild[]): Promise<Produced[]> {
+  const { inputs, registry, toolbox, call } = production;
+  return inWorkFolder(production, async (work, placeOf) => {
+    const base =
+      inputs.base.kind === "image"
+        ? inputs.base.ref
+        : await toolbox.resolveBase(inputs.base, registry, call.signal, progressOf(call));
+    call.status("reading the build context");
+    const staged = await stageImage(call.root, inputs, work, toolbox, call.signal);
+    const script = await stageSmoke(call.root, inputs, work);
+
+    const make = async (build: PlatformBuild): Promise<Produced> => {
+      const clock = new Clock();
+      let counts: StepCounts | undefined;
+      let manifest: PlatformManifest | undefined;
+      try {
+        const place = await placeOf(build);
+        const pushed = await buildPlatform({ ...place, base, staged });
+        counts = pushed.counts;
+        await smokeTest(place, script, pushed.digest);
+        place.onStatus("checking");
+        manifest = await inspect(production, build, pushed.digest);
+        await record(production, build, "built", clock, manifest, counts);
+        return { manifest, build, seconds: clock.seconds() };
+      } catch (error) {
+        if (!call.signal.aborted) await record(production, build, "failed", clock, manifest, counts);
+        throw error;
+      }
+    };
+    const { done, failed } = await settle(production, wanted, make);
+    if (failed.length === 0) return done;
+    await keep(production, done);
+    throw imageError(inputs, failed, done);
+  });
+}
+
+/** Runs the smoke test and the checks on platforms that are in the registry already. @throws UserError */
+export async function recheck(production: Production, existing: readonly PlatformManifest[]): Promise<void> {
+  const { inputs, call } = production;
+  await inWorkFolder(production, async (work, placeOf) => {
+    const script = await stageSmoke(call.root, inputs, work);
+    const { failed } = await settle(production, inputs.builds, async (build) => {
+      const manifest = existing.find((m) => m.platform === build.platform);
+      if (manifest === undefined) return;
+      if (script !== undefined) await smokeTest(await placeOf(build), script, manifest.digest);
+      await inspect(production, build, manifest.digest);
+    });
+    if (failed.length > 0) throw imageError(inputs, failed);
+  });
+}
+
+/** Does the same for each platform, as many at a time as there are lanes, and goes on where one fails. */
+async function settle<T>(
+  { call }: Production,
+  wanted: readonly PlatformBuild[],
+  work: (build: PlatformBuild) => Promise<T>,
+): Promise<{ readonly done: T[]; readonly failed: Failed[] }> {
+  const outcomes = await Promise.allSettled(
+    wanted.map((build) =>
+      lanes.run(async () => {
+        call.signal.throwIfAborted();
+        return work(build);
+      }),
+    ),
+  );
+  call.signal.throwIfAborted();
+  const done: T[] = [];
+  const failed: Failed[] = [];
+  for (const [i, outcome] of outcomes.entries()) {
+    if (outcome.status === "fulfilled") done.push(outcome.value);
+    else failed.push(describeError(wanted[i] as PlatformBuild, outcome.reason));
+  }
+  return { done, failed };
+}
+
+type PlaceOf = (build: PlatformBuild) => Promise<Place>;
+
+/** A folder for one image's work, gone when the work ends; and the places where its platforms are built. */
+async function inWorkFolder<T>(
+  { inputs, registry, toolbox, call }: Production,
+  work: (folder: string, placeOf: PlaceOf) => Promise<T>,
+): Promise<T> {
+  const folder = await toolbox.makeWorkFolder();
+  try {
+    // One for all platforms, opened by the first that needs it: checks of sizes need none.
+    let builder: ReturnType<Toolbox["useBuilder"]> | undefined;
+    const statuses = new Map<string, string>();
+    return await work(folder, async (build) => {
+      builder ??= toolbox.useBuilder(inputs, registry, folder, progressOf(call));
+      const { buildx, builderOf } = await builder;
+      return {
+        inputs,
+        platform: build.platform,
+        buildx,
+        builder: await builderOf(build.node, build.platform),
+        host: registry.host,
+        work: folder,
+        signal: call.signal,
+        onStatus: (status) => {
+          statuses.set(build.platform, status);
+          call.status([...statuses].map(([platform, s]) => `${platform} ${s}`).join(" | "));
+        },
+      };
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Reads a platform's image from the registry and holds it against its checks. @throws UserError for errors */
+async function inspect(production: Production, { platform }: PlatformBuild, digest: string): Promise<PlatformManifest> {
+  const { inputs, registry, toolbox, call } = production;
+  const [descriptor, read] = await Promise.all([
+    registry.client.headManifest(inputs.repository, digest),
+    toolbox.readImage(registry.client, inputs.repository, digest),
+  ]);
+  const { errors, warnings } = checkImage(inputs, read, production.previous);
+  if (warnings.length > 0) call.log("warning", formatFindings(warnings));
+  if (errors.length > 0) throw new UserError(formatFindings(errors), "mend these, or allow them in keelson:gates");
+  return { platform, digest, size: descriptor?.size ?? 0, ...sizesOf(read.image) };
+}
+
+/** Puts a tag on each checked platform, so that the next run does not build it again. */
+async function keep({ inputs, registry }: Production, produced: readonly Produced[]): Promise<void> {
+  for (const { manifest } of produced) {
+    const { bytes, descriptor } = await registry.client.getManifest(inputs.repository, manifest.digest);
+    const tag = platformTag(inputs.contentHash, manifest.platform);
+    await registry.client.putManifest(inputs.repository, tag, bytes, descriptor.mediaType);
+  }
+}
+
+async function record(
+  { inputs, toolbox }: Production,
+  build: PlatformBuild,
+  outcome: "built" | "failed",
+  clock: Clock,
+  manifest: PlatformManifest | undefined,
+  counts: StepCounts | undefined,
+): Promise<void> {
+  const { platform, node, mode } = build;
+  await toolbox.record({
+    at: Date.now(),
+    image: inputs.imageName,
+    platform,
+    contentHash: inputs.contentHash,
+    node,
+    mode,
+    outcome,
+    seconds: clock.seconds(),
+    ...(manifest === undefined ? {} : { compressed: manifest.compressed, unpacked: manifest.unpacked }),
+    ...counts,
+  });
+}
+
+class Clock {
+  private readonly start = performance.now();
+
+  seconds(): number {
+    return Math.round(performance.now() - this.start) / 1000;
+  }
+}

@@ -1,0 +1,39 @@
+import { UserError } from "../../../core/error.ts";
+import type { Call } from "../resource.ts";
+import type { OpenRegistry } from "../toolbox.ts";
+import { assembleIndex, hashTag, type PlatformManifest } from "./document.ts";
+import type { ImageInputs } from "./inputs.ts";
+import { type Existing, finalDigest } from "./lookup.ts";
+
+/**
+ * Puts the index over all platforms into the registry under its hash tag, unless it is there, and the wanted tags on
+ * it. A tag that moves is told.
+ * @returns the index' digest.
+ */
+export async function publish(
+  { client, host }: OpenRegistry,
+  inputs: ImageInputs,
+  existing: Existing,
+  platforms: readonly PlatformManifest[],
+  call: Call,
+): Promise<string> {
+  const digest = finalDigest({ ...existing, platforms }, inputs);
+  if (digest === undefined) throw new Error(`${inputs.imageName} lacks a platform`);
+  const { repository } = inputs;
+  const fresh = digest !== existing.digest;
+  const { bytes } = fresh ? assembleIndex(platforms, inputs.annotations) : await client.getManifest(repository, digest);
+  for (const tag of inputs.tags) {
+    const before = await client.headManifest(repository, tag);
+    if (before?.digest === digest) continue;
+    await client.putManifest(repository, tag, bytes);
+    if (before !== undefined) call.log("info", `${host}/${repository}:${tag} moved from ${before.digest} to ${digest}`);
+  }
+  // Last: who finds the hash tag finds all the others done.
+  if (fresh) await client.putManifest(repository, hashTag(inputs.contentHash), bytes);
+  const there = await client.headManifest(repository, hashTag(inputs.contentHash));
+  if (there?.digest === digest) return digest;
+  throw new UserError(
+    `${host}/${repository}:${hashTag(inputs.contentHash)} is ${there?.digest ?? "gone"} right after ${digest} was pushed`,
+    "someone else pushes the same image: run it again",
+  );
+}

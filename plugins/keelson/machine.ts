@@ -1,0 +1,172 @@
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { BasesLock } from "../../core/base.ts";
+import { UserError } from "../../core/error.ts";
+import { RegistryClient } from "../../oci/client.ts";
+import { dockerCredentials } from "../../oci/credentials.ts";
+import type { Builder, BuilderSetting } from "../../toolchain/builder.ts";
+import { home, prepareHome } from "../../toolchain/home.ts";
+import { scratch } from "../../toolchain/leftovers.ts";
+import { readServicesState } from "../../toolchain/services/state.ts";
+import type { RegistryInputs } from "./image/inputs.ts";
+import type { OpenRegistry, Toolbox } from "./toolbox.ts";
+
+/** The host that stands for the registry which the toolchain runs. */
+const EMBEDDED = "embedded";
+
+/**
+ * What the project's machine offers. Most runs find nothing to do: what only a build needs is imported when one comes.
+ * @param root the project's directory
+ */
+export function machine(root: string): Toolbox {
+  const registries = new Remembered<OpenRegistry>();
+  const builders = new Remembered<Builder>();
+  const bases = new Remembered<string>();
+  return {
+    async lookAtRegistry(inputs) {
+      if (inputs.host !== EMBEDDED) return openRemote(inputs);
+      const state = await readServicesState(home().services);
+      if (state === undefined) return undefined;
+      const open = await openEmbedded(state.registry.host, state.registry.ca, []);
+      return open.client.ping().then(
+        () => open,
+        () => undefined,
+      );
+    },
+    useRegistry: (inputs, progress) =>
+      registries.get(JSON.stringify(inputs), async () => {
+        if (inputs.host !== EMBEDDED) return openRemote(inputs);
+        const { ensureRegistry } = await import("../../toolchain/services/index.ts");
+        const { host, ca } = await ensureRegistry(progress);
+        return openEmbedded(host, ca);
+      }),
+    async useBuilder(inputs, registry, work, progress) {
+      const [{ resolveBuilder, silentNodes }, { ensureTool }] = await Promise.all([
+        import("../../toolchain/builder.ts"),
+        import("../../toolchain/tools.ts"),
+      ]);
+      const setting = inputs.builder as BuilderSetting;
+      const builder = await builders.get(JSON.stringify(setting), () => resolveBuilder(setting, progress));
+      const { path } = await ensureTool("buildx", progress);
+      const login = await writeLogin(inputs.registry, registry.host, work);
+      return {
+        buildx: { path, env: { ...builder.env, ...login } },
+        async builderOf(name, platform) {
+          const node = builder.nodes.find((n) => n.name === name);
+          if (node === undefined)
+            throw new UserError(
+              `node ${name} is none of keelson:builder (${builder.nodes.map((n) => n.name).join(", ")})`,
+              "run the preview again, so that the plan knows the nodes as they are",
+            );
+          if ((await silentNodes([node])).length > 0)
+            throw new UserError(
+              `node ${name} does not answer at ${node.address}`,
+              "start it, or take it out of keelson:builder",
+            );
+          if (![...node.native, ...node.emulated].includes(platform))
+            throw new UserError(
+              [`node ${name} runs no ${platform}`, ...builder.notices].join("\n  "),
+              "add a node for it to keelson:builder, or install QEMU's user emulation (`keelson doctor`)",
+            );
+          return node.builder;
+        },
+      };
+    },
+    resolveBase: (base, registry, signal, progress) =>
+      bases.get(`${registry.host} ${base.origin} ${base.name}`, async () => {
+        const locked = (await readBases(root)).bases.find((b) => b.name === base.name);
+        if (locked === undefined) throw new UserError(`images/bases.lock.json has no ${base.name}`, "run it again");
+        if (base.origin === "upstream")
+          return locked.digest === undefined ? base.name : `${base.name}@${locked.digest}`;
+        const { ensureBase } = await import("../../toolchain/bases.ts");
+        const { repository, digest } = await ensureBase(locked, registry.client, { signal, progress });
+        return `${registry.host}/${repository}@${digest}`;
+      }),
+    async stageLock(lock, platform, folder, signal) {
+      const { openStore, stageLock } = await import("../../toolchain/store.ts");
+      await stageLock(lock, platform, folder, openStore(prepareHome().store), { signal });
+    },
+    async readImage(client, repository, reference) {
+      const [{ readImage }, { ScanCache }] = await Promise.all([
+        import("../../oci/analyze.ts"),
+        import("../../oci/cache.ts"),
+      ]);
+      const cache = new ScanCache(join(prepareHome().root, "scans"));
+      const [platform] = await readImage({ client, repository, reference, cache });
+      if (platform === undefined) throw new Error(`${repository}@${reference} has no platform`);
+      return platform;
+    },
+    async makeWorkFolder() {
+      const folder = await scratch(prepareHome().tmp, "image");
+      await chmod(folder, 0o700);
+      return folder;
+    },
+    async record(record) {
+      try {
+        const { openHistory } = await import("../../toolchain/history.ts");
+        using history = openHistory(root);
+        history.record(record);
+      } catch {
+        // The history is a convenience: a read-only checkout builds as well.
+      }
+    },
+  };
+}
+
+async function openRemote(inputs: RegistryInputs): Promise<OpenRegistry> {
+  const { host, username, password } = inputs;
+  const credentials =
+    username !== undefined && password !== undefined
+      ? { username, password }
+      : () => dockerCredentials(host, process.env);
+  return { client: new RegistryClient({ host, env: process.env, credentials }), host };
+}
+
+async function openEmbedded(host: string, ca: string, backoff?: readonly number[]): Promise<OpenRegistry> {
+  const pem = await readFile(ca, "utf8");
+  return { client: new RegistryClient({ host, ca: pem, ...(backoff === undefined ? {} : { backoff }) }), host };
+}
+
+/**
+ * A docker config for buildx with the stack's login beside the user's own ones: it is passed as a file that only this
+ * user reads, never as an argument. Without a login in the stack the user's own config serves.
+ */
+async function writeLogin(inputs: RegistryInputs, host: string, work: string): Promise<Record<string, string>> {
+  if (inputs.username === undefined || inputs.password === undefined) return {};
+  const own = process.env.DOCKER_CONFIG || join(process.env.HOME || homedir(), ".docker");
+  const config = await readFile(join(own, "config.json"), "utf8").then(
+    (text) => JSON.parse(text) as Record<string, unknown>,
+    () => ({}),
+  );
+  // A credential store would be asked before `auths`.
+  const { credsStore: _, ...rest } = config as { credsStore?: unknown; auths?: object; credHelpers?: object };
+  const auth = Buffer.from(`${inputs.username}:${inputs.password}`).toString("base64");
+  const helpers = Object.fromEntries(Object.entries(rest.credHelpers ?? {}).filter(([name]) => name !== host));
+  const merged = { ...rest, auths: { ...rest.auths, [host]: { auth } }, credHelpers: helpers };
+  const folder = join(work, "docker");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeFile(join(folder, "config.json"), JSON.stringify(merged), { mode: 0o600 });
+  return { DOCKER_CONFIG: folder };
+}
+
+async function readBases(root: string): Promise<BasesLock> {
+  const file = join(root, "images", "bases.lock.json");
+  try {
+    return JSON.parse(await readFile(file, "utf8")) as BasesLock;
+  } catch (cause) {
+    throw new UserError(`${file} can't be read`, "run `npm run keelson -- bases update`", { cause });
+  }
+}
+
+/** Work that is done once for a key, whoever asks; done again after a failure. */
+class Remembered<T> {
+  private readonly known = new Map<string, Promise<T>>();
+
+  get(key: string, make: () => Promise<T>): Promise<T> {
+    const promise = this.known.get(key) ?? make();
+    this.known.set(key, promise);
+    promise.catch(() => this.known.delete(key));
+    return promise;
+  }
+}

@@ -1,0 +1,237 @@
+import { type ServerUnaryCall, type sendUnaryData, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
+import provider from "@pulumi/pulumi/proto/provider_pb.js";
+import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import struct from "google-protobuf/google/protobuf/struct_pb.js";
+import { EngineLog } from "./enginelog.ts";
+import type { Call, Previous, ResourceType } from "./resource.ts";
+import { decode, encode } from "./wire.ts";
+
+/** Resource types by their token; each is loaded when a program first uses it. */
+export type ResourceTypes = Readonly<Record<string, () => Promise<ResourceType>>>;
+
+export interface ProviderOptions {
+  readonly version: string;
+  /** Address of the engine's own service, for logs; undefined: logs go nowhere. */
+  readonly engine: string | undefined;
+  readonly root: string;
+  readonly types: ResourceTypes;
+  readonly schema: () => Promise<string>;
+}
+
+/**
+ * The methods of Pulumi's ResourceProvider service, from gRPC messages to resource types and back. Methods that are not
+ * here answer "unimplemented", which the engine expects of providers without them.
+ */
+export class Provider {
+  readonly log: EngineLog;
+  private readonly options: ProviderOptions;
+  private readonly cancellation = new AbortController();
+  private readonly active = new Set<Promise<unknown>>();
+
+  constructor(options: ProviderOptions) {
+    this.options = options;
+    this.log = new EngineLog(options.engine);
+  }
+
+  /** Aborts what is under way; later calls fail at once. */
+  cancel(): void {
+    this.cancellation.abort(new Error("cancelled"));
+  }
+
+  /** Resolves when no call is under way. */
+  async idle(): Promise<void> {
+    while (this.active.size > 0) await Promise.allSettled(this.active);
+  }
+
+  /** For grpc-js' `Server.addService`. */
+  implementation(): UntypedServiceImplementation {
+    const unary = <Request, Response>(handle: (request: Request) => Promise<Response>) =>
+      answer(handle, (promise) => {
+        this.active.add(promise);
+        promise.then(() => this.active.delete(promise));
+      });
+    return {
+      handshake: unary(async () => this.handshake()),
+      getPluginInfo: unary(async () => this.pluginInfo()),
+      getSchema: unary(async () => this.schema()),
+      checkConfig: unary(async (request: provider.CheckRequest) => checkConfig(request)),
+      diffConfig: unary(async () => noDiff()),
+      configure: unary(async () => configured()),
+      check: unary((request: provider.CheckRequest) => this.check(request)),
+      diff: unary((request: provider.DiffRequest) => this.diff(request)),
+      create: unary((request: provider.CreateRequest) => this.create(request)),
+      read: unary((request: provider.ReadRequest) => this.read(request)),
+      update: unary((request: provider.UpdateRequest) => this.update(request)),
+      delete: unary(async () => new empty.Empty()),
+      cancel: unary(async () => {
+        this.cancel();
+        return new empty.Empty();
+      }),
+    };
+  }
+
+  private handshake(): provider.ProviderHandshakeResponse {
+    const response = new provider.ProviderHandshakeResponse();
+    response.setAcceptSecrets(true);
+    return response;
+  }
+
+  private pluginInfo(): plugin.PluginInfo {
+    const info = new plugin.PluginInfo();
+    info.setVersion(this.options.version);
+    return info;
+  }
+
+  private async schema(): Promise<provider.GetSchemaResponse> {
+    const response = new provider.GetSchemaResponse();
+    response.setSchema(await this.options.schema());
+    return response;
+  }
+
+  private async check(request: provider.CheckRequest): Promise<provider.CheckResponse> {
+    const type = await this.type(request.getUrn());
+    const { values } = decode(request.getNews());
+    const { failures, additions = {} } = await type.check(values, this.call(request.getUrn()));
+    const response = new provider.CheckResponse();
+    const inputs = request.getNews() ?? new struct.Struct();
+    for (const [key, value] of Object.entries(additions))
+      inputs.getFieldsMap().set(key, struct.Value.fromJavaScript(value));
+    response.setInputs(inputs);
+    for (const { property, reason } of failures) {
+      const failure = new provider.CheckFailure();
+      failure.setProperty(property);
+      failure.setReason(reason);
+      response.addFailures(failure);
+    }
+    return response;
+  }
+
+  private async diff(request: provider.DiffRequest): Promise<provider.DiffResponse> {
+    const type = await this.type(request.getUrn());
+    const previous = previousOf(request.getOldInputs(), request.getOlds());
+    const changes = await type.diff(previous, decode(request.getNews()).values, this.call(request.getUrn()));
+    const response = noDiff();
+    if (changes.length === 0) return response;
+    response.setChanges(provider.DiffResponse.DiffChanges.DIFF_SOME);
+    response.setHasdetaileddiff(true);
+    response.setDiffsList([...new Set(changes.map(({ path }) => path.split(/[.[]/)[0] ?? path))]);
+    for (const { path, of } of changes) {
+      const detail = new provider.PropertyDiff();
+      detail.setKind(provider.PropertyDiff.Kind.UPDATE);
+      detail.setInputdiff(of === "inputs");
+      response.getDetaileddiffMap().set(path, detail);
+    }
+    return response;
+  }
+
+  private async create(request: provider.CreateRequest): Promise<provider.CreateResponse> {
+    const type = await this.type(request.getUrn());
+    const inputs = decode(request.getProperties()).values;
+    const call = this.call(request.getUrn());
+    const response = new provider.CreateResponse();
+    if (request.getPreview()) {
+      response.setProperties(encode(await type.preview(inputs, undefined, call)));
+      return response;
+    }
+    const { id, state } = await type.apply(inputs, undefined, call);
+    response.setId(id);
+    response.setProperties(encode(state));
+    return response;
+  }
+
+  private async update(request: provider.UpdateRequest): Promise<provider.UpdateResponse> {
+    const type = await this.type(request.getUrn());
+    const inputs = decode(request.getNews()).values;
+    const previous = previousOf(request.getOldInputs(), request.getOlds());
+    const call = this.call(request.getUrn());
+    const state = request.getPreview()
+      ? await type.preview(inputs, previous, call)
+      : (await type.apply(inputs, previous, call)).state;
+    const response = new provider.UpdateResponse();
+    response.setProperties(encode(state));
+    return response;
+  }
+
+  private async read(request: provider.ReadRequest): Promise<provider.ReadResponse> {
+    const type = await this.type(request.getUrn());
+    const oldInputs = decode(request.getInputs());
+    const imported = Object.keys(oldInputs.values).length === 0;
+    const previous = imported ? undefined : previousOf(request.getInputs(), request.getProperties());
+    const found = await type.read(request.getId(), previous, this.call(request.getUrn()));
+    const response = new provider.ReadResponse();
+    if (found === undefined) return response; // an empty id says that it is gone
+    response.setId(found.id);
+    response.setProperties(encode(found.state));
+    response.setInputs(encode(found.inputs, oldInputs.secretKeys));
+    return response;
+  }
+
+  private call(urn: string): Call {
+    return {
+      urn,
+      root: this.options.root,
+      signal: this.cancellation.signal,
+      log: (severity, message) => this.log.send(urn, severity, message),
+      status: (message) => this.log.status(urn, message),
+    };
+  }
+
+  private async type(urn: string): Promise<ResourceType> {
+    const token = typeToken(urn);
+    const load = this.options.types[token];
+    if (load === undefined) throw new Error(`this plugin has no resource type ${JSON.stringify(token)}`);
+    return await load();
+  }
+}
+
+/** The resource's own type of a URN. @example typeToken("urn:pulumi:dev::p::a:b:C$d:e:F::name") // "d:e:F" */
+export function typeToken(urn: string): string {
+  const qualified = urn.split("::")[2] ?? "";
+  return qualified.slice(qualified.lastIndexOf("$") + 1);
+}
+
+function previousOf(inputs: struct.Struct | undefined, state: struct.Struct | undefined): Previous {
+  return { inputs: decode(inputs).values, state: decode(state).values };
+}
+
+function checkConfig(request: provider.CheckRequest): provider.CheckResponse {
+  const response = new provider.CheckResponse();
+  response.setInputs(request.getNews());
+  return response;
+}
+
+function noDiff(): provider.DiffResponse {
+  const response = new provider.DiffResponse();
+  response.setChanges(provider.DiffResponse.DiffChanges.DIFF_NONE);
+  return response;
+}
+
+function configured(): provider.ConfigureResponse {
+  const response = new provider.ConfigureResponse();
+  response.setAcceptsecrets(true);
+  response.setSupportspreview(true);
+  return response;
+}
+
+/** A method of the service; `track` gets a promise that never fails and ends when the answer is given. */
+function answer<Request, Response>(
+  handle: (request: Request) => Promise<Response>,
+  track: (promise: Promise<void>) => void,
+) {
+  return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
+    track(
+      handle(call.request).then(
+        (response) => callback(null, response),
+        (error: unknown) => callback({ code: status.UNKNOWN, details: describe(error) }, null),
+      ),
+    );
+  };
+}
+
+/** A message for people; a stack only where nobody foresaw the failure. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ("fix" in error) return `${error.message}\n  fix: ${String(error.fix)}`;
+  return error.message === "cancelled" ? error.message : (error.stack ?? error.message);
+}

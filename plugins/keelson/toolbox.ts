@@ -1,0 +1,45 @@
+import type { ArtifactLock } from "../../core/artifact.ts";
+import type { Platform } from "../../core/platform.ts";
+import type { ReadPlatform } from "../../oci/analyze.ts";
+import type { RegistryClient } from "../../oci/client.ts";
+import type { BuildRecord } from "../../toolchain/history.ts";
+import type { Progress } from "../../toolchain/progress.ts";
+import type { Buildx } from "./buildx.ts";
+import type { ImageInputs, RegistryInputs } from "./image/inputs.ts";
+
+/** A registry that answers. */
+export interface OpenRegistry {
+  readonly client: RegistryClient;
+  /** Its name in references. @example "localhost:5443" */
+  readonly host: string;
+}
+
+/** Who builds. */
+export interface OpenBuilder {
+  readonly buildx: Buildx;
+  /** The buildx builder that stands for a node. @throws UserError at once where the node does not answer. */
+  builderOf(node: string, platform: Platform): Promise<string>;
+}
+
+/** A base of images/bases.lock.json. */
+export type ExternalBase = Extract<ImageInputs["base"], { kind: "external" }>;
+
+/**
+ * What resources take from the machine: the seam between them and the toolchain.
+ * `look` starts nothing and gives undefined where the embedded registry does not run; `use` starts it.
+ */
+export interface Toolbox {
+  lookAtRegistry(registry: RegistryInputs): Promise<OpenRegistry | undefined>;
+  useRegistry(registry: RegistryInputs, progress: Progress): Promise<OpenRegistry>;
+  /** `work`: a folder where files may lie that the builder needs on the way. */
+  useBuilder(inputs: ImageInputs, registry: OpenRegistry, work: string, progress: Progress): Promise<OpenBuilder>;
+  /** What a Dockerfile gets as BASE_IMAGE. */
+  resolveBase(base: ExternalBase, registry: OpenRegistry, signal: AbortSignal, progress: Progress): Promise<string>;
+  /** Puts a lock's artifacts for a platform into a folder that is not there yet. */
+  stageLock(lock: ArtifactLock, platform: Platform, folder: string, signal: AbortSignal): Promise<void>;
+  /** One platform of an image, read whole. */
+  readImage(client: RegistryClient, repository: string, manifest: string): Promise<ReadPlatform>;
+  /** A new folder for one image's work; the caller removes it. */
+  makeWorkFolder(): Promise<string>;
+  record(record: BuildRecord): Promise<void>;
+}

@@ -1,0 +1,75 @@
+import struct from "google-protobuf/google/protobuf/struct_pb.js";
+
+/** How property values are marked on the wire between engine and provider (Pulumi's resource property protocol). */
+const SIGNATURE = "4dabf18193072939515e22adb298388d";
+const SECRET = "1b47061264138c4ac30d75fd1eb44270";
+const OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
+const UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+/** A value that a preview can't know yet. */
+export const UNKNOWN = Symbol("unknown");
+
+export type Value = null | boolean | number | string | typeof UNKNOWN | Value[] | { [key: string]: Value };
+
+/** Properties as the engine sent them, secrets opened, and the paths where secrets stood. */
+export interface Properties {
+  readonly values: { [key: string]: Value };
+  /** Top-level keys below which there is a secret. */
+  readonly secretKeys: ReadonlySet<string>;
+}
+
+/** Opens a message's properties. @example decode(request.getNews()).values.name */
+export function decode(message: struct.Struct | undefined): Properties {
+  const raw = message?.toJavaScript() ?? {};
+  const secretKeys = new Set<string>();
+  const values: { [key: string]: Value } = {};
+  for (const [key, value] of Object.entries(raw)) {
+    let secret = false;
+    values[key] = open(value, () => {
+      secret = true;
+    });
+    if (secret) secretKeys.add(key);
+  }
+  return { values, secretKeys };
+}
+
+/** Properties as a message; the named top-level keys are secrets as a whole. */
+export function encode(values: Readonly<Record<string, unknown>>, secretKeys?: ReadonlySet<string>): struct.Struct {
+  const wire: Record<string, struct.JavaScriptValue> = {};
+  for (const [key, value] of Object.entries(values)) {
+    if (value === undefined) continue;
+    wire[key] = secretKeys?.has(key) ? { [SIGNATURE]: SECRET, value: close(value) } : close(value);
+  }
+  return struct.Struct.fromJavaScript(wire);
+}
+
+/** True when a value is, or holds, one that a preview can't know. */
+export function holdsUnknown(value: unknown): boolean {
+  if (value === UNKNOWN) return true;
+  if (Array.isArray(value)) return value.some(holdsUnknown);
+  return typeof value === "object" && value !== null && Object.values(value).some(holdsUnknown);
+}
+
+function open(value: unknown, onSecret: () => void): Value {
+  if (value === UNKNOWN_TEXT) return UNKNOWN;
+  if (Array.isArray(value)) return value.map((item) => open(item, onSecret));
+  if (typeof value !== "object" || value === null) return value as Value;
+  const map = value as Record<string, unknown>;
+  if (map[SIGNATURE] === SECRET) {
+    onSecret();
+    return open(map.value, onSecret);
+  }
+  if (map[SIGNATURE] === OUTPUT) {
+    if (map.secret === true) onSecret();
+    return "value" in map ? open(map.value, onSecret) : UNKNOWN;
+  }
+  return Object.fromEntries(Object.entries(map).map(([key, item]) => [key, open(item, onSecret)]));
+}
+
+function close(value: unknown): struct.JavaScriptValue {
+  if (value === UNKNOWN) return UNKNOWN_TEXT;
+  if (Array.isArray(value)) return value.map(close);
+  if (typeof value !== "object" || value === null) return value as struct.JavaScriptValue;
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(entries.map(([key, item]) => [key, close(item)]));
+}

@@ -1,0 +1,193 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import * as automation from "@pulumi/pulumi/automation/index.js";
+import { ImageResource, type ImageResourceArgs } from "../../../components/image/keelson.ts";
+import type { Artifact } from "../../../core/artifact.ts";
+import { contextHash, imageContentHash } from "../../../core/hash.ts";
+import type { Platform } from "../../../core/platform.ts";
+import { debianArch } from "../../../core/platform.ts";
+import { readContext } from "../../../toolchain/context.ts";
+import { home, prepareHome, projectRoot } from "../../../toolchain/home.ts";
+import { pulumiEnvironment } from "../../../toolchain/pulumi-environment.ts";
+import { fetchArtifact, openStore } from "../../../toolchain/store.ts";
+import { ensureTool } from "../../../toolchain/tools.ts";
+
+/** A shell for test images: one static file, 2 MB, for both platforms. */
+const BUSYBOX: readonly Artifact[] = [
+  {
+    file: "busybox-amd64.deb",
+    source: "debian:bookworm/pool/main/b/busybox/busybox-static_1.35.0-4+deb12u1+b1_amd64.deb",
+    integrity: "sha256-3d3fdbe91d4660c873e14b092c213fe81c1da6362daa236eb25d0171eb108744",
+    size: 928188,
+    platform: "linux/amd64",
+  },
+  {
+    file: "busybox-arm64.deb",
+    source: "debian:bookworm/pool/main/b/busybox/busybox-static_1.35.0-4+deb12u1+b1_arm64.deb",
+    integrity: "sha256-732c9135564fc71337e0e05fb4da4d11e6c28c1834bce3e405e575afef2a52f5",
+    size: 822236,
+    platform: "linux/arm64",
+  },
+];
+
+const BASE_HASH = "5c".repeat(32);
+
+/** What a test says of an image; the rest is filled in. */
+export interface TestImage {
+  readonly name: string;
+  readonly files: Readonly<Record<string, string>>;
+  readonly more?: Partial<ImageResourceArgs>;
+}
+
+/** A Pulumi project in a folder of its own, with an inline program of images, on the real engine. */
+export interface TestProject {
+  readonly root: string;
+  readonly stack: automation.Stack;
+  /** The images that the next run has. */
+  images: readonly TestImage[];
+  /** Lines that the engine printed in the last run. */
+  readonly output: string[];
+  remove(): Promise<void>;
+}
+
+const builds: ImageResourceArgs["builds"] = [
+  { platform: "linux/amd64", node: "local", mode: "native" },
+  { platform: "linux/arm64", node: "local", mode: "qemu" },
+];
+
+/** Makes the project; the plugin is the checkout's, found by its path as in the project's own Pulumi.yaml. */
+export async function makeProject(): Promise<TestProject> {
+  const root = mkdtempSync(join(tmpdir(), "keelson plugin "));
+  mkdirSync(join(root, "state"));
+  const environment = await prepareEnvironment(root);
+  const plugin = join(projectRoot(), "plugins/keelson");
+  writeFileSync(
+    join(root, "Pulumi.yaml"),
+    `name: plugin-test\nruntime: nodejs\nplugins:\n  providers:\n    - name: keelson\n      path: ${JSON.stringify(plugin)}\n`,
+  );
+  const project: { images: readonly TestImage[] } = { images: [] };
+  const workspace = await automation.LocalWorkspace.create({
+    workDir: root,
+    program: async () => {
+      const made = new Map<string, ImageResource>();
+      for (const image of project.images) made.set(image.name, await declare(root, image, made));
+      return Object.fromEntries([...made].map(([name, r]) => [name, { ref: r.ref, platforms: r.platforms }]));
+    },
+    envVars: environment,
+  });
+  const stack = await automation.Stack.createOrSelect("test", workspace);
+  return Object.assign(project, {
+    root,
+    stack,
+    output: [],
+    async remove() {
+      rmSync(root, { recursive: true, force: true });
+    },
+  });
+}
+
+async function prepareEnvironment(root: string): Promise<Record<string, string>> {
+  await ensureTool("pulumi");
+  const environment: Record<string, string> = {
+    ...pulumiEnvironment(projectRoot()),
+    PULUMI_BACKEND_URL: `file://${encodeURI(join(root, "state"))}`,
+    PULUMI_CONFIG_PASSPHRASE: "test",
+    KEELSON_HOME: home().root,
+  };
+  if (environment.PATH !== undefined) process.env.PATH = environment.PATH;
+  return environment;
+}
+
+/** Writes an image's folder and declares its resource, with the content hash that a plan would give it. */
+async function declare(
+  root: string,
+  image: TestImage,
+  made: ReadonlyMap<string, ImageResource>,
+): Promise<ImageResource> {
+  const folder = `images/${image.name}`;
+  for (const [path, text] of Object.entries(image.files)) {
+    mkdirSync(dirname(join(root, folder, path)), { recursive: true });
+    writeFileSync(join(root, folder, path), text);
+    if (path.endsWith(".sh")) chmodSync(join(root, folder, path), 0o755);
+  }
+  const { base, contexts } = await parts(root, made);
+  const dockerfile = readFileSync(join(root, folder, "Dockerfile"), "utf8");
+  const contentHash = imageContentHash({
+    dockerfile,
+    args: image.more?.args ?? {},
+    context: await readContext(join(root, folder), join(root, folder, "Dockerfile")),
+    contexts: Object.fromEntries(Object.entries(contexts).map(([name, c]) => [name, c.hash])),
+    base: base.hash,
+  });
+  hashes.set(image.name, contentHash);
+  return new ImageResource(image.name, {
+    imageName: image.name,
+    repository: `plugin-test/${image.name}`,
+    registry: { host: "embedded" },
+    contentHash,
+    folder,
+    args: {},
+    base,
+    contexts,
+    builds,
+    builder: "embedded",
+    cache: "none",
+    tags: [],
+    annotations: {},
+    budget: {},
+    user: "0:0",
+    healthDefined: true,
+    gates: { severity: { labels: "off", user: "off", init: "off" } },
+    ...image.more,
+  });
+}
+
+const hashes = new Map<string, string>();
+
+/** `busybox` is made from nothing and the static programs; every other image from `busybox`. */
+async function parts(
+  root: string,
+  made: ReadonlyMap<string, ImageResource>,
+): Promise<Pick<ImageResourceArgs, "base" | "contexts">> {
+  const parent = made.get("busybox");
+  if (parent !== undefined)
+    return { base: { kind: "image", hash: hashes.get("busybox") ?? "", ref: parent.ref }, contexts: {} };
+  const programs = join(root, "programs");
+  await unpackBusybox(programs);
+  return {
+    base: { kind: "image", hash: BASE_HASH, ref: "scratch" },
+    contexts: { programs: { kind: "path", path: "programs", hash: contextHash(await readContext(programs)) } },
+  };
+}
+
+/** The image that the others are made from. */
+export const busybox: TestImage = {
+  name: "busybox",
+  files: {
+    Dockerfile: [
+      "ARG BASE_IMAGE",
+      "FROM ${BASE_IMAGE}",
+      "ARG TARGETARCH",
+      "COPY --from=programs busybox-$TARGETARCH /bin/busybox",
+      'RUN ["/bin/busybox", "--install", "-s", "/bin"]',
+      "RUN echo 'root:x:0:0:root:/:/bin/sh' > /etc/passwd",
+      "",
+    ].join("\n"),
+  },
+};
+
+async function unpackBusybox(target: string): Promise<void> {
+  const store = openStore(prepareHome().store);
+  mkdirSync(target, { recursive: true });
+  for (const artifact of BUSYBOX) {
+    const deb = await fetchArtifact(artifact, store);
+    const arch = debianArch(artifact.platform as Platform);
+    const unpacked = mkdtempSync(join(tmpdir(), "keelson-busybox-"));
+    execFileSync("dpkg-deb", ["-x", deb, unpacked]);
+    cpSync(join(unpacked, "bin/busybox"), join(target, `busybox-${arch}`));
+    chmodSync(join(target, `busybox-${arch}`), 0o755);
+    rmSync(unpacked, { recursive: true });
+  }
+}

@@ -1,0 +1,334 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { UserError } from "../../../../core/error.ts";
+import { ImageType } from "../../../../plugins/keelson/image/image.ts";
+import type { Call, Values } from "../../../../plugins/keelson/resource.ts";
+import type { Toolbox } from "../../../../plugins/keelson/toolbox.ts";
+import { UNKNOWN } from "../../../../plugins/keelson/wire.ts";
+import { type MemoryRegistry, platformManifest, startRegistry } from "../registry.ts";
+
+const HASH = "c0".repeat(32);
+const REPOSITORY = "team/web";
+
+const inputs: Values = {
+  imageName: "web",
+  repository: REPOSITORY,
+  registry: { host: "embedded" },
+  contentHash: HASH,
+  folder: "images/web",
+  args: {},
+  base: { kind: "image", ref: "localhost:5443/base@sha256:00", hash: "b".repeat(64) },
+  contexts: {},
+  builds: [
+    { platform: "linux/amd64", node: "local", mode: "native" },
+    { platform: "linux/arm64", node: "local", mode: "qemu" },
+  ],
+  builder: "auto",
+  cache: "none",
+  tags: ["web-1"],
+  annotations: { "org.opencontainers.image.title": "web" },
+  budget: { compressed: "100 MB" },
+  user: "10001:10001",
+  healthDefined: true,
+  gates: { severity: {}, allow: [] },
+};
+
+describe("keelson:index:Image", () => {
+  let registry: MemoryRegistry;
+  let lines: string[];
+  let root: string;
+  let call: Call;
+
+  beforeEach(async () => {
+    registry = await startRegistry();
+    lines = [];
+    root = mkdtempSync(join(tmpdir(), "keelson image "));
+    mkdirSync(join(root, "images/web"), { recursive: true });
+    call = {
+      urn: "urn",
+      root,
+      signal: new AbortController().signal,
+      log: (severity, message) => lines.push(`${severity}: ${message}`),
+      status: (message) => lines.push(message),
+    };
+  });
+  afterEach(async () => {
+    await registry.close();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  /** A machine that has a registry and must not be asked to build. */
+  function machine(running = true): ImageType {
+    const open = async () => ({ client: registry.client, host: registry.host });
+    const never = () => assert.fail("nothing is built here");
+    const toolbox: Toolbox = {
+      lookAtRegistry: async () => (running ? open() : undefined),
+      useRegistry: open,
+      useBuilder: never,
+      resolveBase: never,
+      stageLock: never,
+      readImage: never,
+      makeWorkFolder: never,
+      record: never,
+    };
+    return new ImageType(toolbox);
+  }
+
+  /** Puts a whole image into the registry, as an earlier run of someone else left it. */
+  function push(
+    platforms: readonly string[] = ["linux/amd64", "linux/arm64"],
+    annotations = inputs.annotations,
+  ): string {
+    const manifests = platforms.map((platform, i) => {
+      const [os, architecture] = platform.split("/");
+      const document = platformManifest(1000 + i, platform);
+      const digest = registry.put(REPOSITORY, undefined, document);
+      return {
+        mediaType: "application/vnd.oci.image.manifest.v1+json",
+        digest,
+        size: JSON.stringify(document).length,
+        annotations: { "io.keelson.image.unpacked": String(2000 + i) },
+        platform: { architecture, os },
+      };
+    });
+    return registry.put(REPOSITORY, `h-${HASH}`, {
+      schemaVersion: 2,
+      mediaType: "application/vnd.oci.image.index.v1+json",
+      manifests,
+      annotations,
+    });
+  }
+
+  describe("check", () => {
+    it("takes good inputs, and what a preview can't know", async () => {
+      assert.deepEqual((await machine().check(inputs, call)).failures, []);
+      const unknown: Values = { ...inputs, base: { kind: "image", ref: UNKNOWN, hash: "b".repeat(64) } };
+      assert.deepEqual((await machine().check(unknown, call)).failures, []);
+    });
+
+    const wrong: readonly [property: string, change: Values][] = [
+      ["contentHash", { contentHash: "abc" }],
+      ["repository", { repository: "Team/Web" }],
+      ["folder", { folder: "../elsewhere" }],
+      ["folder", { folder: "/etc" }],
+      ["tags[0]", { tags: ["no tag"] }],
+      ["builds", { builds: [] }],
+      ["builds[0].platform", { builds: [{ platform: "plan9/mips", node: "local", mode: "native" }] }],
+      ["base.name", { base: { kind: "external", origin: "upstream" } }],
+      ["budget.unpacked", { budget: { unpacked: "5 pounds" } }],
+      ["registry.host", { registry: { host: "https://ghcr.io" } }],
+    ];
+    for (const [property, change] of wrong)
+      it(`names ${property} for ${JSON.stringify(change)}`, async () => {
+        const { failures } = await machine().check({ ...inputs, ...change }, call);
+        assert.deepEqual(
+          failures.map((f) => f.property),
+          [property],
+        );
+      });
+
+    it("names all that is wrong at once", async () => {
+      const { failures } = await machine().check({ ...inputs, folder: "", user: 7, contentHash: "" }, call);
+      assert.deepEqual(failures.map((f) => f.property).toSorted(), ["contentHash", "folder", "user"]);
+    });
+
+    it("adds the hash of the smoke script, or says that there is none", async () => {
+      const smoked = { ...inputs, smoke: "smoke.sh" };
+      assert.match((await machine().check(smoked, call)).failures[0]?.reason ?? "", /images\/web\/smoke\.sh/);
+      writeFileSync(join(root, "images/web/smoke.sh"), "#!/bin/sh\n");
+      const first = (await machine().check(smoked, call)).additions?.smokeHash;
+      writeFileSync(join(root, "images/web/smoke.sh"), "#!/bin/sh\ntrue\n");
+      const second = (await machine().check(smoked, call)).additions?.smokeHash;
+      assert.match(first ?? "", /^[0-9a-f]{64}$/);
+      assert.notEqual(first, second);
+    });
+  });
+
+  describe("diff", () => {
+    const state = async () => {
+      push();
+      return { inputs, state: { ...(await machine().apply(inputs, undefined, call)).state } as Values };
+    };
+
+    const nothing: readonly [what: string, change: Values][] = [
+      ["nothing", {}],
+      [
+        "another node",
+        { builds: (inputs.builds as Values[]).map((b) => ({ ...b, node: "arm-1", mode: "native" })) as never },
+      ],
+      ["the platforms in another order", { builds: (inputs.builds as never[]).toReversed() }],
+      ["another builder", { builder: { remote: { nodes: [] } } }],
+      ["another cache", { cache: "registry" }],
+      ["the base's address", { base: { kind: "image", ref: "localhost:6000/base@sha256:00", hash: "b".repeat(64) } }],
+      ["a login", { registry: { host: "embedded", username: "ada", password: "p" } }],
+      ["the commit", { provenance: { "org.opencontainers.image.revision": "0123" } }],
+    ];
+    for (const [what, change] of nothing)
+      it(`finds nothing to do for ${what}`, async () => {
+        assert.deepEqual(await machine().diff(await state(), { ...inputs, ...change }, call), []);
+      });
+
+    const something: readonly [path: string, change: Values][] = [
+      ["contentHash", { contentHash: "d0".repeat(32) }],
+      ["repository", { repository: "team/other" }],
+      ["tags", { tags: ["web-2"] }],
+      ["annotations", { annotations: {} }],
+      ["budget", { budget: { compressed: "90 MB" } }],
+      ["smokeHash", { smokeHash: "e".repeat(64) }],
+      ["user", { user: "0:0" }],
+      ["gates", { gates: { severity: { labels: "off" }, allow: [] } }],
+      ["builds", { builds: (inputs.builds as never[]).slice(1) }],
+      ["registry.host", { registry: { host: "ghcr.io" } }],
+    ];
+    for (const [path, change] of something)
+      it(`finds ${path}`, async () => {
+        assert.deepEqual(await machine().diff(await state(), { ...inputs, ...change }, call), [{ path, of: "inputs" }]);
+      });
+
+    it("finds an image that vanished from the embedded registry", async () => {
+      const previous = await state();
+      registry.manifests.clear();
+      assert.deepEqual(await machine().diff(previous, inputs, call), [{ path: "digest", of: "outputs" }]);
+    });
+
+    it("finds that the embedded registry has another port, since references name it", async () => {
+      const previous = await state();
+      const moved = { ...previous.state, ref: `localhost:1/${REPOSITORY}@${String(previous.state.digest)}` };
+      assert.deepEqual(await machine().diff({ ...previous, state: moved }, inputs, call), [
+        { path: "ref", of: "outputs" },
+      ]);
+    });
+
+    it("finds nothing where the registry does not run or fails", async () => {
+      const previous = await state();
+      assert.deepEqual(await machine(false).diff(previous, inputs, call), []);
+      registry.broken = 500;
+      assert.deepEqual(await machine().diff(previous, inputs, call), []);
+    });
+  });
+
+  describe("preview", () => {
+    it("knows the digest of what the registry has", async () => {
+      const digest = push();
+      const outputs = await machine().preview(inputs, undefined, call);
+      assert.equal(outputs.digest, digest);
+      assert.equal(outputs.ref, `${registry.host}/${REPOSITORY}@${digest}`);
+      assert.deepEqual(lines, ["reuses what the registry has"]);
+      assert.deepEqual(registry.writes, []);
+    });
+
+    it("knows the digest of an index that will be put together anew", async () => {
+      push(undefined, { other: "annotation" });
+      const { digest } = await machine().preview(inputs, undefined, call);
+      const { state } = await machine().apply(inputs, undefined, call);
+      assert.equal(state.digest, digest);
+    });
+
+    it("says what will be built, and where", async () => {
+      push(["linux/amd64"]);
+      const outputs = await machine().preview(inputs, undefined, call);
+      assert.deepEqual(outputs, { ref: UNKNOWN, digest: UNKNOWN, platforms: UNKNOWN });
+      assert.deepEqual(lines, ["builds linux/arm64 under QEMU on node local"]);
+    });
+
+    it("works while the base, the login or the registry is unknown", async () => {
+      push();
+      const base: Values = { ...inputs, base: { kind: "image", ref: UNKNOWN, hash: "b".repeat(64) } };
+      assert.notEqual((await machine().preview(base, undefined, call)).digest, UNKNOWN);
+      const login: Values = { ...inputs, registry: { host: "ghcr.io", username: "ada", password: UNKNOWN } };
+      assert.equal((await machine().preview(login, undefined, call)).digest, UNKNOWN);
+      assert.equal((await machine(false).preview(inputs, undefined, call)).digest, UNKNOWN);
+      registry.broken = 401;
+      assert.equal((await machine().preview(inputs, undefined, call)).digest, UNKNOWN);
+      assert.match(lines.join("\n"), /warning: the registry can't be asked/);
+    });
+  });
+
+  describe("apply", () => {
+    it("moves nothing but tags when the registry has the image", async () => {
+      const digest = push();
+      const { id, state } = await machine().apply(inputs, undefined, call);
+      assert.equal(id, REPOSITORY);
+      assert.deepEqual(registry.writes, [`${REPOSITORY} web-1`]);
+      assert.equal(registry.tag(REPOSITORY, "web-1"), digest);
+      const platforms = state.platforms as {
+        platform: string;
+        outcome: string;
+        compressed: number;
+        unpacked: number;
+      }[];
+      assert.deepEqual(
+        platforms.map((p) => [p.platform, p.outcome, p.compressed, p.unpacked]),
+        [
+          ["linux/amd64", "reused", 1000, 2000],
+          ["linux/arm64", "reused", 1001, 2001],
+        ],
+      );
+    });
+
+    it("writes nothing the second time", async () => {
+      push();
+      await machine().apply(inputs, undefined, call);
+      const before = registry.writes.length;
+      await machine().apply(inputs, undefined, call);
+      assert.equal(registry.writes.length, before);
+    });
+
+    it("puts an index over platforms that were kept from runs in which another one failed", async () => {
+      for (const platform of ["linux-amd64", "linux-arm64"])
+        registry.put(REPOSITORY, `h-${HASH}-${platform}`, platformManifest(7, platform));
+      const type = machine();
+      Object.assign(type, {
+        toolbox: {
+          ...(type as unknown as { toolbox: Toolbox }).toolbox,
+          readImage: async () => ({ image: { layers: [{ compressed: 7, scan: { unpacked: 9 } }] } }),
+        },
+      });
+      const { state } = await type.apply(inputs, undefined, call);
+      assert.equal(registry.tag(REPOSITORY, `h-${HASH}`), state.digest);
+      assert.deepEqual(registry.writes, [`${REPOSITORY} web-1`, `${REPOSITORY} h-${HASH}`]);
+    });
+
+    it("keeps platforms that only another stack wants", async () => {
+      push();
+      const builds = (inputs.builds as never[]).slice(0, 1);
+      await machine().apply({ ...inputs, builds, annotations: {} }, undefined, call);
+      const index = JSON.parse(registry.manifests.get(`${REPOSITORY}:h-${HASH}`)?.bytes.toString() ?? "{}");
+      assert.equal(index.manifests.length, 2);
+    });
+
+    it("tells when a tag moves", async () => {
+      registry.put(REPOSITORY, "web-1", platformManifest(1));
+      push();
+      await machine().apply(inputs, undefined, call);
+      assert.match(lines.join("\n"), /info: .*:web-1 moved from sha256:[0-9a-f]{64} to sha256:/);
+    });
+
+    it("passes on what the registry says when it refuses", async () => {
+      registry.broken = 403;
+      await assert.rejects(machine().apply(inputs, undefined, call), UserError);
+    });
+  });
+
+  describe("read", () => {
+    it("finds what is there, and says what is gone", async () => {
+      push();
+      const { id, state } = await machine().apply(inputs, undefined, call);
+      const previous = { inputs, state: { ...state } as Values };
+      assert.deepEqual(await machine().read(id, previous, call), { id, inputs, state });
+      registry.manifests.delete(`${REPOSITORY}@${String(state.digest)}`);
+      assert.equal(await machine().read(id, previous, call), undefined);
+    });
+
+    it("imports by tag, and refuses what names no image", async () => {
+      const digest = push();
+      const found = await machine().read(`embedded/${REPOSITORY}:h-${HASH}`, undefined, call);
+      assert.equal(found?.state.digest, digest);
+      assert.equal(found?.inputs.contentHash, HASH);
+      assert.equal(await machine().read(`embedded/${REPOSITORY}:nope`, undefined, call), undefined);
+      await assert.rejects(machine().read(REPOSITORY, undefined, call), /expected the id of an image/);
+    });
+  });
+});

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { credentials, type ServiceError } from "@grpc/grpc-js";
+import type plugins from "@pulumi/pulumi/proto/plugin_pb.js";
+import service, { type ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb.js";
+import provider from "@pulumi/pulumi/proto/provider_pb.js";
+import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import { decode, encode } from "../../../plugins/keelson/wire.ts";
+
+const PLUGIN = join(import.meta.dirname, "../../../plugins/keelson/pulumi-resource-keelson");
+const urn = (type: string) => `urn:pulumi:dev::p::keelson:image:Image$${type}::web`;
+
+/** The plugin as the engine runs it: a process, its port on standard output, gRPC, and an end of standard input. */
+describe("the plugin's process", () => {
+  let home: string;
+  let plugin: ChildProcess;
+  let client: ResourceProviderClient;
+
+  beforeEach(async () => {
+    home = mkdtempSync(join(tmpdir(), "keelson main "));
+    plugin = spawn(PLUGIN, ["127.0.0.1:1"], {
+      cwd: home,
+      stdio: ["pipe", "pipe", "inherit"],
+      env: { ...process.env, KEELSON_HOME: home, KEELSON_NODE: process.execPath },
+    });
+    assert.ok(plugin.stdout);
+    const [port] = (await once(createInterface({ input: plugin.stdout }), "line")) as [string];
+    assert.match(port, /^\d+$/);
+    client = new service.ResourceProviderClient(`127.0.0.1:${port}`, credentials.createInsecure());
+  });
+  afterEach(async () => {
+    client.close();
+    if (plugin.exitCode === null && plugin.signalCode === null) {
+      plugin.kill("SIGKILL");
+      await once(plugin, "exit");
+    }
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  type Done<A> = (error: ServiceError | null, answer: A) => void;
+  const ask = <A>(call: (done: Done<A>) => unknown): Promise<A> =>
+    new Promise((resolve, reject) => {
+      call((error, answer) => (error ? reject(error) : resolve(answer)));
+    });
+
+  it("shakes hands, names its version and its schema", async () => {
+    const handshake = await ask<provider.ProviderHandshakeResponse>((done) =>
+      client.handshake(new provider.ProviderHandshakeRequest(), done),
+    );
+    assert.equal(handshake.getAcceptSecrets(), true);
+    const info = await ask<plugins.PluginInfo>((done) => client.getPluginInfo(new empty.Empty(), done));
+    const schema = JSON.parse(
+      (
+        await ask<provider.GetSchemaResponse>((done) => client.getSchema(new provider.GetSchemaRequest(), done))
+      ).getSchema(),
+    );
+    assert.equal(schema.version, info.getVersion());
+    assert.deepEqual(Object.keys(schema.resources), ["keelson:index:Image", "keelson:index:Tag"]);
+    const configured = await ask<provider.ConfigureResponse>((done) =>
+      client.configure(new provider.ConfigureRequest(), done),
+    );
+    assert.equal(configured.getSupportspreview(), true);
+  });
+
+  it("checks inputs, keeps their secrets, and names what is wrong", async () => {
+    const request = new provider.CheckRequest();
+    request.setUrn(urn("keelson:index:Tag"));
+    const inputs = { repository: "Web", registry: { host: "ghcr.io", username: "a", password: "p" }, tag: "x y" };
+    request.setNews(encode(inputs, new Set(["registry"])));
+    const answer = await ask<provider.CheckResponse>((done) => client.check(request, done));
+    assert.deepEqual(
+      answer.getFailuresList().map((f) => f.getProperty()),
+      ["repository", "tag", "digest"],
+    );
+    const { values, secretKeys } = decode(answer.getInputs());
+    assert.deepEqual(values, inputs);
+    assert.deepEqual([...secretKeys], ["registry"]);
+  });
+
+  it("answers for types that it does not have, and for methods", async () => {
+    const request = new provider.CheckRequest();
+    request.setUrn(urn("keelson:index:Nope"));
+    await assert.rejects(
+      ask<provider.CheckResponse>((done) => client.check(request, done)),
+      /no resource type "keelson:index:Nope"/,
+    );
+    await assert.rejects(
+      ask<provider.InvokeResponse>((done) => client.invoke(new provider.InvokeRequest(), done)),
+      /UNIMPLEMENTED|does not implement/,
+    );
+  });
+
+  it("leaves what it made where it is when a resource is deleted", async () => {
+    const request = new provider.DeleteRequest();
+    request.setUrn(urn("keelson:index:Image"));
+    await ask<empty.Empty>((done) => client.delete(request, done));
+  });
+
+  it("cancels", async () => {
+    await ask<empty.Empty>((done) => client.cancel(new empty.Empty(), done));
+  });
+
+  it("goes when the engine does: at the end of standard input", async () => {
+    plugin.stdin?.end();
+    assert.deepEqual(await once(plugin, "exit"), [0, null]);
+  });
+
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
+    it(`goes at ${signal}`, async () => {
+      plugin.kill(signal);
+      assert.deepEqual(await once(plugin, "exit"), [0, null]);
+    });
+});
