@@ -7,6 +7,7 @@ import { basesCommand } from "./bases.ts";
 import { doctorCommand } from "./doctor.ts";
 import { downCommand } from "./down.ts";
 import { envCommand } from "./env.ts";
+import { lockCommand } from "./lock.ts";
 import { machineCommand } from "./machine.ts";
 import { planCommand } from "./plan.ts";
 import { servicesCommand } from "./services.ts";
@@ -19,6 +20,7 @@ const COMMANDS: readonly (() => Command)[] = [
   downCommand,
   planCommand,
   basesCommand,
+  lockCommand,
   machineCommand,
   envCommand,
   servicesCommand,

@@ -69,18 +69,31 @@ export function readArtifactLock(root: string, file: string): ArtifactLock {
  * @throws UserError for a folder whose image.ts, Dockerfile or lock can't be read.
  */
 export async function readCatalogue(root: string): Promise<CatalogueImage[]> {
+  return Promise.all((await readDefinitions(root)).map((found) => readImage(root, found)));
+}
+
+interface FoundDefinition {
+  readonly folder: string;
+  readonly definition: ImageDefinition;
+}
+
+/** All image definitions below `images/`, without what their builds see; sorted by folder. */
+export async function readDefinitions(root: string): Promise<FoundDefinition[]> {
   const folders = readdirSync(join(root, FOLDER), { withFileTypes: true })
     .filter((e) => e.isDirectory() && existsSync(join(root, FOLDER, e.name, "image.ts")))
     .map((e) => `${FOLDER}/${e.name}`)
     .toSorted();
-  return Promise.all(folders.map((folder) => readImage(root, folder)));
+  return Promise.all(
+    folders.map(async (folder) => {
+      const module: { default?: ImageDefinition } = await import(pathToFileURL(join(root, folder, "image.ts")).href);
+      if (module.default === undefined)
+        throw new UserError(`${folder}/image.ts has no default export`, "write `export default defineImage({ … })`");
+      return { folder, definition: module.default };
+    }),
+  );
 }
 
-async function readImage(root: string, folder: string): Promise<CatalogueImage> {
-  const module: { default?: ImageDefinition } = await import(pathToFileURL(join(root, folder, "image.ts")).href);
-  const definition = module.default;
-  if (definition === undefined)
-    throw new UserError(`${folder}/image.ts has no default export`, "write `export default defineImage({ … })`");
+async function readImage(root: string, { folder, definition }: FoundDefinition): Promise<CatalogueImage> {
   const file = join(root, folder, "Dockerfile");
   if (!existsSync(file))
     throw new UserError(`${folder} has no Dockerfile`, "write one that takes its base as ARG BASE_IMAGE");
@@ -104,7 +117,8 @@ async function readImage(root: string, folder: string): Promise<CatalogueImage> 
   };
 }
 
-function readJson<T>(root: string, file: string, schema: z.ZodType<T>, fix: string): T {
+/** A JSON file of the project, checked. @throws UserError with every problem and `fix`. */
+export function readJson<T>(root: string, file: string, schema: z.ZodType<T>, fix: string): T {
   let raw: unknown;
   try {
     raw = JSON.parse(readFileSync(join(root, file), "utf8"));

@@ -16,7 +16,12 @@ export interface Budget {
   readonly compressed?: Size;
   readonly unpacked?: Size;
   /** Bounds on a part of the image: what it unpacks to without the named paths. */
-  readonly rest?: { readonly without: readonly string[]; readonly unpacked: Size };
+  readonly rest?: {
+    readonly without: readonly string[];
+    readonly unpacked: Size;
+    /** Other bounds for platforms whose files are larger by their nature. */
+    readonly on?: { readonly [P in Platform]?: Size };
+  };
 }
 
 /** How to know that a container of this image serves. */

@@ -1,5 +1,6 @@
 import { restOf } from "../core/analysis.ts";
 import type { Finding } from "../core/finding.ts";
+import type { Budget } from "../core/image.ts";
 import { formatBytes, parseSize, type Size } from "../core/size.ts";
 import { type ImageGate, type ImageSubject, imageFinding } from "./gate.ts";
 
@@ -21,7 +22,7 @@ export const size: ImageGate = {
             subject,
             "rest",
             restOf(subject.image, subject.files, rest.without),
-            rest.unpacked,
+            bound(rest, subject.platform),
             `unpacked without ${rest.without.join(", ")}`,
           )
         : []),
@@ -36,6 +37,12 @@ export function sizesOf({ image }: ImageSubject): { readonly compressed: number;
     compressed: image.layers.map((l) => l.compressed).reduce(add, 0),
     unpacked: image.layers.map((l) => l.scan.unpacked).reduce(add, 0),
   };
+}
+
+/** A platform's own bound on the rest, or the one for all. */
+function bound(rest: NonNullable<Budget["rest"]>, platform: string): Size {
+  const own: Readonly<Record<string, Size>> = rest.on ?? {};
+  return own[platform] ?? rest.unpacked;
 }
 
 function over(subject: ImageSubject, rule: string, bytes: number, bound: Size | undefined, what: string): Finding[] {

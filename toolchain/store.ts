@@ -38,7 +38,7 @@ export interface FetchProgress {
 /** Downloads at a time; package mirrors see that much from one apt. */
 const PARALLEL = 6;
 /** What every file of the store shows, so that what is staged from it is the same everywhere: 1980-01-01, zip's first day. */
-const MTIME = 315_532_800;
+export const STORE_MTIME = 315_532_800;
 
 /** A store at `dir`. @example openStore(home().store) */
 export function openStore(dir: string, sources: Sources = machineSources()): Store {
@@ -90,7 +90,7 @@ export async function stageLock(
 ): Promise<void> {
   const wanted = lock.artifacts.filter((a) => a.platform === undefined || a.platform === platform);
   checkNames(wanted);
-  const paths = await fetchArtifacts(wanted, store, options);
+  const paths = await fetchArtifacts(wanted, store, { snapshot: lock.snapshot, ...options });
   const half = `${dir}.${randomBytes(6).toString("hex")}.half`;
   try {
     await mkdir(half, { recursive: true, mode: 0o755 });
@@ -118,7 +118,7 @@ async function fetchOne(artifact: Artifact, store: Store, options: FetchOptions)
   try {
     const file = await fromSources(artifact, store, dir, options);
     await chmod(file, 0o644);
-    await utimes(file, MTIME, MTIME);
+    await utimes(file, STORE_MTIME, STORE_MTIME);
     await mkdir(dirname(path), { recursive: true });
     await rename(file, path);
   } finally {
@@ -202,7 +202,7 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
     if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
     await copyFile(from, to);
     await chmod(to, 0o644);
-    await utimes(to, MTIME, MTIME);
+    await utimes(to, STORE_MTIME, STORE_MTIME);
   }
 }
 
@@ -210,5 +210,5 @@ async function settleDirectories(dir: string): Promise<void> {
   for (const entry of await readdir(dir, { withFileTypes: true }))
     if (entry.isDirectory()) await settleDirectories(join(dir, entry.name));
   await chmod(dir, 0o755);
-  await utimes(dir, MTIME, MTIME);
+  await utimes(dir, STORE_MTIME, STORE_MTIME);
 }

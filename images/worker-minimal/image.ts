@@ -1,0 +1,18 @@
+import { defineImage } from "../../core/image.ts";
+
+export default defineImage({
+  name: "worker-minimal",
+  family: "worker",
+  description: "Claude Code on Debian slim, with git",
+  version: "1.0.0",
+  base: "worker-ultramin",
+  platforms: ["linux/amd64", "linux/arm64"],
+  contexts: { packages: { lock: "packages.lock.json" }, debian: { path: "../shared/debian" } },
+  budget: {
+    unpacked: "600 MB",
+    rest: { without: ["/usr/local/bin/claude"], unpacked: "120 MB" },
+  },
+  health: { command: ["claude", "--version"], within: "30 s" },
+  user: "10001:10001",
+  smoke: "smoke",
+});

@@ -1,0 +1,18 @@
+import { defineImage } from "../../core/image.ts";
+
+export default defineImage({
+  name: "worker-ultramin",
+  family: "worker",
+  description: "Claude Code on Debian slim, without git: repositories are mounted",
+  version: "1.0.0",
+  base: "debian:bookworm-slim",
+  platforms: ["linux/amd64", "linux/arm64"],
+  contexts: { packages: { lock: "packages.lock.json" }, debian: { path: "../shared/debian" } },
+  budget: {
+    unpacked: "500 MB",
+    rest: { without: ["/usr/local/bin/claude"], unpacked: "105 MB" },
+  },
+  health: { command: ["claude", "--version"], within: "30 s" },
+  user: "10001:10001",
+  smoke: "smoke",
+});

@@ -1,0 +1,152 @@
+import { createReadStream } from "node:fs";
+import { chmod, mkdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { z } from "zod";
+import type { Artifact, ArtifactLock } from "../core/artifact.ts";
+import { sortArtifacts } from "../core/artifact-changes.ts";
+import type { LockedBase } from "../core/base.ts";
+import { UserError } from "../core/error.ts";
+import { debianArch, PLATFORMS, type Platform } from "../core/platform.ts";
+import { newest, shareCommon } from "./debian/base-lock.ts";
+import { installedStatus, readControls } from "./debian/control.ts";
+import { resolvePackages } from "./debian/resolve.ts";
+import { scratch } from "./leftovers.ts";
+import { npmPack } from "./store/clients.ts";
+import { formatIntegrity, hasher } from "./store/integrity.ts";
+import { fetchArtifacts, STORE_MTIME, type Store, storePath } from "./store.ts";
+
+const specs = z.partialRecord(z.enum(PLATFORMS), z.string().min(1));
+
+/** What an image wants from outside, as people write it in `images/<name>/packages.json`. */
+export const packageRequests = z.strictObject({
+  /** Debian packages to install; what they need comes with them, as far as the base lacks it. */
+  debian: z.array(z.string().min(1)).default([]),
+  /** Debian packages that the build only takes files from: without what they need, under `build/`. */
+  build: z.array(z.string().min(1)).default([]),
+  /** Control files, relative to the image's folder, of packages that stand in for others: they count as installed. */
+  standIns: z.array(z.string().min(1)).default([]),
+  /** File name to npm's `<name>@<version>`: one for all platforms, or one for each. */
+  npm: z.record(z.string().min(1), z.union([z.string().min(1), specs])).default({}),
+});
+
+export type PackageRequests = z.infer<typeof packageRequests>;
+
+/** What an image's lock follows from. */
+export interface ImageLockInput {
+  readonly requests: PackageRequests;
+  readonly platforms: readonly Platform[];
+  /** The external base at the root of the image's lineage. */
+  readonly base: LockedBase;
+  /** Locks of the images between that base and this one. */
+  readonly below: readonly ArtifactLock[];
+  /** Control stanzas of all stand-ins, those of the images below included. */
+  readonly standIns: readonly string[];
+  readonly store: Store;
+  readonly tmp: string;
+}
+
+/**
+ * Resolves what an image wants against what its base and the images below hold.
+ * Debian packages of all platforms are there on each, in `debs/all`, `debs/amd64`, `debs/arm64`: a build installs those
+ * of the platform that builds, to run their scripts, and those of the platform that it is for.
+ */
+export async function lockImage(input: ImageLockInput): Promise<ArtifactLock> {
+  const { requests, platforms } = input;
+  const wantsDebian = requests.debian.length + requests.build.length > 0;
+  const debian = wantsDebian ? await lockDebian(input) : undefined;
+  const npm: Artifact[] = [];
+  for (const [file, wanted] of Object.entries(requests.npm)) {
+    if (typeof wanted === "string") npm.push({ file, ...(await npmArtifact(wanted, input.store)) });
+    else
+      for (const platform of platforms) {
+        const spec = wanted[platform];
+        if (spec === undefined)
+          throw new UserError(`npm package for ${file}: none for ${platform}`, `write one in packages.json`);
+        npm.push({ file, platform, ...(await npmArtifact(spec, input.store)) });
+      }
+  }
+  return {
+    ...(debian === undefined ? {} : { snapshot: debian.snapshot }),
+    artifacts: sortArtifacts([...(debian?.artifacts ?? []), ...npm]),
+  };
+}
+
+async function lockDebian(input: ImageLockInput): Promise<{ snapshot: string; artifacts: Artifact[] }> {
+  const { requests, platforms, base, tmp } = input;
+  const suite = base.bootstrap?.suite;
+  if (suite === undefined)
+    throw new UserError(
+      `${base.name} has no packages in the lock: what it lacks is not known`,
+      "lock a bootstrap for it",
+    );
+  const resolutions = await Promise.all(
+    platforms.flatMap((platform) => [
+      ...(requests.debian.length === 0
+        ? []
+        : [installed(input, platform).then((status) => resolve("debs", platform, requests.debian, status))]),
+      ...(requests.build.length === 0 ? [] : [resolve("build", platform, requests.build)]),
+    ]),
+  );
+  return {
+    snapshot: newest(resolutions.map((r) => r.snapshot)),
+    artifacts: shareCommon(
+      resolutions.flatMap((r) => r.artifacts),
+      platforms,
+    ).map(({ platform: _, ...artifact }) => artifact),
+  };
+
+  async function resolve(folder: string, platform: Platform, select: readonly string[], status?: string) {
+    const alone = status === undefined;
+    const query = { platform, suite: suite as string, select, alone, ...(alone ? {} : { installed: status }) };
+    const { artifacts, snapshot } = await resolvePackages(query, tmp);
+    const placed = artifacts.map((a) => ({ ...a, file: `${folder}/${architecture(a.file)}/${a.file}` }));
+    return { artifacts: placed, snapshot };
+  }
+}
+
+/** dpkg's status where this image begins, on one platform. */
+async function installed({ base, below, standIns, store }: ImageLockInput, platform: Platform): Promise<string> {
+  const locks = [base.bootstrap?.packages ?? { artifacts: [] }, ...below];
+  const arch = debianArch(platform);
+  const controls = locks.map(async (lock) => {
+    const debs = lock.artifacts.filter(
+      (a) =>
+        a.file.endsWith(".deb") &&
+        !a.file.startsWith("build/") &&
+        (a.platform ?? platform) === platform &&
+        [arch, "all"].includes(architecture(a.file)),
+    );
+    return readControls(await fetchArtifacts(debs, store, { snapshot: lock.snapshot }));
+  });
+  return installedStatus([...(await Promise.all(controls)).flat(), ...standIns]);
+}
+
+/** Of a package file's name. @example architecture("curl_7.88.1-10_amd64.deb") // "amd64" */
+function architecture(file: string): string {
+  return /_([a-z0-9]+)\.deb$/.exec(file)?.[1] ?? "";
+}
+
+/** An npm package as locked: fetched into the store, hashed there. npm itself checks it against the registry's hash. */
+async function npmArtifact(spec: string, store: Store) {
+  const at = spec.lastIndexOf("@");
+  const [name, version] = [spec.slice(0, at), spec.slice(at + 1)];
+  if (at < 1 || !/^\d+\.\d+\.\d+/.test(version))
+    throw new UserError(`expected an npm package with its version, found ${JSON.stringify(spec)}`, "write name@1.2.3");
+  const dir = await scratch(join(store.dir, "tmp"), "lock");
+  try {
+    const file = await npmPack(spec, dir);
+    const hash = hasher({ algorithm: "sha512", hex: "" });
+    await pipeline(createReadStream(file), hash);
+    const integrity = formatIntegrity({ algorithm: "sha512", hex: hash.digest("hex") });
+    const artifact = { source: `npm:${spec}`, integrity, size: (await stat(file)).size, name, version };
+    const path = storePath({ file: name, ...artifact }, store);
+    await mkdir(dirname(path), { recursive: true });
+    await chmod(file, 0o644);
+    await utimes(file, STORE_MTIME, STORE_MTIME);
+    await rename(file, path);
+    return artifact;
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
