@@ -10,7 +10,8 @@ export default defineImage({
   contexts: { packages: { lock: "packages.lock.json" }, debian: { path: "../shared/debian" } },
   budget: {
     unpacked: "600 MB",
-    rest: { without: ["/usr/local/bin/claude"], unpacked: "120 MB" },
+    // On arm64 programs are laid out for pages of up to 64 KiB: Debian slim alone holds 22 MB more, of zeros.
+    rest: { without: ["/usr/local/bin/claude"], unpacked: "120 MB", on: { "linux/arm64": "130 MB" } },
   },
   health: { command: ["claude", "--version"], within: "30 s" },
   user: "10001:10001",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Size } from "../../core/size.ts";
 import { architecture } from "../../gates/architecture.ts";
 import { archive } from "../../gates/archive.ts";
 import { efficiency } from "../../gates/efficiency.ts";
@@ -54,6 +55,15 @@ describe("image gates", () => {
       ["size/compressed", "size/unpacked", "size/rest"],
     );
     assert.match(over[2] ?? "", /linux\/amd64: 10\d kB unpacked without \/opt\/cli\/, its budget is 100 kB: \d.* over/);
+  });
+
+  it("size: a platform may have a bound of its own", async () => {
+    const rest = (on: Readonly<Record<string, Size>>) => ({
+      definition: { budget: { rest: { without: [], unpacked: "100 kB" as const, on } } },
+    });
+    const layers = [[["etc/x", big(150_000)]]] as const;
+    assert.equal(found(size, await subjectOf({ layers }, rest({ "linux/arm64": "200 kB" }))).length, 1);
+    assert.deepEqual(found(size, await subjectOf({ layers }, rest({ "linux/amd64": "200 kB" }))), []);
   });
 
   it("size: a copy in an earlier layer counts as rest", async () => {
