@@ -1,11 +1,13 @@
 import { cpus } from "node:os";
 import { formatTable } from "../core/table.ts";
 import { hashBench } from "./hash.ts";
+import { idleBench } from "./idle.ts";
+import { leafBench } from "./leaf.ts";
 import type { Bench, Figure } from "./measure.ts";
 import { planBench } from "./plan.ts";
 
 /** `npm run bench [-- NAME…]`: measures, prints a table per bench, and exits with 1 where a bound is broken. */
-const BENCHES: readonly Bench[] = [planBench, hashBench];
+const BENCHES: readonly Bench[] = [planBench, hashBench, idleBench, leafBench];
 
 const names = process.argv.slice(2);
 const unknown = names.filter((n) => !BENCHES.some((b) => b.name === n));

@@ -58,7 +58,11 @@ async function up(stack: string, preview: boolean): Promise<number> {
 /** Warnings are told; errors end the run before anything is started. */
 function report(findings: readonly Finding[]): void {
   const errors = findings.filter((f) => f.severity === "error");
-  if (errors.length > 0) throw new UserError(errors.map(formatFinding).join("\n"), "nothing was started");
+  if (errors.length > 0)
+    throw new UserError(
+      `the plan can't be carried out:\n${errors.map(formatFinding).join("\n")}`,
+      "nothing was started",
+    );
   for (const finding of findings) console.error(formatFinding(finding));
 }
 
@@ -107,7 +111,7 @@ async function runPulumi({ root, stack, environment }: Up, preview: boolean): Pr
   const args = ["up", "--yes", "--stack", stack, "--suppress-outputs", "--event-log", log];
   const child = execa("pulumi", preview ? args : [...args, "--skip-preview"], {
     cwd: root,
-    env: environment,
+    env: { ...environment, PULUMI_DEBUG_COMMANDS: "1" }, // makes --event-log known, as the Automation API does
     stdio: "inherit",
     reject: false,
   });

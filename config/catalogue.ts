@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import type { ArtifactLock } from "../core/artifact.ts";
@@ -101,10 +101,10 @@ async function readImage(root: string, { folder, definition }: FoundDefinition):
   for (const [name, source] of Object.entries(definition.contexts ?? {})) {
     if ("image" in source) contexts[name] = { kind: "image", image: source.image };
     else if ("lock" in source) {
-      const lock = `${folder}/${source.lock}`;
+      const lock = posix.join(folder, source.lock);
       contexts[name] = { kind: "lock", file: lock, lock: readArtifactLock(root, lock) };
     } else {
-      const path = `${folder}/${source.path}`;
+      const path = posix.join(folder, source.path);
       contexts[name] = { kind: "path", path, entries: await readContext(join(root, path)) };
     }
   }

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Finding } from "../core/finding.ts";
 import { builderNodes } from "../core/nodes.ts";
 import { makePlan, type Plan } from "../core/plan.ts";
@@ -41,5 +43,12 @@ export async function loadPlan(
     baseOrigin: config.bases === "auto" ? undefined : config.bases,
     nodes: builderNodes(config.builder, host),
     revision,
+    source: repository(root),
   });
+}
+
+/** The project's home, as package.json names it. */
+function repository(root: string): string | undefined {
+  const { repository } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { repository?: string };
+  return repository;
 }

@@ -78,19 +78,25 @@ export const gatesSchema = z
   })
   .strict();
 
+/** A key that may be left out. Pulumi.yaml must give every key a default: its empty text or list stands for no value. */
+function unset<T extends z.ZodType>(schema: T) {
+  const isEmpty = (value: unknown) => value === "" || (Array.isArray(value) && value.length === 0);
+  return z.preprocess((value) => (isEmpty(value) ? undefined : value), schema.optional());
+}
+
 /** All of a stack's `keelson:` config; each key is described in Pulumi.yaml. */
 export const stackSchema = z
   .object({
     registry: registrySchema.default("embedded"),
     builder: builderSchema.default("auto"),
     images: z.array(name).default([]),
-    platforms: z.array(platform).min(1).optional(),
+    platforms: unset(z.array(platform)),
     bases: z.enum(["auto", "upstream", "bootstrapped"]).default("auto"),
     cache: z.enum(["none", "registry", "gha"]).default("none"),
     gates: gatesSchema.default({ severity: {}, allow: [] }),
-    machine: machineSchema.optional(),
-    cudaArchs: cudaArchsSchema.optional(),
-    cudaTrack: cudaTrackSchema.optional(),
+    machine: unset(machineSchema),
+    cudaArchs: unset(cudaArchsSchema),
+    cudaTrack: cudaTrackSchema.default("auto"),
   })
   .strict();
 

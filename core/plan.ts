@@ -68,6 +68,8 @@ export interface Plan {
   readonly stack: string;
   /** Where images are pushed: the registry's host, or `embedded` for the one that the toolchain runs. */
   readonly registry: string;
+  /** The commit that images are tagged with; absent for a tree that differs from its commit. */
+  readonly commit?: { readonly id: string; readonly date: string };
   readonly bases: readonly PlannedBase[];
   /** In build order: an image stands after all that it is built from. */
   readonly images: readonly PlannedImage[];
@@ -111,6 +113,8 @@ export interface PlanInput {
   readonly baseOrigin?: "upstream" | "bootstrapped" | undefined;
   readonly nodes: readonly BuilderNode[];
   readonly revision?: Revision | undefined;
+  /** Where the catalogue's source is kept, for image annotations. */
+  readonly source?: string | undefined;
 }
 
 /**
@@ -165,17 +169,32 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
       ...(definition.health === undefined ? {} : { health: definition.health }),
       user: definition.user,
       ...(definition.smoke === undefined ? {} : { smoke: definition.smoke }),
-      annotations: definition.annotations ?? {},
+      annotations: imageAnnotations(definition, input.source),
     });
   }
   const plan: Plan = {
     schema: 1,
     stack: input.stack,
     registry: input.registry,
+    ...(input.revision === undefined || input.revision.dirty
+      ? {}
+      : { commit: { id: input.revision.commit, date: input.revision.date } }),
     bases: [...bases.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     images,
   };
   return { plan, findings: sortFindings(findings) };
+}
+
+/** The OCI image specification's annotations that no commit changes; the definition's own win. */
+function imageAnnotations(definition: ImageDefinition, source: string | undefined): Record<string, string> {
+  const prefix = "org.opencontainers.image";
+  return {
+    [`${prefix}.title`]: definition.name,
+    [`${prefix}.description`]: definition.description,
+    [`${prefix}.version`]: definition.version,
+    ...(source === undefined ? {} : { [`${prefix}.source`]: source }),
+    ...definition.annotations,
+  };
 }
 
 /** The named images and all that they are built from. */

@@ -49,6 +49,7 @@ export class Image extends pulumi.ComponentResource {
         cache: args.cache,
         tags: image.tags,
         annotations: image.annotations,
+        provenance: provenance(args.plan),
         budget: image.budget,
         ...(image.smoke === undefined ? {} : { smoke: image.smoke }),
         user: image.user,
@@ -103,4 +104,13 @@ function parentRef(image: PlannedImage, name: string, parents: ReadonlyMap<strin
   const parent = parents.get(name);
   if (parent === undefined) throw new Error(`${image.name} is made from ${name}, which stands later in the plan`);
   return parent.ref;
+}
+
+/** OCI image specification, predefined annotation keys. */
+function provenance({ commit }: Plan): Record<string, string> {
+  if (commit === undefined) return {};
+  return {
+    "org.opencontainers.image.revision": commit.id,
+    "org.opencontainers.image.created": `${commit.date}T00:00:00Z`,
+  };
 }

@@ -44,6 +44,8 @@ export interface ImageResourceArgs {
   readonly cache: string;
   readonly tags: readonly string[];
   readonly annotations: Readonly<Record<string, string>>;
+  /** Annotations that every commit changes: pushed beside the image, as an artifact that refers to it. */
+  readonly provenance: Readonly<Record<string, string>>;
   readonly budget: Budget;
   /** Script inside the folder that is run in the built image. */
   readonly smoke?: string;

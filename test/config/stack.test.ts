@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parse } from "yaml";
 import { ConfigError } from "../../config/diagnostics.ts";
+import { stackSchema } from "../../config/schema.ts";
 import { engineStackConfig, parseStackConfig, readStackFile } from "../../config/stack.ts";
 
 function findings(raw: Record<string, unknown>): string[] {
@@ -19,6 +21,19 @@ describe("stack config", () => {
   it("has a default for every key", () => {
     const config = parseStackConfig({}, "Pulumi.test.yaml");
     assert.deepEqual([config.registry, config.builder, config.images], ["embedded", "auto", []]);
+  });
+
+  it("Pulumi.yaml describes every key, and its defaults are the schema's", () => {
+    const root = join(import.meta.dirname, "../..");
+    const project = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as {
+      config: Record<string, { description: string; default: unknown }>;
+    };
+    const keys = Object.keys(project.config).map((key) => key.replace(/^keelson:/, ""));
+    assert.deepEqual(keys.toSorted(), Object.keys(stackSchema.shape).toSorted());
+    for (const { description } of Object.values(project.config)) assert.ok(description.length > 20);
+    const defaults = Object.fromEntries(keys.map((key) => [key, project.config[`keelson:${key}`]?.default]));
+    const values = (raw: Record<string, unknown>) => JSON.parse(JSON.stringify(parseStackConfig(raw, "Pulumi.yaml")));
+    assert.deepEqual(values(defaults), values({}));
   });
 
   it("tells all errors at once, each with key, found and allowed", () => {

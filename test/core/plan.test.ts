@@ -115,6 +115,27 @@ describe("plan", () => {
     assert.deepEqual([offline?.origin, offline?.digest], ["bootstrapped", undefined]);
   });
 
+  it("a commit is named beside the images, not in them; a dirty tree's is not", () => {
+    const revision = { commit: "0123456789", date: "2026-01-02", dirty: false };
+    const { plan } = makePlan({ ...input, revision });
+    assert.deepEqual(plan.commit, { id: "0123456789", date: "2026-01-02" });
+    assert.doesNotMatch(JSON.stringify(plan.images.map((i) => i.annotations)), /0123456|2026/);
+    assert.equal(makePlan({ ...input, revision: { ...revision, dirty: true } }).plan.commit, undefined);
+  });
+
+  it("annotations say what an image is; the definition's own win", () => {
+    const catalogue = [
+      entry("leaf", "debian:bookworm-slim", { annotations: { "org.opencontainers.image.title": "own" } }),
+    ];
+    const { plan } = makePlan({ ...input, catalogue, source: "https://example.com/acme" });
+    assert.deepEqual(plan.images[0]?.annotations, {
+      "org.opencontainers.image.title": "own",
+      "org.opencontainers.image.description": "for a test",
+      "org.opencontainers.image.version": "1.0.0",
+      "org.opencontainers.image.source": "https://example.com/acme",
+    });
+  });
+
   it("prefix and tags are part of the plan, not of the hash", () => {
     const a = makePlan(input).plan.images[1];
     const b = makePlan({

@@ -1,4 +1,6 @@
 import { UserError } from "../../../core/error.ts";
+import type { RegistryClient } from "../../../oci/client.ts";
+import { type Descriptor, type ImageManifest, MEDIA } from "../../../oci/schemas.ts";
 import type { Call } from "../resource.ts";
 import type { OpenRegistry } from "../toolbox.ts";
 import { assembleIndex, hashTag, type PlatformManifest } from "./document.ts";
@@ -31,9 +33,38 @@ export async function publish(
   // Last: who finds the hash tag finds all the others done.
   if (fresh) await client.putManifest(repository, hashTag(inputs.contentHash), bytes);
   const there = await client.headManifest(repository, hashTag(inputs.contentHash));
-  if (there?.digest === digest) return digest;
+  if (there?.digest === digest) {
+    await referProvenance(client, inputs, there);
+    return digest;
+  }
   throw new UserError(
     `${host}/${repository}:${hashTag(inputs.contentHash)} is ${there?.digest ?? "gone"} right after ${digest} was pushed`,
     "someone else pushes the same image: run it again",
   );
+}
+
+/** Type of the artifact that says which commit an image was published from. */
+const PROVENANCE = "application/vnd.keelson.provenance.v1";
+
+/**
+ * What every commit changes is kept beside the image, as an artifact that refers to it (OCI image specification 1.1),
+ * so that a commit alone changes no digest.
+ */
+async function referProvenance(
+  client: RegistryClient,
+  { repository, provenance }: ImageInputs,
+  { mediaType, digest, size }: Descriptor,
+): Promise<void> {
+  if (Object.keys(provenance).length === 0) return;
+  const empty = await client.pushBytes(repository, Buffer.from("{}"), MEDIA.empty);
+  const artifact: ImageManifest = {
+    schemaVersion: 2,
+    mediaType: MEDIA.manifest,
+    artifactType: PROVENANCE,
+    config: empty,
+    layers: [empty],
+    subject: { mediaType, digest, size },
+    annotations: Object.fromEntries(Object.entries(provenance).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+  };
+  await client.putManifest(repository, undefined, artifact);
 }

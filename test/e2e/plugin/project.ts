@@ -136,6 +136,7 @@ async function declare(
     cache: "none",
     tags: [],
     annotations: {},
+    provenance: {},
     budget: {},
     user: "0:0",
     healthDefined: true,

@@ -1,0 +1,65 @@
+import { Command } from "commander";
+import { surroundings } from "../config/load.ts";
+import { currentSnapshot, lastSnapshot, snapshotAt } from "../config/snapshot.ts";
+import { readStackFile } from "../config/stack.ts";
+import { UserError } from "../core/error.ts";
+import { impact, type PastBuilds } from "../core/impact.ts";
+import { formatImpact, impactMarkdown } from "../core/impact-render.ts";
+import { median } from "../core/median.ts";
+import type { Plan } from "../core/plan.ts";
+import { type History, openHistory } from "../toolchain/history.ts";
+import { projectRoot } from "../toolchain/home.ts";
+
+interface Options {
+  readonly stack: string;
+  readonly since?: string;
+  readonly json?: boolean;
+  readonly markdown?: boolean;
+}
+
+/** `keelson impact`: which images a change rebuilds, why, and what that takes. */
+export function impactCommand(): Command {
+  return new Command("impact")
+    .description("which images rebuild, by which chain down to the file, and what that takes")
+    .option("-s, --stack <name>", "stack", "dev")
+    .option("--since <revision>", "compare with a commit, tag or branch; default: this checkout's last up")
+    .option("--json", "as JSON")
+    .option("--markdown", "as Markdown, for a pull request")
+    .action(async (options: Options) => {
+      const root = projectRoot();
+      const around = surroundings(root);
+      const config = readStackFile(root, options.stack);
+      const after = await currentSnapshot(root, options.stack, config, around);
+      const before =
+        options.since === undefined
+          ? await lastSnapshot(root, options.stack)
+          : await snapshotAt(root, options.since, options.stack, around);
+      if (before === undefined)
+        throw new UserError(
+          `this checkout has not brought stack ${options.stack} up yet, so there is nothing to compare with`,
+          "run `npm run up` first, or name a commit: keelson impact --since origin/main",
+        );
+      using history = openHistory(root);
+      const found = impact(before, after, pastBuilds(after.plan, history));
+      if (options.json) console.log(JSON.stringify(found, null, 2));
+      else console.log(options.markdown ? impactMarkdown(found) : formatImpact(found));
+    });
+}
+
+/** Builds that a median is taken over. */
+const RECENT = 10;
+
+function pastBuilds(plan: Plan, history: History): Map<string, PastBuilds> {
+  const past = new Map<string, PastBuilds>();
+  for (const image of plan.images) {
+    const built = image.builds.map(({ platform }) =>
+      history.builds(image.name, platform, RECENT).filter((b) => b.outcome === "built"),
+    );
+    if (built.length === 0 || built.some((b) => b.length === 0)) continue;
+    past.set(image.name, {
+      seconds: built.reduce((sum, b) => sum + median(b.map((x) => x.seconds)), 0),
+      bytes: built.reduce((sum, b) => sum + (b[0]?.compressed ?? 0), 0),
+    });
+  }
+  return past;
+}
