@@ -1,33 +1,25 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { resolveBuilder } from "../../toolchain/builder.ts";
-import { home } from "../../toolchain/home.ts";
 import { silent } from "../../toolchain/progress.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
+import { type TemporaryHome, temporaryHome } from "./home.ts";
 
 /** Needs the toolchain. */
 describe("builders that buildx starts", function () {
   this.timeout(120_000);
   let folder: string;
-  const environment = { ...process.env };
+  let temporary: TemporaryHome;
   before(async () => {
-    const { tools } = home();
-    folder = await mkdtemp(join(tmpdir(), "keelson-builder-"));
-    process.env.KEELSON_HOME = join(folder, "home");
-    await mkdir(process.env.KEELSON_HOME);
-    await mkdir(tools, { recursive: true });
-    await symlink(tools, join(process.env.KEELSON_HOME, "tools"));
+    temporary = await temporaryHome("buildx");
+    folder = temporary.folder;
   });
-  after(async () => {
-    process.env = environment;
-    await rm(folder, { recursive: true });
-  });
+  after(() => temporary.remove());
 
   it("ask the cluster of the context for a deployment per platform, as the stack wants it", async () => {
     const asked: { method: string; url: string; body: string }[] = [];
@@ -82,7 +74,7 @@ describe("builders that buildx starts", function () {
         assert.ok(body.includes(kubernetes.image), `${arch} has the image`);
         assert.match(body, new RegExp(`kubernetes\\.io/arch[^a-z]+${arch}`), "runs where its platform is native");
       }
-      const copies = await execa("grep", ["-rl", "canary-token", join(folder, "home")], { reject: false });
+      const copies = await execa("grep", ["-rl", "canary-token", process.env.KEELSON_HOME ?? ""], { reject: false });
       assert.equal(copies.stdout, "", "no credential was copied");
     } finally {
       server.close();

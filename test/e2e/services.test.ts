@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
@@ -25,6 +24,7 @@ import {
 import { mountsBelow } from "../../toolchain/services/mounts.ts";
 import { ensureTls } from "../../toolchain/services/tls.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
+import { type TemporaryHome, temporaryHome } from "./home.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
@@ -33,16 +33,11 @@ describe("the embedded services", function () {
   this.timeout(600_000);
   let folder: string;
   let context: string;
-  const environment = { ...process.env };
+  let temporary: TemporaryHome;
 
   before(async () => {
-    const { tools } = home();
-    folder = await mkdtemp(join(tmpdir(), "keelson e2e "));
-    process.env.KEELSON_HOME = join(folder, "home of ü");
-    await mkdir(process.env.KEELSON_HOME);
-    await mkdir(tools, { recursive: true });
-    await symlink(tools, join(process.env.KEELSON_HOME, "tools"));
-
+    temporary = await temporaryHome("buildkitd", "buildctl", "buildx", "runc", "docker-registry", "qemu", "skopeo");
+    folder = temporary.folder;
     context = join(folder, "context");
     await mkdir(context);
     for (const GOARCH of ["amd64", "arm64"])
@@ -53,8 +48,7 @@ describe("the embedded services", function () {
   });
   after(async () => {
     await stopServices(silent);
-    process.env = environment;
-    await rm(folder, { recursive: true });
+    await temporary.remove();
   });
 
   const pids = async () => Object.fromEntries((await servicesStatus()).map(({ name, pid }) => [name, pid]));

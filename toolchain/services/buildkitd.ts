@@ -6,9 +6,10 @@ import { z } from "zod";
 import { UserError } from "../../core/error.ts";
 import { PLATFORMS, type Platform } from "../../core/platform.ts";
 import { writeFileChanged } from "../files.ts";
+import type { Tool } from "../tool.ts";
 import { daemonEnvironment } from "./environment.ts";
 import { unmountBelow } from "./mounts.ts";
-import { findByCgroup, identify, signal, waitForEnd } from "./process.ts";
+import { findByCgroup, identify, pidNamespace, signal, waitForEnd } from "./process.ts";
 import { ROOTLESSKIT_OPTIONS } from "./rootless.ts";
 import { writeRuncWrapper } from "./runc.ts";
 import { grpcAnswers, makeSocketDirectory, socketDirectory } from "./socket.ts";
@@ -25,7 +26,7 @@ const GC = { reservedSpace: "10GB", maxUsedSpace: "60GB", minFreeSpace: "10%" };
 
 /** Programs that a BuildKit daemon is made of. */
 export interface BuildkitTools {
-  readonly buildkitd: string;
+  readonly buildkitd: Tool;
   readonly buildctl: string;
   readonly runc: string;
   /** Runs buildkitd in a user namespace; absent when root starts it. */
@@ -58,7 +59,7 @@ export function buildkitDirectory(services: string): string {
 /** Address that an instance listens on, whether or not it runs. */
 export function buildkitAddress(services: string, name: string): string {
   const directory = instanceDirectory(services, name);
-  return `unix://${join(socketDirectory(directory, TRACE_SOCKET, process.env), SOCKET)}`;
+  return `unix://${join(socketDirectory(directory, TRACE_SOCKET), SOCKET)}`;
 }
 
 /** Names of the instances that were ever started. */
@@ -80,7 +81,7 @@ export async function buildkitService(
   options: InstanceOptions,
 ): Promise<BuildkitService> {
   const directory = instanceDirectory(services, name);
-  const sockets = socketDirectory(directory, TRACE_SOCKET, process.env);
+  const sockets = socketDirectory(directory, TRACE_SOCKET);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const binary = await writeRuncWrapper(join(directory, "bin"), tools.runc, join(directory, "runc"), trust);
   const config = buildkitConfig({
@@ -88,11 +89,11 @@ export async function buildkitService(
     sockets,
     binary,
     registry,
-    rootless: tools.rootlesskit !== undefined,
+    cgroup: tools.rootlesskit === undefined ? await cgroupName(directory) : undefined,
     platforms: options.platforms ?? [],
   });
   await writeFileChanged(configFile(directory), config, 0o600);
-  const daemon = [tools.buildkitd, ...daemonArguments(directory)];
+  const daemon = [tools.buildkitd.path, ...daemonArguments(directory)];
   const [command = "", ...args] =
     tools.rootlesskit === undefined ? daemon : [tools.rootlesskit, ...ROOTLESSKIT_OPTIONS, ...daemon];
   return {
@@ -129,8 +130,8 @@ export function buildkitRemains(services: string, name: string): ServiceRemains 
       await unmountBelow(directory);
       await rm(join(directory, "runc"), { recursive: true, force: true }); // runc's record of the steps ended above
       await rm(join(directory, "tmp"), { recursive: true, force: true });
-      await removeCgroups(cgroupName(directory));
-      const sockets = socketDirectory(directory, TRACE_SOCKET, process.env);
+      await removeCgroups(await cgroupName(directory));
+      const sockets = socketDirectory(directory, TRACE_SOCKET);
       for (const socket of [SOCKET, TRACE_SOCKET]) await rm(join(sockets, socket), { force: true });
       if (sockets !== directory) await rm(sockets, { recursive: true, force: true });
     },
@@ -143,7 +144,8 @@ export function buildkitConfig(options: {
   readonly sockets: string;
   readonly binary: string;
   readonly registry: RegistryEndpoint;
-  readonly rootless: boolean;
+  /** Control group of the steps; undefined without root, which may make none. */
+  readonly cgroup: string | undefined;
   readonly platforms: readonly Platform[];
 }): string {
   const { directory, sockets, binary, registry } = options;
@@ -164,11 +166,11 @@ enabled = false
 
 [worker.oci]
 enabled = true
-rootless = ${options.rootless}
+rootless = ${options.cgroup === undefined}
 binary = ${text(binary)}
 # The host's network, so that RUN reaches package mirrors and proxies that listen on loopback.
 networkMode = "host"
-${options.rootless ? "" : `defaultCgroupParent = ${text(cgroupName(directory))}\n`}${
+${options.cgroup === undefined ? "" : `defaultCgroupParent = ${text(options.cgroup)}\n`}${
   options.platforms.length === 0 ? "" : `platforms = [${options.platforms.map(text).join(", ")}]\n`
 }gc = true
 reservedSpace = ${text(GC.reservedSpace)}
@@ -216,14 +218,18 @@ function configFile(directory: string): string {
   return join(directory, "buildkitd.toml");
 }
 
-/** A control group of the instance's own, by which its steps are known; the hash tells one KEELSON_HOME from another. */
-function cgroupName(directory: string): string {
-  return `keelson-${createHash("sha256").update(directory).digest("hex").slice(0, 12)}`;
+/**
+ * A control group of the instance's own, by which its steps are known. The hash tells it from the one of another
+ * KEELSON_HOME, and of another machine or container whose processes this one sees.
+ */
+async function cgroupName(directory: string): Promise<string> {
+  const hash = createHash("sha256").update(`${directory}\0${await pidNamespace()}`);
+  return `keelson-${hash.digest("hex").slice(0, 12)}`;
 }
 
 /** Kills all build steps of the instance. */
 async function endSteps(directory: string): Promise<void> {
-  const processes = (await Promise.all((await findByCgroup(cgroupName(directory))).map(identify))).filter(
+  const processes = (await Promise.all((await findByCgroup(await cgroupName(directory))).map(identify))).filter(
     (p) => p !== undefined,
   );
   for (const { pid } of processes) signal(pid, "SIGKILL");

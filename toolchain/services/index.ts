@@ -216,9 +216,9 @@ async function startRegistry(
   progress: Progress,
 ): Promise<RunningRegistry> {
   const tls = await ensureTls(join(services, "tls"), new Date());
-  const { path } = await ensureTool("docker-registry", progress);
+  const tool = await ensureTool("docker-registry", progress);
   const last = before === undefined ? undefined : Number(before.registry.host.split(":")[1]);
-  const registry = await registryService(services, path, tls, last);
+  const registry = await registryService(services, tool, tls, last);
   const outcome = await ensureRunning(registry, registryRemains(services));
   const host = `localhost:${registry.port}`;
   if (outcome !== "running") progress.say(`registry: listens on ${host}`);
@@ -227,8 +227,11 @@ async function startRegistry(
 
 async function ensureBuildkitTools(progress: Progress): Promise<BuildkitTools> {
   const rootlesskit = process.getuid?.() === 0 ? undefined : await findRootlesskit();
-  const path = async (name: "buildkitd" | "buildctl" | "runc") => (await ensureTool(name, progress)).path;
-  const tools = { buildkitd: await path("buildkitd"), buildctl: await path("buildctl"), runc: await path("runc") };
+  const tools = {
+    buildkitd: await ensureTool("buildkitd", progress),
+    buildctl: (await ensureTool("buildctl", progress)).path,
+    runc: (await ensureTool("runc", progress)).path,
+  };
   return rootlesskit === undefined ? tools : { ...tools, rootlesskit };
 }
 

@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, readlink } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
@@ -25,12 +25,24 @@ export async function isRunning(process: ProcessIdentity): Promise<boolean> {
 }
 
 /**
+ * Which set of processes this one belongs to: machine, or container. Equal paths in two of them are two things.
+ * @example await pidNamespace() // "pid:[4026531836]"
+ */
+export async function pidNamespace(pid: number | "self" = "self"): Promise<string | undefined> {
+  return readlink(`/proc/${pid}/ns/pid`).catch(() => undefined);
+}
+
+/**
  * Processes whose command line ends with these arguments: finds a service whose pid file was lost by the path of its
- * configuration, whatever program it runs under.
+ * configuration, whatever program it runs under. A container's processes, which its host sees too, don't count.
  * @example await findByArguments(["serve", "/home/me/.cache/keelson/services/registry/config.yml"]) // [4711]
  */
 export async function findByArguments(args: readonly string[]): Promise<number[]> {
-  return findProcesses(async (pid) => endsWithArguments((await readProc(pid, "cmdline")) ?? "", args));
+  const own = await pidNamespace();
+  return findProcesses(async (pid) => {
+    const matches = endsWithArguments((await readProc(pid, "cmdline")) ?? "", args);
+    return matches && (await pidNamespace(pid)) === own;
+  });
 }
 
 /** Whether /proc/PID/cmdline, its words each ended by a zero byte, is a program and last of all the arguments. */

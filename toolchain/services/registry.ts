@@ -7,6 +7,7 @@ import { parse, stringify } from "yaml";
 import { z } from "zod";
 import { UserError } from "../../core/error.ts";
 import { writeFileChanged } from "../files.ts";
+import type { Tool } from "../tool.ts";
 import { daemonEnvironment } from "./environment.ts";
 import { runningProcesses, type Service, type ServiceRemains } from "./supervise.ts";
 import type { TlsFiles } from "./tls.ts";
@@ -35,12 +36,12 @@ export function registryDirectory(services: string): string {
 /**
  * The embedded registry: docker-registry on loopback, with TLS, storage of its own, deletion allowed and no access log.
  * Its port is kept in its configuration; another is chosen only where something else holds it.
- * @param command path of docker-registry.
+ * @param tool docker-registry.
  * @param lastPort what it had, for when its configuration was lost.
  */
 export async function registryService(
   services: string,
-  command: string,
+  tool: Tool,
   tls: TlsFiles,
   lastPort?: number,
 ): Promise<RegistryService> {
@@ -68,10 +69,10 @@ export async function registryService(
   return {
     name: "registry",
     directory,
-    command,
+    command: tool.path,
     args: registryArguments(directory),
     env: { ...daemonEnvironment(), OTEL_TRACES_EXPORTER: "none" },
-    revision: createHash("sha256").update(`${command}\0${config}\0${certificate}`).digest("hex"),
+    revision: createHash("sha256").update(`${tool.version}\0${config}\0${certificate}`).digest("hex"),
     answers: () => answers(port, tls.ca),
     readyWithin: 20,
     port,

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { lstat, mkdir } from "node:fs/promises";
 import { connect } from "node:http2";
 import { connect as connectSocket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../core/error.ts";
 
@@ -11,21 +10,17 @@ const LONGEST_PATH = 107;
 
 /**
  * A folder for a service's sockets whose paths every client takes: the service's own where they stay short enough and
- * hold no character that a URL would escape, else one below the user's runtime folder, named by hash.
+ * hold no character that a URL would escape, else one below /run (root) or /tmp, named by hash. It follows from the
+ * folder and the user alone: whoever asks, in whatever environment, finds the same socket.
  * @param longest the longest name of a socket that it will hold.
- * @example socketDirectory("/home/me/.cache/keelson/services/buildkit/default", "buildkitd.sock", {}) // the same
+ * @example socketDirectory("/home/me/.cache/keelson/services/buildkit/default", "buildkitd.sock") // the same
  */
-export function socketDirectory(
-  directory: string,
-  longest: string,
-  env: Readonly<Record<string, string | undefined>>,
-): string {
+export function socketDirectory(directory: string, longest: string): string {
   const plain = /^[\x21-\x7e]+$/.test(directory) && !/[%?#]/.test(directory);
   if (plain && Buffer.byteLength(join(directory, longest)) <= LONGEST_PATH) return directory;
   const uid = process.getuid?.() ?? 0;
-  const runtime = env.XDG_RUNTIME_DIR ?? (uid === 0 ? "/run" : tmpdir());
   const hash = createHash("sha256").update(directory).digest("hex").slice(0, 12);
-  return join(runtime, `keelson-${uid}-${hash}`);
+  return join(uid === 0 ? "/run" : "/tmp", `keelson-${uid}-${hash}`);
 }
 
 /** Makes the folder, for its owner alone. @throws UserError when another user's stands in its place. */
@@ -35,7 +30,7 @@ export async function makeSocketDirectory(directory: string): Promise<void> {
   if (!stat.isDirectory() || stat.uid !== process.getuid?.() || (stat.mode & 0o022) !== 0)
     throw new UserError(
       `expected ${directory} to be a folder of yours that nobody else writes, found another`,
-      `remove it, or set XDG_RUNTIME_DIR to a folder of your own`,
+      "remove it, or set KEELSON_HOME to a shorter path without spaces",
     );
 }
 

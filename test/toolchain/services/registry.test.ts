@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { readRegistryConfig, registryService } from "../../../toolchain/services/registry.ts";
 
+const tool = { name: "docker-registry", version: "2.8.2", path: "/usr/bin/docker-registry", origin: "path" } as const;
+
 describe("the registry's configuration", () => {
   let services: string;
   let tls: { ca: string; certificate: string; key: string; trust: string };
@@ -22,7 +24,7 @@ describe("the registry's configuration", () => {
     other = undefined;
     await rm(join(services, ".."), { recursive: true });
   });
-  const configure = (last?: number) => registryService(services, "/usr/bin/docker-registry", tls, last);
+  const configure = (last?: number) => registryService(services, tool, tls, last);
   const config = () => readFile(join(services, "registry", "config.yml"), "utf8");
   const takenPort = async () => {
     other = createServer().listen(0, "127.0.0.1");
@@ -48,6 +50,14 @@ describe("the registry's configuration", () => {
     assert.equal(await config(), text);
     assert.equal(second.revision, first.revision);
     assert.equal(second.notice, undefined);
+  });
+
+  it("is the same service from wherever the program was found, and another with another version", async () => {
+    const first = await configure();
+    const moved = await registryService(services, { ...tool, path: "/opt/docker-registry" }, tls);
+    const newer = await registryService(services, { ...tool, version: "2.8.3" }, tls);
+    assert.equal(moved.revision, first.revision);
+    assert.notEqual(newer.revision, first.revision);
   });
 
   it("starts anew with a new certificate", async () => {

@@ -1,0 +1,35 @@
+import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { home } from "../../toolchain/home.ts";
+import { ensureTool, type ToolName } from "../../toolchain/tools.ts";
+
+/** A keelson home of a test's own, whose path is as awkward as a user's may be; the tools are the user's. */
+export interface TemporaryHome {
+  /** Holds the home, and whatever the test puts beside it. */
+  readonly folder: string;
+  /** Takes the environment back and deletes everything. */
+  readonly remove: () => Promise<void>;
+}
+
+/**
+ * Points KEELSON_HOME to a new, empty home. The tools are looked up before: this process remembers where they are, and
+ * they must still be there for the tests that follow.
+ */
+export async function temporaryHome(...tools: ToolName[]): Promise<TemporaryHome> {
+  const environment = { ...process.env };
+  for (const tool of tools) await ensureTool(tool);
+  const users = home().tools;
+  const folder = await mkdtemp(join(tmpdir(), "keelson e2e "));
+  const KEELSON_HOME = join(folder, "home of ü");
+  await mkdir(KEELSON_HOME);
+  await mkdir(users, { recursive: true });
+  await symlink(users, join(KEELSON_HOME, "tools"));
+  process.env.KEELSON_HOME = KEELSON_HOME;
+  const remove = async () => {
+    for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
+    Object.assign(process.env, environment);
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { folder, remove };
+}
