@@ -42,10 +42,6 @@ export interface DockerfileSubject {
   /** Name of the image. */
   readonly name: string;
   readonly dockerfile: Dockerfile;
-  /** Stage to build. Default: the last. */
-  readonly target?: string;
-  /** Names of the contexts that the program passes. */
-  readonly contexts?: readonly string[];
 }
 
 /** A check with findings: one idea, one file. */
@@ -77,5 +73,21 @@ export function imageFinding(
     message: `${platform}: ${printable(found.message)}`,
     fix: found.fix,
     ...(file === undefined ? {} : { where: { file } }),
+  };
+}
+
+/** A finding on a Dockerfile, with its line. */
+export function dockerfileFinding(
+  gate: DockerfileGate,
+  subject: DockerfileSubject,
+  found: { readonly rule: string; readonly message: string; readonly fix: string; readonly line: number },
+): Finding {
+  return {
+    rule: `${gate.id}/${found.rule}`,
+    severity: gate.severity,
+    subject: subject.name,
+    message: printable(found.message),
+    fix: found.fix,
+    where: { file: subject.dockerfile.file, line: found.line },
   };
 }

@@ -12,8 +12,8 @@ export interface VerdictFacts {
 export interface Measured {
   readonly platform: string;
   readonly unpacked: number;
-  /** Unpacked without the CLI, and its bound, where the definition has one. */
-  readonly rest?: { readonly bytes: number; readonly bound: number };
+  /** Unpacked without the CLI, and its bound: of each platform whose definition has one. */
+  readonly rests: readonly { readonly platform: string; readonly bytes: number; readonly bound: number }[];
 }
 
 export interface Verdict {
@@ -30,7 +30,7 @@ const HEADROOM = 0.05;
  * The spike's question, answered by rules: can workers ship?
  *
  * - NO-GO while the image without git is over the revised target.
- * - GO when both images keep it, with room to grow, and both rests keep their bounds.
+ * - GO when both images keep it, with room to grow, and all rests keep their bounds.
  * - GO WITH CONDITIONS otherwise: each thing that is in the way is one.
  */
 export function decide(facts: VerdictFacts): Verdict {
@@ -72,11 +72,13 @@ function gitConditions(git: Measured): string[] {
   ];
 }
 
-function restConditions(name: string, { rest, platform }: Measured): string[] {
-  if (!rest || rest.bytes <= rest.bound) return [];
-  return [
-    `the image ${name} loses ${megabytes(rest.bytes - rest.bound)} beside the CLI: ${megabytes(rest.bytes)}, its bound is ${megabytes(rest.bound)} (${platform})`,
-  ];
+function restConditions(name: string, { rests }: Measured): string[] {
+  return rests
+    .filter(({ bytes, bound }) => bytes > bound)
+    .map(({ platform, bytes, bound }) => {
+      const excess = megabytes(bytes - bound);
+      return `the image ${name} loses ${excess} beside the CLI: ${megabytes(bytes)}, its bound is ${megabytes(bound)} (${platform})`;
+    });
 }
 
 /** Both images hold the CLI: the tighter of the targets that they keep bounds its growth. */

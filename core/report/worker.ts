@@ -34,7 +34,7 @@ export function makeWorkerReport(noGit: WorkerImage, git: WorkerImage): WorkerRe
     noGit,
     git,
     options: judgeOptions(largestNoGit, largestGit),
-    verdict: decide({ cli: largestNoGit.cli, noGit: measured(largestNoGit), git: measured(largestGit) }),
+    verdict: decide({ cli: largestNoGit.cli, noGit: measured(noGit), git: measured(git) }),
   };
 }
 
@@ -43,11 +43,10 @@ function largest({ platforms }: WorkerImage): WorkerFacts {
   return platforms.reduce((a, b) => (b.analysis.unpacked > a.analysis.unpacked ? b : a));
 }
 
-function measured({ analysis, cli, restBound }: WorkerFacts): Measured {
-  const { platform, unpacked } = analysis;
-  return {
-    platform,
-    unpacked,
-    ...(restBound === undefined ? {} : { rest: { bytes: unpacked - cli, bound: restBound } }),
-  };
+function measured(image: WorkerImage): Measured {
+  const { platform, unpacked } = largest(image).analysis;
+  const rests = image.platforms.flatMap(({ analysis, cli, restBound }) =>
+    restBound === undefined ? [] : [{ platform: analysis.platform, bytes: analysis.unpacked - cli, bound: restBound }],
+  );
+  return { platform, unpacked, rests };
 }
