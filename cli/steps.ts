@@ -27,7 +27,11 @@ export async function runSteps<Context extends object>(
         const show = (line: string) => {
           task.output = line;
         };
-        const done = await step.run(context, { say: (line) => show((said.push(line), line)), status: show });
+        const say = (line: string) => {
+          said.push(line);
+          show(line);
+        };
+        const done = await step.run(context, { say, status: show });
         const detail = [done, ...said].filter(Boolean).join("; ");
         task.title = `${i + 1}/${steps.length} ${step.title}${detail === "" ? "" : `: ${detail}`}`;
       },

@@ -49,7 +49,13 @@ const severity = z.enum(["error", "warning", "info", "off"]);
 const budget = z.object({
   compressed: size.optional(),
   unpacked: size.optional(),
-  rest: z.object({ without: z.array(z.string().min(1)), unpacked: size }).optional(),
+  rest: z
+    .object({
+      without: z.array(z.string().min(1)),
+      unpacked: size,
+      on: z.partialRecord(z.enum(PLATFORMS), size).optional(),
+    })
+    .optional(),
 }) as unknown as z.ZodType<Budget>;
 
 /** Inputs of `keelson:index:Image`; components/image/keelson.ts describes them. */
