@@ -11,6 +11,7 @@ import { lockCommand } from "./lock.ts";
 import { machineCommand } from "./machine.ts";
 import { planCommand } from "./plan.ts";
 import { servicesCommand } from "./services.ts";
+import { endOnSignals } from "./signals.ts";
 import { toolsCommand } from "./tools.ts";
 import { upCommand } from "./up.ts";
 
@@ -48,19 +49,6 @@ export async function run(args: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? 0);
   } catch (error) {
     return tell(error);
-  }
-}
-
-/**
- * Without this a signal ends the process before what must be undone at exit (locks) is. A command that has children to
- * wait for listens itself; then this leaves the matter to it.
- */
-function endOnSignals(): void {
-  const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-  for (const [signal, code] of Object.entries(codes)) {
-    process.on(signal, () => {
-      if (process.listenerCount(signal) === 1) process.exit(code);
-    });
   }
 }
 

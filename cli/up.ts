@@ -17,6 +17,7 @@ import { prepareHome, projectRoot } from "../toolchain/home.ts";
 import { ensureRegistry } from "../toolchain/services/index.ts";
 import { ensureTool } from "../toolchain/tools.ts";
 import { pulumiEnvironment } from "./env.ts";
+import { answerSignals } from "./signals.ts";
 import { runSteps, type Step } from "./steps.ts";
 
 const PROJECT = "keelson";
@@ -116,10 +117,9 @@ async function runPulumi({ root, stack, environment }: Up, preview: boolean): Pr
     reject: false,
   });
   // A terminal sends Ctrl-C to Pulumi as well, which then ends in order: this process only has to outlive it.
-  const interrupt = (signal: NodeJS.Signals) => {
-    if (process.stdin.isTTY !== true) child.kill(signal);
-  };
-  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  const restore = answerSignals((signal) => {
+    if (process.stdin.isTTY !== true || signal !== "SIGINT") child.kill(signal);
+  });
   try {
     const { exitCode } = await child;
     if (exitCode !== 0) {
@@ -129,6 +129,7 @@ async function runPulumi({ root, stack, environment }: Up, preview: boolean): Pr
     await summarize({ root, stack, environment }, changedImages(log));
     return 0;
   } finally {
+    restore();
     rmSync(log, { force: true });
   }
 }

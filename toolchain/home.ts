@@ -48,7 +48,7 @@ export function home(environment: NodeJS.ProcessEnv = process.env): Home {
 export function prepareHome(h: Home = home()): Home {
   try {
     for (const folder of [h.tools, h.store, h.services, h.locks, h.tmp, h.pulumi]) {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       accessSync(folder, constants.W_OK);
     }
   } catch (error) {
@@ -59,6 +59,17 @@ export function prepareHome(h: Home = home()): Home {
     );
   }
   return h;
+}
+
+/** Node's own recursive mkdir never returns where the file system refuses with ENOENT, as /proc does. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error; // another run was faster
+  }
 }
 
 /** The checkout that this program runs from. */

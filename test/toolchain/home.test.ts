@@ -44,6 +44,14 @@ describe("home", () => {
     }
   });
 
+  it("says so on a file system that knows no such folder, where node's own mkdir would never return", function () {
+    if (process.platform !== "linux") this.skip();
+    assert.throws(
+      () => prepareHome(home({ KEELSON_HOME: "/proc/keelson" })),
+      /\/proc\/keelson, which can't be written/,
+    );
+  });
+
   it("finds what exists of a path", () => {
     assert.equal(existingAncestor(join(projectRoot(), "no", "such")), projectRoot());
   });

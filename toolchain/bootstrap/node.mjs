@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import {
   cpSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -94,15 +95,18 @@ function writeManifest(folder, version) {
   writeFileSync(join(folder, "manifest.json"), `${JSON.stringify(manifest, undefined, 1)}\n`);
 }
 
-/** @param {string} folder */
-function makeFolder(folder) {
+/** One by one, as home.ts does and says why. @param {string} folder */
+export function makeFolder(folder) {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
   try {
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(folder);
   } catch (error) {
     const { code } = /** @type {NodeJS.ErrnoException} */ (error);
+    if (code === "EEXIST") return;
     throw new Failure(
       `keelson keeps its tools in ${home}, which can't be written (${code})`,
-      "set KEELSON_HOME to a folder that you can write",
+      "set KEELSON_HOME to a folder that you can write, with 8 GB of room",
     );
   }
 }

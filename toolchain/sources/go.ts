@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { copyFile, mkdir } from "node:fs/promises";
+import { copyFile, mkdir, rm } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { execa } from "execa";
 import semver from "semver";
@@ -90,11 +90,15 @@ export function findGo(): string | undefined {
 async function compile(build: GoBuild, cwd: string, flags: readonly string[], output: string, progress: Progress) {
   const go = findGo();
   if (!go) throw new SourceError("no Go on PATH");
-  const env = await buildEnvironment(go);
+  // Here, so that what a killed build leaves goes with the entry's folder.
+  const work = `${output}.go-tmp`;
+  await mkdir(work, { recursive: true });
+  const env = { ...(await buildEnvironment(go)), GOTMPDIR: work };
   const total = await countPackages(go, build, cwd, env, progress);
   await run(go, ["build", "-v", ...flags, "-o", output, build.package], cwd, env, (lines) =>
     progress.status(`compiled ${Math.min(lines, total)} of at most ${total} packages`),
   );
+  await rm(work, { recursive: true, force: true });
 }
 
 /** Downloads every module that the build needs, and tells how many packages there are to compile. */
@@ -111,7 +115,7 @@ async function run(
   env: GoEnvironment,
   onLines: (lines: number) => void,
 ): Promise<string> {
-  const child = execa(go, args, { cwd, env, reject: false, stdin: "ignore", forceKillAfterDelay: 2000 });
+  const child = execa(go, args, { cwd, env, reject: false, stdin: "ignore", killSignal: "SIGINT" });
   let lines = 0;
   for await (const _ of child.iterable({ from: "stderr" })) onLines(++lines);
   const result = await child;
