@@ -7,9 +7,11 @@ import { basesCommand } from "./bases.ts";
 import { doctorCommand } from "./doctor.ts";
 import { downCommand } from "./down.ts";
 import { envCommand } from "./env.ts";
+import { gatesCommand } from "./gates.ts";
 import { lockCommand } from "./lock.ts";
 import { machineCommand } from "./machine.ts";
 import { planCommand } from "./plan.ts";
+import { reportCommand } from "./report.ts";
 import { servicesCommand } from "./services.ts";
 import { endOnSignals } from "./signals.ts";
 import { toolsCommand } from "./tools.ts";
@@ -20,6 +22,8 @@ const COMMANDS: readonly (() => Command)[] = [
   upCommand,
   downCommand,
   planCommand,
+  reportCommand,
+  gatesCommand,
   basesCommand,
   lockCommand,
   machineCommand,

@@ -41,3 +41,8 @@ export function releaseTags(version: string): string[] {
   if (parsed.prerelease.length > 0) return [parsed.version];
   return [parsed.version, `${parsed.major}.${parsed.minor}`, `${parsed.major}`, "latest"];
 }
+
+/** The tag that stands on an image of a content hash, once it is whole and checked. @example hashTag("0ab1…") // "h-0ab1…" */
+export function hashTag(contentHash: string): string {
+  return `h-${contentHash}`;
+}

@@ -109,13 +109,14 @@ export class Session {
   /** The error for a connection that failed or broke. */
   unreachable(doing: string, cause: unknown): RegistryError {
     const code = errorCode(cause) ?? "";
-    const what = cause instanceof Error ? cause.message || code : String(cause);
+    const noTls = /EPROTO|WRONG_VERSION/.test(code);
+    const what = noTls ? "it does not speak TLS" : cause instanceof Error ? cause.message || code : String(cause);
     const message = `could not ${doing} at ${this.host}: ${what}`;
     const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code);
     const advice = untrusted
-      ? `trust its certificate: set the registry's ca, or NODE_EXTRA_CA_CERTS`
-      : /EPROTO|WRONG_VERSION/.test(`${code}${what}`)
-        ? "it speaks plain http: set plainHttp for it, or give it a certificate"
+      ? "trust its certificate: set the registry's ca, or NODE_EXTRA_CA_CERTS"
+      : noTls
+        ? "give it a certificate: what it holds could be exchanged on the way over plain http"
         : `check that ${this.host} is right, runs and can be reached from here`;
     return new RegistryError(message, advice, undefined, { cause });
   }

@@ -25,6 +25,7 @@ export function workerDocument(report: WorkerReport): Block[] {
     title("Against targets"),
     targets(report),
     title("Options"),
+    text(`Judged on ${report.verdict.platform}, where the images are largest.`),
     options(report),
     ...imageSections(report.noGit, "noGit"),
     ...imageSections(report.git, "git"),
@@ -182,7 +183,7 @@ function byDirectory({ analysis, cli, directories }: WorkerFacts, kind: "noGit" 
 }
 
 /** The spike's "Key Package Sizes": what it lists, then today's largest. */
-function byPackage({ analysis }: WorkerFacts, kind: "noGit" | "git"): Block {
+function byPackage({ analysis, cli }: WorkerFacts, kind: "noGit" | "git"): Block {
   const spike: Readonly<Record<string, number>> = SPIKE.packages[kind];
   const own = analysis.packages.filter((p) => p.manager !== "path");
   const rows = Object.entries(spike).map(([name, before]) => {
@@ -199,6 +200,8 @@ function byPackage({ analysis }: WorkerFacts, kind: "noGit" | "git"): Block {
   const shown = others.map((p) => [p.name, p.version, megabytes(p.bytes), "-", "-"]);
   const rest = own.filter((p) => !others.includes(p) && !Object.keys(spike).some((name) => matches(p, name)));
   const sum = (packages: readonly PackageSize[]) => packages.reduce((total, p) => total + p.bytes, 0);
+  const overhead = analysis.unpacked - analysis.content;
+  const explained = sum(own) + cli + analysis.unexplained.bytes + analysis.waste.bytes + overhead;
   return table(
     ["package", "version", "today", "spike", "change"],
     [
@@ -206,6 +209,12 @@ function byPackage({ analysis }: WorkerFacts, kind: "noGit" | "git"): Block {
       ...shown,
       [`${rest.length} smaller packages`, "", megabytes(sum(rest)), "-", "-"],
       ["all packages", "", megabytes(sum(own)), "-", "-"],
+      ["Claude CLI", "", megabytes(cli), "-", "-"],
+      ["made while building", "", megabytes(analysis.unexplained.bytes), "-", "-"],
+      ["deleted or overwritten", "", megabytes(analysis.waste.bytes), "-", "-"],
+      ["names, modes, padding of the archives", "", megabytes(overhead), "-", "-"],
+      ["the part that no table explains", "", megabytes(analysis.unpacked - explained), "-", "-"],
+      ["all", "", megabytes(analysis.unpacked), "-", "-"],
     ],
   );
 }

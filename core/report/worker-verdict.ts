@@ -1,7 +1,7 @@
 import { megabytes } from "./units.ts";
 import { TARGETS } from "./worker-baseline.ts";
 
-/** What the verdict is made of: sizes in bytes, of the platform where the image is largest. */
+/** What the verdict is made of: sizes in bytes, of the platform where each image is largest. */
 export interface VerdictFacts {
   /** The Claude CLI's binary. */
   readonly cli: number;
@@ -17,6 +17,8 @@ export interface Measured {
 }
 
 export interface Verdict {
+  /** The platform that decides: a target that one of them breaks is broken. */
+  readonly platform: string;
   readonly decision: "GO" | "GO WITH CONDITIONS" | "NO-GO";
   /** Under which it holds; what must change first, for a NO-GO. */
   readonly conditions: readonly string[];
@@ -47,7 +49,7 @@ export function decide(facts: VerdictFacts): Verdict {
       excess < rest
         ? `take ${megabytes(excess)} out of the ${megabytes(rest)} beside the CLI (${noGit.platform})`
         : `no slimming does it: the CLI alone leaves ${megabytes(TARGETS.revised - facts.cli)}; raise the target or change the CLI's packaging`;
-    return { decision: "NO-GO", conditions: [way], reasons };
+    return { platform: noGit.platform, decision: "NO-GO", conditions: [way], reasons };
   }
   const conditions = [
     ...gitConditions(git),
@@ -55,7 +57,12 @@ export function decide(facts: VerdictFacts): Verdict {
     ...restConditions("with git", git),
     ...headroom(facts),
   ];
-  return { decision: conditions.length === 0 ? "GO" : "GO WITH CONDITIONS", conditions, reasons };
+  return {
+    platform: noGit.platform,
+    decision: conditions.length === 0 ? "GO" : "GO WITH CONDITIONS",
+    conditions,
+    reasons,
+  };
 }
 
 function gitConditions(git: Measured): string[] {

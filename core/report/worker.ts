@@ -38,7 +38,7 @@ export function makeWorkerReport(noGit: WorkerImage, git: WorkerImage): WorkerRe
   };
 }
 
-/** The platform that decides: a target that one of them breaks is broken. */
+/** The platform that decides. */
 function largest({ platforms }: WorkerImage): WorkerFacts {
   return platforms.reduce((a, b) => (b.analysis.unpacked > a.analysis.unpacked ? b : a));
 }

@@ -1,7 +1,10 @@
 import { type Platform, platformSlug } from "../../../core/platform.ts";
+import { hashTag } from "../../../core/tags.ts";
 import { digestOf } from "../../../oci/digest.ts";
 import { imageEntries, platformName } from "../../../oci/platforms.ts";
 import { type Descriptor, type ImageIndex, MEDIA } from "../../../oci/schemas.ts";
+
+export { hashTag };
 
 /** Annotation of a platform in an index: bytes that its layers' archives hold, so that nobody needs to fetch and count. */
 export const UNPACKED = "io.keelson.image.unpacked";
@@ -15,11 +18,6 @@ export interface PlatformManifest {
   /** Sum of the manifest's layers. */
   readonly compressed: number;
   readonly unpacked: number;
-}
-
-/** The tag that stands on an image of a content hash, once it is whole and checked. @example hashTag("0ab1…") // "h-0ab1…" */
-export function hashTag(contentHash: string): string {
-  return `h-${contentHash}`;
 }
 
 /** The tag that keeps a checked platform while another one fails. @example "h-0ab1…-linux-arm64" */

@@ -1,0 +1,133 @@
+import { writeFile } from "node:fs/promises";
+import { Command } from "commander";
+import { analyzeImage } from "../core/analysis.ts";
+import { UserError } from "../core/error.ts";
+import { type Block, toMarkdown, toText } from "../core/report/document.ts";
+import { imagesHtml } from "../core/report/html.ts";
+import { type ImageInput, makeImagesReport, type SizePoint } from "../core/report/images.ts";
+import { imagesDocument } from "../core/report/images-document.ts";
+import { makeWorkerReport, type WorkerImage } from "../core/report/worker.ts";
+import { workerDocument } from "../core/report/worker-document.ts";
+import { measureWorker } from "../core/report/worker-facts.ts";
+import { parseSize, type Size } from "../core/size.ts";
+import { type ReadPlatform, readImage } from "../oci/analyze.ts";
+import { projectRoot } from "../toolchain/home.ts";
+import { findTargets, openStack, scanCache, type Target } from "./targets.ts";
+
+interface Options {
+  readonly stack: string;
+  readonly platform?: string;
+  readonly json?: boolean;
+  readonly markdown?: boolean;
+  readonly html?: string;
+}
+
+/** `keelson report`: where the bytes of pushed images are. */
+export function reportCommand(): Command {
+  const report = common(new Command("report"))
+    .description("sizes of pushed images by layer, directory and package; what is shared and what is wasted")
+    .argument(
+      "[image...]",
+      "names of the catalogue, or whole references such as ghcr.io/acme/app:1; default: all of the stack",
+    )
+    .option("--platform <platform>", "only this one, such as linux/arm64")
+    .option("--html <file>", "write a page with pictures")
+    .action(imagesReport);
+  report.addCommand(
+    common(new Command("worker"))
+      .description("the worker images against the size spike's tables, targets and options, with a verdict")
+      .action(workerReport),
+  );
+  return report;
+}
+
+function common(command: Command): Command {
+  return command
+    .option("-s, --stack <name>", "stack", "dev")
+    .option("--json", "as JSON")
+    .option("--markdown", "as Markdown, for a pull request");
+}
+
+async function imagesReport(names: string[], options: Options): Promise<void> {
+  const stack = openStack(options.stack);
+  const targets = await findTargets(() => stack, names);
+  const images: ImageInput[] = [];
+  for (const target of targets) {
+    const platforms = await read(target, options.platform);
+    const named = target.planned?.budget.rest?.without ?? [];
+    images.push({
+      name: target.name,
+      platforms: platforms.map(({ image }) => analyzeImage(image, named)),
+      history: await historyOf(target),
+    });
+  }
+  const report = makeImagesReport(images);
+  if (options.html !== undefined) {
+    await writeFile(options.html, imagesHtml(report));
+    console.error(`wrote ${options.html}`);
+  }
+  if (options.html === undefined || options.json || options.markdown) print(report, imagesDocument(report), options);
+}
+
+/** The images of the spike, by what they are now. */
+const WORKERS = { noGit: "worker-ultramin", git: "worker-minimal" };
+
+async function workerReport(_: unknown, command: Command): Promise<void> {
+  const options: Options = command.optsWithGlobals();
+  const stack = openStack(options.stack);
+  const [noGit, git] = await findTargets(() => stack, [WORKERS.noGit, WORKERS.git]);
+  if (!noGit || !git)
+    throw new UserError("the stack has no worker images", `add ${WORKERS.noGit} and ${WORKERS.git} to keelson:images`);
+  const report = makeWorkerReport(await measure(noGit), await measure(git));
+  print(report, workerDocument(report), options);
+}
+
+async function measure(target: Target): Promise<WorkerImage> {
+  const rest = target.planned?.budget.rest;
+  const platforms = (await read(target)).map(({ image }) => {
+    const own: Readonly<Record<string, Size>> = rest?.on ?? {};
+    const bound = own[image.platform] ?? rest?.unpacked;
+    return measureWorker(image, rest?.without ?? [], bound === undefined ? undefined : parseSize(bound));
+  });
+  return { name: target.name, platforms };
+}
+
+async function read(target: Target, platform?: string): Promise<ReadPlatform[]> {
+  const { client, repository, reference, name } = target;
+  try {
+    const found = await readImage({
+      client,
+      repository,
+      reference,
+      cache: scanCache(),
+      ...(platform === undefined ? {} : { platforms: [platform] }),
+    });
+    if (found.length > 0) return found;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    const fix = target.planned ? "build and push it first: `npm run up`" : "check its name and tag";
+    throw new UserError(`${name} is not in ${client.host} as ${repository}:${reference}`, fix, { cause: error });
+  }
+  throw new UserError(`${name} has no ${platform ?? "platform at all"}`, "name one that it was built for");
+}
+
+const isMissing = (error: unknown): boolean => error instanceof UserError && "status" in error && error.status === 404;
+
+/** Earlier builds of this checkout; none where there is no history. */
+async function historyOf({ planned }: Target): Promise<SizePoint[]> {
+  if (!planned) return [];
+  const { openHistory } = await import("../toolchain/history.ts");
+  using history = openHistory(projectRoot());
+  const records = planned.builds.flatMap(({ platform }) => history.builds(planned.name, platform, 20).toReversed());
+  return records.flatMap(({ contentHash, platform, compressed, unpacked }) =>
+    // What the report itself shows is no earlier build.
+    compressed === undefined || unpacked === undefined || contentHash === planned.contentHash
+      ? []
+      : [{ label: contentHash.slice(0, 12), platform, compressed, unpacked }],
+  );
+}
+
+function print(report: object, document: readonly Block[], { json, markdown }: Options): void {
+  if (json) console.log(JSON.stringify(report, null, 2));
+  else process.stdout.write(markdown ? toMarkdown(document) : toText(document));
+}

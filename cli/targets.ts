@@ -1,0 +1,103 @@
+import { join } from "node:path";
+import { loadPlan, surroundings } from "../config/load.ts";
+import type { StackConfig } from "../config/schema.ts";
+import { readStackFile } from "../config/stack.ts";
+import { UserError } from "../core/error.ts";
+import type { GateSettings } from "../core/gate-settings.ts";
+import { hint } from "../core/lineage.ts";
+import type { Plan, PlannedImage } from "../core/plan.ts";
+import { type ImageReference, parseReference } from "../core/reference.ts";
+import { hashTag } from "../core/tags.ts";
+import { ScanCache } from "../oci/cache.ts";
+import type { RegistryClient } from "../oci/client.ts";
+import { openRegistry } from "../oci/open.ts";
+import { home, projectRoot } from "../toolchain/home.ts";
+import { plainProgress } from "../toolchain/progress.ts";
+import { ensureRegistry, lastKnownServices } from "../toolchain/services/index.ts";
+
+/** An image in a registry that a command is about. */
+export interface Target {
+  /** The catalogue's name, or what was typed. */
+  readonly name: string;
+  readonly client: RegistryClient;
+  readonly repository: string;
+  /** Tag or digest. */
+  readonly reference: string;
+  /** The definition's part of the plan, for images of the catalogue. */
+  readonly planned?: PlannedImage;
+}
+
+/** A stack as commands see it that look at its images. */
+export interface Stack {
+  readonly name: string;
+  readonly plan: Plan;
+  readonly client: RegistryClient;
+  readonly gates: GateSettings;
+}
+
+/** Scans of layers, shared with the plugin. */
+export const scanCache = (): ScanCache => new ScanCache(join(home().root, "scans"));
+
+/** Reads a stack's plan and opens its registry, starting the embedded one where it is down. */
+export async function openStack(name: string): Promise<Stack> {
+  const root = projectRoot();
+  const config = readStackFile(root, name);
+  const { plan } = await loadPlan(root, name, config, surroundings(root));
+  return { name, plan, client: await openStackRegistry(config.registry), gates: config.gates as GateSettings };
+}
+
+async function openStackRegistry(registry: StackConfig["registry"]): Promise<RegistryClient> {
+  if (registry !== "embedded") return openRegistry(registry.host, { env: process.env });
+  const { host, ca } = await ensureRegistry(plainProgress());
+  return openRegistry(host, { caFile: ca, env: process.env });
+}
+
+/**
+ * The images that a command line names: of the catalogue by name (`worker-minimal`, as the plan has it now, or
+ * `worker-minimal:1.0.0`), and any other by its whole reference (`ghcr.io/acme/app:1`). None named: the whole plan.
+ * @throws UserError for a name that is neither
+ */
+export async function findTargets(stack: () => Promise<Stack>, names: readonly string[]): Promise<Target[]> {
+  if (names.length === 0) {
+    const { plan, client } = await stack();
+    return plan.images.map((planned) => ofPlan(client, planned));
+  }
+  const targets: Target[] = [];
+  for (const name of names) targets.push(await findTarget(stack, name));
+  return targets;
+}
+
+async function findTarget(stack: () => Promise<Stack>, name: string): Promise<Target> {
+  if (/^(?:localhost|[^/]*[.:][^/]*)\//.test(name)) return elsewhere(name);
+  const { plan, client } = await stack();
+  const [, base = name, tag] = /^([^:@]+)[:@](.+)$/.exec(name) ?? [];
+  const planned = plan.images.find((image) => image.name === base);
+  if (planned) return { ...ofPlan(client, planned), ...(tag === undefined ? {} : { name, reference: tag }) };
+  const names = plan.images.map((image) => image.name);
+  const known = names.join(", ") || "none";
+  throw new UserError(
+    `${JSON.stringify(name)} is no image of stack ${plan.stack}`,
+    `name one of: ${known}; or a whole reference such as ghcr.io/acme/app:1${hint(base, names)}`,
+  );
+}
+
+function ofPlan(client: RegistryClient, planned: PlannedImage): Target {
+  const { name, repository, contentHash } = planned;
+  return { name, client, repository, reference: hashTag(contentHash), planned };
+}
+
+async function elsewhere(name: string): Promise<Target> {
+  const { host, repository, tag, digest } = parse(name);
+  const embedded = await lastKnownServices();
+  const caFile = embedded?.registry.host === host ? embedded.registry.ca : undefined;
+  const client = await openRegistry(host, { env: process.env, ...(caFile === undefined ? {} : { caFile }) });
+  return { name, client, repository, reference: digest ?? tag ?? "latest" };
+}
+
+function parse(name: string): ImageReference {
+  try {
+    return parseReference(name);
+  } catch (error) {
+    throw new UserError((error as Error).message, "write host/repository:tag");
+  }
+}
