@@ -3,35 +3,23 @@ import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { UserError } from "../core/error.ts";
 import { projectRoot } from "../toolchain/home.ts";
-import { basesCommand } from "./bases.ts";
-import { doctorCommand } from "./doctor.ts";
-import { downCommand } from "./down.ts";
-import { envCommand } from "./env.ts";
-import { gatesCommand } from "./gates.ts";
-import { lockCommand } from "./lock.ts";
-import { machineCommand } from "./machine.ts";
-import { planCommand } from "./plan.ts";
-import { reportCommand } from "./report.ts";
-import { servicesCommand } from "./services.ts";
 import { endOnSignals } from "./signals.ts";
-import { toolsCommand } from "./tools.ts";
-import { upCommand } from "./up.ts";
 
-/** Every command, in the order of the help. */
-const COMMANDS: readonly (() => Command)[] = [
-  upCommand,
-  downCommand,
-  planCommand,
-  reportCommand,
-  gatesCommand,
-  basesCommand,
-  lockCommand,
-  machineCommand,
-  envCommand,
-  servicesCommand,
-  toolsCommand,
-  doctorCommand,
-];
+/** Every command, in the order of the help; only the one that is called is loaded. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  up: async () => (await import("./up.ts")).upCommand(),
+  down: async () => (await import("./down.ts")).downCommand(),
+  plan: async () => (await import("./plan.ts")).planCommand(),
+  report: async () => (await import("./report.ts")).reportCommand(),
+  gates: async () => (await import("./gates.ts")).gatesCommand(),
+  bases: async () => (await import("./bases.ts")).basesCommand(),
+  lock: async () => (await import("./lock.ts")).lockCommand(),
+  machine: async () => (await import("./machine.ts")).machineCommand(),
+  env: async () => (await import("./env.ts")).envCommand(),
+  services: async () => (await import("./services.ts")).servicesCommand(),
+  tools: async () => (await import("./tools.ts")).toolsCommand(),
+  doctor: async () => (await import("./doctor.ts")).doctorCommand(),
+};
 
 /**
  * Runs one command line.
@@ -46,7 +34,7 @@ export async function run(args: readonly string[]): Promise<number> {
     .version(version())
     .showSuggestionAfterError()
     .exitOverride();
-  for (const command of COMMANDS) program.addCommand(command().exitOverride().copyInheritedSettings(program));
+  for (const command of await load(args[0])) program.addCommand(command.exitOverride().copyInheritedSettings(program));
   endOnSignals();
   try {
     await program.parseAsync([...args], { from: "user" });
@@ -54,6 +42,12 @@ export async function run(args: readonly string[]): Promise<number> {
   } catch (error) {
     return tell(error);
   }
+}
+
+/** The called command alone; for help and for what nobody knows, all of them. */
+async function load(called = ""): Promise<Command[]> {
+  const only = Object.hasOwn(COMMANDS, called) ? COMMANDS[called] : undefined;
+  return Promise.all((only ? [only] : Object.values(COMMANDS)).map((command) => command()));
 }
 
 function tell(error: unknown): number {

@@ -40,11 +40,32 @@ export async function checkEntry(folder: string, scrutiny: Scrutiny): Promise<En
   const manifest = readManifest(folder);
   if (typeof manifest === "string") return { state: "corrupt", reason: manifest };
   if (!manifest) return { state: "missing" };
+  let touched = false;
   for (const [name, expected] of Object.entries(manifest.files)) {
-    const reason = await difference(join(folder, name), expected, scrutiny);
+    const path = join(folder, name);
+    const reason = await difference(path, expected, scrutiny);
     if (reason) return { state: "corrupt", reason: `${name} ${reason}` };
+    touched ||= "sha256" in expected && timeOf(path) !== expected.mtimeMs;
   }
+  if (touched) await rememberTimes(folder, manifest);
   return { state: "good", manifest };
+}
+
+/** After a copy the bytes are right and the times new: remembered, so that the next look is quick again. */
+async function rememberTimes(folder: string, manifest: Manifest): Promise<void> {
+  for (const [name, file] of Object.entries(manifest.files)) {
+    if ("sha256" in file) file.mtimeMs = timeOf(join(folder, name));
+  }
+  await writeManifest(folder, manifest, `manifest.json.${process.pid}`).catch(() => {});
+}
+
+function timeOf(path: string): number {
+  return Math.trunc(lstatSync(path).mtimeMs);
+}
+
+async function writeManifest(folder: string, manifest: Manifest, through: string): Promise<void> {
+  await writeFile(join(folder, through), `${JSON.stringify(manifest, undefined, 1)}\n`);
+  await rename(join(folder, through), join(folder, "manifest.json"));
 }
 
 /** The manifest, undefined where there is no entry, or what is wrong with it. */
@@ -71,7 +92,7 @@ async function difference(path: string, expected: Manifest["files"][string], scr
   if (!found.isFile()) return "is no file";
   if (found.size !== expected.size) return `has ${found.size} bytes, expected ${expected.size}`;
   if (((found.mode & 0o100) !== 0) !== expected.executable) return "changed its mode";
-  if (scrutiny === "quick" && Math.trunc(found.mtimeMs) === expected.mtimeMs) return "";
+  if (scrutiny === "quick" && timeOf(path) === expected.mtimeMs) return "";
   return (await sha256(path)) === expected.sha256 ? "" : "does not match its hash";
 }
 
@@ -87,7 +108,7 @@ export async function commitEntry(
   const files: Manifest["files"] = {};
   for (const path of (await filesBelow(folder)).sort()) files[relative(folder, path)] = await record(path);
   const manifest: Manifest = { schema: 1, ...about, files };
-  await writeFile(join(folder, "manifest.json"), `${JSON.stringify(manifest, undefined, 1)}\n`);
+  await writeManifest(folder, manifest, "manifest.json.new");
   sync(join(folder, "manifest.json"));
   sync(folder);
   await mkdir(dirname(target), { recursive: true });
@@ -109,8 +130,12 @@ async function record(path: string): Promise<Manifest["files"][string]> {
   const found = lstatSync(path);
   if (found.isSymbolicLink()) return { link: readlinkSync(path) };
   sync(path);
-  const { size, mtimeMs, mode } = found;
-  return { sha256: await sha256(path), size, mtimeMs: Math.trunc(mtimeMs), executable: (mode & 0o100) !== 0 };
+  return {
+    sha256: await sha256(path),
+    size: found.size,
+    mtimeMs: timeOf(path),
+    executable: (found.mode & 0o100) !== 0,
+  };
 }
 
 function sync(path: string): void {

@@ -64,7 +64,7 @@ async function provide(tool: ToolDefinition, source: Source, progress: Progress,
   const folder = await temporaryFolder(h, tool.name);
   try {
     await source.provide(folder, { ...progress, status: (text) => progress.status(`${tool.name}: ${text}`) });
-    if (!source.key) return await installed(tool);
+    if (!source.key) return await installed(tool, h);
     const version = await checkVersion(tool, join(folder, tool.file ?? tool.name));
     const target = join(h.tools, tool.name, source.key());
     mkdirSync(join(h.tools, tool.name), { recursive: true });
@@ -75,8 +75,8 @@ async function provide(tool: ToolDefinition, source: Source, progress: Progress,
   }
 }
 
-async function installed(tool: ToolDefinition): Promise<Tool> {
-  const found = await fromPath(tool);
+async function installed(tool: ToolDefinition, h: Home): Promise<Tool> {
+  const found = await fromPath(tool, h);
   if (!found) throw new SourceError(`${tool.name} is not on PATH after its installation, or older than ${tool.range}`);
   return { ...found, origin: "package" };
 }
@@ -120,7 +120,7 @@ export async function findTool(
 }
 
 /** The first on PATH that is new enough; the links that `keelson env` puts there don't count. */
-async function fromPath(tool: ToolDefinition, h: Home = home()): Promise<Tool | undefined> {
+async function fromPath(tool: ToolDefinition, h: Home): Promise<Tool | undefined> {
   if (!tool.versionArguments) return undefined;
   const path = (process.env.PATH ?? "")
     .split(delimiter)
@@ -144,8 +144,8 @@ async function rememberedVersion(path: string, versionArguments: readonly string
   const remembered = await readVersions(file);
   const cached = remembered[key];
   if (cached !== undefined) return cached;
-  const version = await versionOf(path, versionArguments);
-  if (version) await writeVersions(file, { ...remembered, [key]: version });
+  const version = (await versionOf(path, versionArguments)) ?? "";
+  await writeVersions(file, { ...remembered, [key]: version });
   return version;
 }
 

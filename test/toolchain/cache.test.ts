@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -85,9 +86,12 @@ describe("tool cache", () => {
     });
   }
 
-  it("takes a new time with the same bytes as good", async () => {
+  it("takes a new time with the same bytes as good, and remembers it", async () => {
     utimesSync(saw(), new Date(0), new Date(0));
     assert.equal((await checkEntry(entry, "quick")).state, "good");
+    const { files } = JSON.parse(readFileSync(join(entry, "manifest.json"), "utf8"));
+    assert.equal(files["bin/saw"].mtimeMs, 0);
+    assert.deepEqual(readdirSync(entry).sort(), ["bin", "manifest.json"]);
   });
 
   it("hashes every byte when asked", async () => {
