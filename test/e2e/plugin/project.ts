@@ -41,14 +41,29 @@ export interface TestImage {
   readonly more?: Partial<ImageResourceArgs>;
 }
 
-/** A Pulumi project in a folder of its own, with an inline program of images, on the real engine. */
+/** What a run of the engine came to. */
+export interface Run {
+  readonly ok: boolean;
+  /** All that the engine printed. */
+  readonly text: string;
+  /** Resources by what was done to them. */
+  readonly changes: Readonly<Record<string, number>>;
+}
+
+/** A Pulumi project in a folder of its own, with an inline program, on the real engine. */
 export interface TestProject {
   readonly root: string;
   readonly stack: automation.Stack;
   /** The images that the next run has. */
   images: readonly TestImage[];
-  /** Lines that the engine printed in the last run. */
-  readonly output: string[];
+  /** Further resources of the next run. */
+  extra: (images: ReadonlyMap<string, ImageResource>) => void;
+  preview(): Promise<Run>;
+  /** `onText` is called with everything printed so far, whenever something is. */
+  up(onText?: (text: string) => void): Promise<Run>;
+  refresh(): Promise<Run>;
+  /** The state as it lies on disk. */
+  state(): Promise<string>;
   remove(): Promise<void>;
 }
 
@@ -61,31 +76,68 @@ const builds: ImageResourceArgs["builds"] = [
 export async function makeProject(): Promise<TestProject> {
   const root = mkdtempSync(join(tmpdir(), "keelson plugin "));
   mkdirSync(join(root, "state"));
-  const environment = await prepareEnvironment(root);
   const plugin = join(projectRoot(), "plugins/keelson");
   writeFileSync(
     join(root, "Pulumi.yaml"),
     `name: plugin-test\nruntime: nodejs\nplugins:\n  providers:\n    - name: keelson\n      path: ${JSON.stringify(plugin)}\n`,
   );
-  const project: { images: readonly TestImage[] } = { images: [] };
+  const project: Pick<TestProject, "images" | "extra"> = { images: [], extra: () => {} };
   const workspace = await automation.LocalWorkspace.create({
     workDir: root,
+    envVars: await prepareEnvironment(root),
     program: async () => {
       const made = new Map<string, ImageResource>();
       for (const image of project.images) made.set(image.name, await declare(root, image, made));
-      return Object.fromEntries([...made].map(([name, r]) => [name, { ref: r.ref, platforms: r.platforms }]));
+      project.extra(made);
+      return Object.fromEntries([...made].map(([name, r]) => [name, r.digest]));
     },
-    envVars: environment,
   });
   const stack = await automation.Stack.createOrSelect("test", workspace);
   return Object.assign(project, {
     root,
     stack,
-    output: [],
+    preview: () =>
+      run(async (onOutput) => {
+        const { changeSummary } = await stack.preview({ onOutput, color: "never", diff: true });
+        return changeSummary;
+      }),
+    up: (onText?: (text: string) => void) =>
+      run(async (onOutput) => {
+        const { summary } = await stack.up({ onOutput, color: "never" });
+        return summary.resourceChanges ?? {};
+      }, onText),
+    refresh: () =>
+      run(async (onOutput) => {
+        const { summary } = await stack.refresh({ onOutput, color: "never" });
+        return summary.resourceChanges ?? {};
+      }),
+    async state() {
+      return JSON.stringify(await stack.exportStack());
+    },
     async remove() {
       rmSync(root, { recursive: true, force: true });
     },
   });
+}
+
+async function run(
+  work: (onOutput: (text: string) => void) => Promise<Readonly<Record<string, number | undefined>>>,
+  onText: (text: string) => void = () => {},
+): Promise<Run> {
+  let text = "";
+  const onOutput = (piece: string) => {
+    text += piece;
+    onText(text);
+  };
+  try {
+    const changes = Object.entries(await work(onOutput)).filter((entry): entry is [string, number] =>
+      Boolean(entry[1]),
+    );
+    return { ok: true, text, changes: Object.fromEntries(changes) };
+  } catch (error) {
+    if (!(error instanceof automation.CommandError)) throw error;
+    return { ok: false, text, changes: {} };
+  }
 }
 
 async function prepareEnvironment(root: string): Promise<Record<string, string>> {

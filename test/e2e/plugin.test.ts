@@ -1,0 +1,401 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { TagResource } from "../../components/image/keelson.ts";
+import { RegistryClient } from "../../oci/client.ts";
+import { openHistory } from "../../toolchain/history.ts";
+import { home } from "../../toolchain/home.ts";
+import { silent } from "../../toolchain/progress.ts";
+import { ensureServices, purgeServices, servicesStatus, stopServices } from "../../toolchain/services/index.ts";
+import { ensureTool } from "../../toolchain/tools.ts";
+import { busybox, makeProject, type TestImage, type TestProject } from "./plugin/project.ts";
+
+const dockerfile = (...lines: string[]) => ["ARG BASE_IMAGE", "FROM ${BASE_IMAGE}", ...lines, ""].join("\n");
+
+/** Needs root, the toolchain and a way to the package mirrors. */
+describe("the keelson plugin on the real engine", function () {
+  this.timeout(600_000);
+  const environment = { ...process.env };
+  let folder: string;
+  let project: TestProject;
+  let other: TestProject;
+  let registry: RegistryClient;
+
+  before(async () => {
+    const { tools, store } = home();
+    folder = await mkdtemp(join(tmpdir(), "keelson e2e "));
+    process.env.KEELSON_HOME = join(folder, "home");
+    await mkdir(process.env.KEELSON_HOME);
+    for (const [path, name] of [
+      [tools, "tools"],
+      [store, "store"],
+    ] as const) {
+      await mkdir(path, { recursive: true });
+      await symlink(path, join(process.env.KEELSON_HOME, name));
+    }
+    [project, other] = [await makeProject(), await makeProject()];
+    await openRegistry();
+  });
+  after(async () => {
+    await project.remove();
+    await other.remove();
+    await stopServices(silent);
+    process.env = environment;
+    await rm(folder, { recursive: true });
+  });
+
+  async function openRegistry(): Promise<void> {
+    const { registry: endpoint } = await ensureServices(silent);
+    registry = new RegistryClient({ host: endpoint.host, ca: await readFile(endpoint.ca, "utf8") });
+  }
+
+  const digestOf = async (name: string, reference: string) =>
+    (await registry.headManifest(`plugin-test/${name}`, reference))?.digest;
+  const tagsOf = (name: string) => registry.listTags(`plugin-test/${name}`);
+  /** A new image in every test, so that none knows what an earlier one left. */
+  let serial = 0;
+  const unique = (lines: string[], files: Record<string, string> = {}, more: TestImage["more"] = {}): TestImage => {
+    const name = `image-${++serial}`;
+    return { name, files: { Dockerfile: dockerfile(`ENV SERIAL=${serial}`, ...lines), ...files }, more };
+  };
+  const succeed = async (run: ReturnType<TestProject["up"]>) => {
+    const done = await run;
+    assert.ok(done.ok, done.text);
+    return done;
+  };
+  const fail = async (run: ReturnType<TestProject["up"]>, ...patterns: RegExp[]) => {
+    const done = await run;
+    assert.ok(!done.ok, done.text);
+    for (const pattern of patterns) assert.match(done.text, pattern);
+    return done;
+  };
+  /** Processes that work in the project's folder: the plugin and what it started. */
+  const workers = async (name?: string): Promise<number[]> => {
+    const found: number[] = [];
+    for (const pid of (await readdir("/proc")).filter((entry) => /^\d+$/.test(entry)).map(Number)) {
+      if (pid === process.pid) continue;
+      const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => "");
+      const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+      if (cwd === project.root && (name === undefined || command.split("\0").some((part) => part.endsWith(name))))
+        found.push(pid);
+    }
+    return found;
+  };
+  const nothingLeft = async () => {
+    for (let i = 0; i < 100 && (await workers()).length > 0; i++) await sleep(100);
+    assert.deepEqual(await workers(), [], "no process is left behind");
+  };
+  const noFolderLeft = async () => {
+    const left = await readdir(join(home().tmp)).catch(() => []);
+    assert.deepEqual(
+      left.filter((name) => name.startsWith("image-")),
+      [],
+      "no folder is left behind",
+    );
+  };
+
+  it("builds each platform on its own, tests it, and says so in the preview before", async () => {
+    const web = unique(
+      ["COPY hello.txt /srv/", "RUN uname -m > /srv/machine"],
+      {
+        "hello.txt": "hello\n",
+        "smoke.sh": '#!/bin/sh\n[ "$(cat /srv/hello.txt)" = hello ]\n',
+        ".dockerignore": "smoke.sh\n",
+      },
+      { smoke: "smoke.sh", tags: ["first"] },
+    );
+    project.images = [busybox, web];
+    const preview = await succeed(project.preview());
+    assert.deepEqual(preview.changes, { create: 3 });
+    assert.deepEqual(await tagsOf(web.name), [], "a preview changes nothing");
+
+    await succeed(project.up());
+    const digest = await digestOf(web.name, "first");
+    assert.match(digest ?? "", /^sha256:/);
+    const { document } = await registry.getManifest(`plugin-test/${web.name}`, digest ?? "");
+    assert.deepEqual(document.kind === "index" && document.index.manifests.map((m) => m.platform), [
+      { architecture: "amd64", os: "linux" },
+      { architecture: "arm64", os: "linux" },
+    ]);
+    assert.deepEqual(
+      (await tagsOf(web.name)).map((t) => t.slice(0, 2)),
+      ["fi", "h-"],
+    );
+    const { stdout } = await execa((await ensureTool("skopeo")).path, [
+      "inspect",
+      "--tls-verify=false",
+      "--override-arch=arm64",
+      `docker://${registry.host}/plugin-test/${web.name}:first`,
+    ]);
+    assert.equal(JSON.parse(stdout).Architecture, "arm64");
+    using history = openHistory(project.root);
+    assert.deepEqual(
+      history.builds(web.name, "linux/arm64", 5).map((b) => [b.outcome, b.mode, b.steps]),
+      [["built", "qemu", 2]],
+    );
+    await nothingLeft();
+  });
+
+  it("finds nothing to do the second time, and nothing to move in another checkout with no state", async () => {
+    assert.deepEqual((await succeed(project.up())).changes, { same: 3 });
+
+    other.images = project.images;
+    const preview = await succeed(other.preview());
+    const [, web] = project.images;
+    assert.ok(web);
+    assert.match(preview.text, new RegExp(`${await digestOf(web.name, "first")}`), "the preview knows the digest");
+    const before = await storage();
+    await succeed(other.up());
+    assert.deepEqual(await storage(), before, "the registry got nothing");
+    using history = openHistory(other.root);
+    assert.deepEqual(history.builds(web.name, "linux/amd64", 5), []);
+  });
+
+  /** Files of the registry, with their sizes. */
+  async function storage(): Promise<string> {
+    const { stdout } = await execa("find", [
+      join(home().services, "registry"),
+      "-path",
+      "*/blobs/*",
+      "-name",
+      "data",
+      "-size",
+      "+0",
+    ]);
+    return stdout.split("\n").toSorted().join("\n");
+  }
+
+  it("builds anew exactly what sees a change", async () => {
+    const web = unique(["COPY hello.txt /srv/"], { "hello.txt": "one\n", ignored: "1", ".dockerignore": "ignored\n" });
+    const still = unique(["RUN true"]);
+    project.images = [busybox, web, still];
+    await succeed(project.up());
+    project.images = [busybox, { ...web, files: { ...web.files, ignored: "2" } }, still];
+    assert.deepEqual((await succeed(project.up())).changes, { same: 4 });
+    project.images = [busybox, { ...web, files: { ...web.files, "hello.txt": "two\n" } }, still];
+    const changed = await succeed(project.preview());
+    assert.deepEqual(changed.changes, { same: 3, update: 1 });
+    assert.match(changed.text, /~ contentHash/);
+    assert.deepEqual((await succeed(project.up())).changes, { same: 3, update: 1 });
+  });
+
+  it("has the same digest from an empty builder and an empty registry", async () => {
+    const web = unique(
+      ["COPY hello.txt /srv/", "RUN mkdir /srv/made && date > /dev/null && echo x > /srv/made/x"],
+      {
+        "hello.txt": "hello\n",
+      },
+      { tags: ["same"] },
+    );
+    project.images = [busybox, web];
+    await succeed(project.up());
+    const before = await digestOf(web.name, "same");
+    await purgeServices();
+    await openRegistry();
+    assert.equal(await digestOf(web.name, "same"), undefined);
+    assert.deepEqual(
+      (await succeed(project.up())).changes,
+      { same: 1, update: 2 },
+      "the vanished images are made again",
+    );
+    assert.equal(await digestOf(web.name, "same"), before);
+  });
+
+  it("says which platform failed in which step, keeps the other, and reuses it", async () => {
+    const web = unique(["RUN echo first; echo second >&2", 'RUN [ "$(uname -m)" = x86_64 ]']);
+    project.images = [busybox, web];
+    await fail(
+      project.up(),
+      /1 of 2 platforms failed/,
+      /linux\/arm64 \(under QEMU on node local\): in step \[3\/3\] RUN \[ "\$\(uname -m\)" = x86_64 \]/,
+      />>> RUN \[ "\$\(uname -m\)" = x86_64 \]/,
+      /linux\/amd64 was built in [\d.]+s and is kept/,
+      /fix: mend that step/,
+    );
+    const tags = await tagsOf(web.name);
+    assert.equal(tags.length, 1);
+    assert.match(tags[0] ?? "", /^h-[0-9a-f]{64}-linux-amd64$/, "the whole image has no tag");
+    await fail(project.up(), /linux\/arm64/);
+    using history = openHistory(project.root);
+    assert.equal(history.builds(web.name, "linux/amd64", 5).length, 1, "amd64 was not built again");
+    assert.equal(history.builds(web.name, "linux/arm64", 5).length, 2);
+  });
+
+  it("gives no tag to an image that fails its smoke test or its gates", async () => {
+    const smoke = unique(
+      ["RUN true"],
+      { "smoke.sh": "#!/bin/sh\necho not today; exit 3\n", ".dockerignore": "smoke.sh\n" },
+      { smoke: "smoke.sh" },
+    );
+    const fat = unique(["RUN dd if=/dev/urandom of=/big bs=1M count=3"], {}, { budget: { unpacked: "4 MB" } });
+    project.images = [busybox, smoke, fat];
+    await fail(
+      project.up(),
+      /the smoke test images\/image-\d+\/smoke\.sh failed: .*exit code: 3\n\s+not today/,
+      /size\/unpacked/,
+      /its budget is 4 MB/,
+    );
+    assert.deepEqual(await tagsOf(smoke.name), []);
+    assert.deepEqual(await tagsOf(fat.name), []);
+
+    const mended = { ...smoke, files: { ...smoke.files, "smoke.sh": "#!/bin/sh\ntrue\n" } };
+    project.images = [busybox, mended, { ...fat, more: { budget: { unpacked: "9 MB" } } }];
+    await succeed(project.up());
+    const stricter = { ...mended, files: { ...smoke.files, "smoke.sh": "#!/bin/sh\nfalse\n" } };
+    project.images = [busybox, stricter, fat];
+    await fail(project.up(), /smoke test/, /its budget is 4 MB/);
+  });
+
+  it("moves tags without building, and a Tag only from where it left it", async () => {
+    const web = unique(["RUN echo one > /version"], {}, { tags: ["v1"] });
+    project.images = [busybox, web];
+    const prod = (images: ReadonlyMap<string, { digest: unknown }>) => {
+      const digest = images.get(web.name)?.digest as never;
+      new TagResource("prod", {
+        registry: { host: "embedded" },
+        repository: `plugin-test/${web.name}`,
+        tag: "prod",
+        digest,
+      });
+    };
+    project.extra = prod;
+    await succeed(project.up());
+    const one = await digestOf(web.name, "prod");
+    assert.equal(one, await digestOf(web.name, "v1"));
+
+    const two = {
+      ...web,
+      files: { Dockerfile: web.files.Dockerfile?.replace("one", "two") ?? "" },
+      more: { tags: ["v2"] },
+    };
+    project.images = [busybox, two];
+    const preview = await succeed(project.preview());
+    assert.match(preview.text, new RegExp(`digest: "${one}"`), "the preview shows where the tag stands");
+    await succeed(project.up());
+    assert.equal(await digestOf(web.name, "prod"), await digestOf(web.name, "v2"));
+    assert.equal(await digestOf(web.name, "v1"), one, "a released tag stays");
+
+    const { bytes } = await registry.getManifest(`plugin-test/busybox`, (await tagsOf("busybox"))[0] ?? "");
+    const foreign = await registry.getManifest(`plugin-test/${web.name}`, "v1");
+    await registry.putManifest(`plugin-test/${web.name}`, "prod", foreign.bytes);
+    const three = {
+      ...two,
+      files: { Dockerfile: two.files.Dockerfile.replace("two", "three") },
+      more: { tags: ["v3"] },
+    };
+    project.images = [busybox, three];
+    await fail(project.up(), /someone else moved plugin-test\/image-\d+:prod/, /fix: run `pulumi refresh`/);
+    assert.equal(await digestOf(web.name, "prod"), one);
+    await succeed(project.refresh());
+    await succeed(project.up());
+    assert.equal(await digestOf(web.name, "prod"), await digestOf(web.name, "v3"));
+    project.extra = () => {};
+    assert.ok(bytes.length > 0);
+  });
+
+  it("is made again after a refresh found it gone", async () => {
+    const web = unique(["RUN true"], {}, { tags: ["kept"] });
+    project.images = [busybox, web];
+    await succeed(project.up());
+    const digest = await digestOf(web.name, "kept");
+    await registry.deleteManifest(`plugin-test/${web.name}`, digest ?? "");
+    assert.equal((await succeed(project.refresh())).changes.delete, 1);
+    assert.equal((await succeed(project.up())).changes.create, 1);
+    assert.equal(await digestOf(web.name, "kept"), digest);
+  });
+
+  it("puts no secret and no absolute path into state, output or process lists", async () => {
+    const web = unique(["RUN true"]);
+    project.images = [busybox, web];
+    await succeed(project.up());
+    const { deployment } = JSON.parse(await project.state());
+    const state = JSON.stringify(
+      deployment.resources.map((r: Record<string, unknown>) => [r.id, r.inputs, r.outputs, r.dependencies]),
+    );
+    assert.match(state, /plugin-test\/image/);
+    for (const path of [project.root, home().root, process.cwd()]) assert.ok(!state.includes(path), path);
+  });
+
+  describe("faults", () => {
+    let slow: TestImage;
+    beforeEach(async () => {
+      project.extra = () => {};
+      slow = unique(["RUN echo started && sleep 6 && echo done > /done"]);
+      project.images = [busybox];
+      await succeed(project.up());
+      project.images = [busybox, slow];
+    });
+    const whenBuilding = (act: () => unknown) => {
+      let acted = false;
+      return (text: string) => {
+        if (acted || !text.includes("sleep 6")) return;
+        acted = true;
+        act();
+      };
+    };
+    const recovers = async () => {
+      await nothingLeft();
+      await succeed(project.up());
+      await noFolderLeft();
+      assert.equal((await tagsOf(slow.name)).length, 1);
+      assert.deepEqual((await succeed(project.up())).changes, { same: 3 });
+    };
+
+    it("a plugin that is killed", async () => {
+      await fail(project.up(whenBuilding(async () => killAll(await workers("plugins/keelson/main.ts")))), /error/);
+      await recovers();
+    });
+
+    it("a buildx that is killed", async () => {
+      await fail(
+        project.up(whenBuilding(async () => killAll(await workers("buildx")))),
+        /2 of 2 platforms failed/,
+        /SIGKILL/,
+      );
+      await recovers();
+    });
+
+    it("a builder that dies", async () => {
+      const buildkit = async () => {
+        for (const { name, pid } of await servicesStatus()) if (name.startsWith("buildkit") && pid) killAll([pid]);
+      };
+      await fail(
+        project.up(whenBuilding(buildkit)),
+        /2 of 2 platforms failed/,
+        /fix: see that the builder's node runs/,
+      );
+      await recovers();
+    });
+
+    it("a registry that is gone when the push begins", async () => {
+      const stop = async () => {
+        for (const { name, pid } of await servicesStatus()) if (name === "registry" && pid) killAll([pid]);
+      };
+      await fail(project.up(whenBuilding(stop)), /failed to push|can't be reached|does not answer/, /fix: /);
+      await recovers();
+    });
+
+    for (const signal of ["SIGINT", "SIGKILL"] as const)
+      it(`an engine that gets ${signal}`, async () => {
+        const engine = async () => process.kill((await engines())[0] ?? 0, signal);
+        const done = await fail(project.up(whenBuilding(engine)));
+        if (signal === "SIGINT") assert.match(done.text, /error: cancelled/);
+        await nothingLeft();
+        await project.stack.cancel().catch(() => undefined); // the lock of the one that was killed
+        await recovers();
+      });
+
+    /** The engine of the run that is under way: a child of this process. */
+    async function engines(): Promise<number[]> {
+      const { stdout } = await execa("pgrep", ["-P", String(process.pid), "-f", "pulumi up"]);
+      return stdout.split("\n").map(Number);
+    }
+  });
+});
+
+function killAll(pids: readonly number[]): void {
+  for (const pid of pids) process.kill(pid, "SIGKILL");
+}
