@@ -2,10 +2,15 @@ import * as pulumi from "@pulumi/pulumi";
 import { buildImages } from "./components/image/image.ts";
 import type { RegistryInputs } from "./components/image/keelson.ts";
 import { loadPlan, surroundings } from "./config/load.ts";
+import { pastBuilds } from "./config/past-builds.ts";
 import type { StackConfig } from "./config/schema.ts";
+import { lastSnapshot } from "./config/snapshot.ts";
 import { engineSecretKeys, engineStackConfig } from "./config/stack.ts";
 import { UserError } from "./core/error.ts";
 import { formatFinding } from "./core/finding.ts";
+import { impact, type Snapshot } from "./core/impact.ts";
+import { formatImpact } from "./core/impact-render.ts";
+import { judgePlan } from "./gates/plan.ts";
 
 const stack = pulumi.getStack();
 const root = import.meta.dirname;
@@ -13,10 +18,13 @@ const root = import.meta.dirname;
 /** Config → plan → gates → resources → outputs. */
 async function program(): Promise<Record<string, unknown>> {
   const config = engineStackConfig(pulumi.runtime.allConfig(), engineSecretKeys(), stack);
-  const { plan, findings } = await loadPlan(root, stack, config, surroundings(root));
+  const loaded = await loadPlan(root, stack, config, surroundings(root));
+  const { plan } = loaded;
+  const findings = judgePlan(loaded, config.gates);
   const errors = findings.filter((f) => f.severity === "error");
   if (errors.length > 0) throw new UserError(errors.map(formatFinding).join("\n"), "the preview stops here");
   for (const warning of findings.filter((f) => f.severity === "warning")) pulumi.log.warn(formatFinding(warning));
+  if (pulumi.runtime.isDryRun()) await tellImpact(loaded);
 
   const images = buildImages(plan, {
     registry: registry(config.registry),
@@ -32,6 +40,14 @@ async function program(): Promise<Record<string, unknown>> {
       }),
     ),
   };
+}
+
+/** A preview says which images rebuild, and why, against this checkout's last up. */
+async function tellImpact(after: Snapshot): Promise<void> {
+  const before = await lastSnapshot(root, stack);
+  if (before === undefined) return;
+  const found = impact(before, after, pastBuilds(root, after.plan));
+  if (found.images.length > 0) pulumi.log.info(formatImpact(found));
 }
 
 /** The registry's credentials stay secret Outputs from config to use. */

@@ -1,13 +1,11 @@
 import { Command } from "commander";
 import { surroundings } from "../config/load.ts";
+import { pastBuilds } from "../config/past-builds.ts";
 import { currentSnapshot, lastSnapshot, snapshotAt } from "../config/snapshot.ts";
 import { readStackFile } from "../config/stack.ts";
 import { UserError } from "../core/error.ts";
-import { impact, type PastBuilds } from "../core/impact.ts";
+import { impact } from "../core/impact.ts";
 import { formatImpact, impactMarkdown } from "../core/impact-render.ts";
-import { median } from "../core/median.ts";
-import type { Plan } from "../core/plan.ts";
-import { type History, openHistory } from "../toolchain/history.ts";
 import { projectRoot } from "../toolchain/home.ts";
 
 interface Options {
@@ -39,27 +37,8 @@ export function impactCommand(): Command {
           `this checkout has not brought stack ${options.stack} up yet, so there is nothing to compare with`,
           "run `npm run up` first, or name a commit: keelson impact --since origin/main",
         );
-      using history = openHistory(root);
-      const found = impact(before, after, pastBuilds(after.plan, history));
+      const found = impact(before, after, pastBuilds(root, after.plan));
       if (options.json) console.log(JSON.stringify(found, null, 2));
       else console.log(options.markdown ? impactMarkdown(found) : formatImpact(found));
     });
-}
-
-/** Builds that a median is taken over. */
-const RECENT = 10;
-
-function pastBuilds(plan: Plan, history: History): Map<string, PastBuilds> {
-  const past = new Map<string, PastBuilds>();
-  for (const image of plan.images) {
-    const built = image.builds.map(({ platform }) =>
-      history.builds(image.name, platform, RECENT).filter((b) => b.outcome === "built"),
-    );
-    if (built.length === 0 || built.some((b) => b.length === 0)) continue;
-    past.set(image.name, {
-      seconds: built.reduce((sum, b) => sum + median(b.map((x) => x.seconds)), 0),
-      bytes: built.reduce((sum, b) => sum + (b[0]?.compressed ?? 0), 0),
-    });
-  }
-  return past;
 }

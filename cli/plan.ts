@@ -3,6 +3,7 @@ import { loadPlan, surroundings } from "../config/load.ts";
 import { readStackFile } from "../config/stack.ts";
 import { formatFinding } from "../core/finding.ts";
 import { formatPlan } from "../core/plan-render.ts";
+import { judgePlan } from "../gates/plan.ts";
 import { projectRoot } from "../toolchain/home.ts";
 
 /** `keelson plan`: what a stack would build, without an engine. */
@@ -13,12 +14,10 @@ export function planCommand(): Command {
     .option("--json", "the whole plan as JSON")
     .action(async (options: { stack: string; json?: boolean }) => {
       const root = projectRoot();
-      const { plan, findings } = await loadPlan(
-        root,
-        options.stack,
-        readStackFile(root, options.stack),
-        surroundings(root),
-      );
+      const config = readStackFile(root, options.stack);
+      const loaded = await loadPlan(root, options.stack, config, surroundings(root));
+      const { plan } = loaded;
+      const findings = judgePlan(loaded, config.gates);
       console.log(options.json ? JSON.stringify(plan, null, 2) : formatPlan(plan));
       for (const finding of findings) console.error(formatFinding(finding));
       if (findings.some((f) => f.severity === "error")) process.exitCode = 1;

@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import("./up.ts")).upCommand(),
   down: async () => (await import("./down.ts")).downCommand(),
   plan: async () => (await import("./plan.ts")).planCommand(),
+  impact: async () => (await import("./impact.ts")).impactCommand(),
   report: async () => (await import("./report.ts")).reportCommand(),
   gates: async () => (await import("./gates.ts")).gatesCommand(),
   bases: async () => (await import("./bases.ts")).basesCommand(),

@@ -5,11 +5,12 @@ import { Command } from "commander";
 import { execa } from "execa";
 import { loadPlan, surroundings } from "../config/load.ts";
 import type { StackConfig } from "../config/schema.ts";
+import { keepSnapshot } from "../config/snapshot.ts";
 import { readStackFile } from "../config/stack.ts";
 import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
-import type { Plan } from "../core/plan.ts";
 import { formatSummary, type ImageResult } from "../core/summary.ts";
+import { judgePlan } from "../gates/plan.ts";
 import { breakStaleLocks, liveStackLocks, stackExists } from "../toolchain/backend.ts";
 import { resolveBuilder } from "../toolchain/builder.ts";
 import { requireSpace } from "../toolchain/disk.ts";
@@ -28,7 +29,6 @@ interface Up {
   readonly root: string;
   readonly stack: string;
   readonly config: StackConfig;
-  readonly plan: Plan;
   readonly environment: Record<string, string>;
 }
 
@@ -46,14 +46,16 @@ export function upCommand(): Command {
 async function up(stack: string, preview: boolean): Promise<number> {
   const root = projectRoot();
   const config = readStackFile(root, stack);
-  const { plan, findings } = await loadPlan(root, stack, config, surroundings(root));
-  report(findings);
+  const loaded = await loadPlan(root, stack, config, surroundings(root));
+  report(judgePlan(loaded, config.gates));
   const home = prepareHome();
   await requireSpace(home.root, COLD_BYTES, "a first `npm run up`");
   const environment = pulumiEnvironment(root);
-  const context: Up = { root, stack, config, plan, environment };
+  const context: Up = { root, stack, config, environment };
   await runSteps(context, steps(context));
-  return runPulumi(context, preview);
+  const code = await runPulumi(context, preview);
+  if (code === 0) await keepSnapshot(root, stack, loaded);
+  return code;
 }
 
 /** Warnings are told; errors end the run before anything is started. */
@@ -134,7 +136,7 @@ async function runPulumi({ root, stack, environment }: Up, preview: boolean): Pr
   }
 }
 
-async function summarize({ root, stack, environment }: Omit<Up, "plan" | "config">, changed: ReadonlySet<string>) {
+async function summarize({ root, stack, environment }: Omit<Up, "config">, changed: ReadonlySet<string>) {
   const { stdout } = await execa("pulumi", ["stack", "output", "images", "--json", "--stack", stack], {
     cwd: root,
     env: environment,

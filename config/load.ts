@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Finding } from "../core/finding.ts";
 import { builderNodes } from "../core/nodes.ts";
-import { makePlan, type Plan } from "../core/plan.ts";
+import { type CatalogueImage, makePlan, type Plan } from "../core/plan.ts";
 import type { Platform } from "../core/platform.ts";
 import type { Revision } from "../core/tags.ts";
 import { readBasesLock, readCatalogue } from "./catalogue.ts";
@@ -30,21 +30,27 @@ export async function loadPlan(
   stack: string,
   config: StackConfig,
   { host, revision }: Surroundings,
-): Promise<{ readonly plan: Plan; readonly findings: readonly Finding[] }> {
+): Promise<{
+  readonly plan: Plan;
+  readonly findings: readonly Finding[];
+  readonly catalogue: readonly CatalogueImage[];
+}> {
+  const catalogue = await readCatalogue(root);
   const registry = config.registry === "embedded" ? { host: "embedded", prefix: "" } : config.registry;
-  return makePlan({
+  const made = makePlan({
     stack,
     registry: registry.host,
     prefix: registry.prefix ?? "",
     images: config.images,
     platforms: config.platforms,
-    catalogue: await readCatalogue(root),
+    catalogue,
     bases: readBasesLock(root),
     baseOrigin: config.bases === "auto" ? undefined : config.bases,
     nodes: builderNodes(config.builder, host),
     revision,
     source: repository(root),
   });
+  return { ...made, catalogue };
 }
 
 /** The project's home, as package.json names it. */

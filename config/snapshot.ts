@@ -5,7 +5,6 @@ import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { UserError } from "../core/error.ts";
 import type { Snapshot } from "../core/impact.ts";
-import { readCatalogue } from "./catalogue.ts";
 import { loadPlan, type Surroundings } from "./load.ts";
 import type { StackConfig } from "./schema.ts";
 import { readStackFile } from "./stack.ts";
@@ -17,7 +16,7 @@ export async function currentSnapshot(
   config: StackConfig,
   around: Surroundings,
 ): Promise<Snapshot> {
-  const [{ plan }, catalogue] = await Promise.all([loadPlan(root, stack, config, around), readCatalogue(root)]);
+  const { plan, catalogue } = await loadPlan(root, stack, config, around);
   return { plan, catalogue };
 }
 
@@ -64,8 +63,8 @@ export async function lastSnapshot(root: string, stack: string): Promise<Snapsho
   }
 }
 
-export async function keepSnapshot(root: string, stack: string, snapshot: Snapshot): Promise<void> {
+export async function keepSnapshot(root: string, stack: string, { plan, catalogue }: Snapshot): Promise<void> {
   const file = snapshotFile(root, stack);
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, JSON.stringify(snapshot));
+  await writeFile(file, JSON.stringify({ plan, catalogue }));
 }
