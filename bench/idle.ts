@@ -2,8 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { pulumiEnvironment } from "../cli/env.ts";
 import { projectRoot } from "../toolchain/home.ts";
+import { pulumiEnvironment } from "../toolchain/pulumi-environment.ts";
+import { ensureTool, linkReadyTools } from "../toolchain/tools.ts";
 import { type Bench, ratio, sideBySide } from "./measure.ts";
 
 /** An up with nothing to do against the up of a program that holds nothing, on the same engine and kind of state. */
@@ -13,6 +14,8 @@ export const idleBench: Bench = {
   async run(say) {
     const root = projectRoot();
     const empty = mkdtempSync(join(tmpdir(), "keelson-bench-empty-"));
+    await ensureTool("pulumi");
+    await linkReadyTools();
     const env = pulumiEnvironment(root);
     const emptyEnv = { ...env, PULUMI_BACKEND_URL: `file://${empty}/state` };
     try {

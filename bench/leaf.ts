@@ -11,7 +11,7 @@ import { resolveBuilder } from "../toolchain/builder.ts";
 import { home, projectRoot } from "../toolchain/home.ts";
 import { pulumiEnvironment } from "../toolchain/pulumi-environment.ts";
 import { openStore, stageLock } from "../toolchain/store.ts";
-import { ensureTool } from "../toolchain/tools.ts";
+import { ensureTool, linkReadyTools } from "../toolchain/tools.ts";
 import { type Bench, type Figure, seconds } from "./measure.ts";
 
 const IMAGE = "worker-minimal";
@@ -34,6 +34,8 @@ export const leafBench: Bench = {
         filter: (path) => !/\/(?:node_modules|\.keelson|\.git)(?:\/|$)/.test(path.slice(projectRoot().length)),
       });
       symlinkSync(join(projectRoot(), "node_modules"), join(clone, "node_modules"));
+      await ensureTool("pulumi");
+      await linkReadyTools(clone);
       const env = pulumiEnvironment(clone);
       const up = () =>
         execa("pulumi", ["up", "--yes", "--skip-preview", "--stack", "dev", "--non-interactive"], { cwd: clone, env });
