@@ -35,8 +35,9 @@ export const leafBench: Bench = {
       });
       symlinkSync(join(projectRoot(), "node_modules"), join(clone, "node_modules"));
       await ensureTool("pulumi");
-      await linkReadyTools(clone);
-      const env = pulumiEnvironment(clone);
+      await linkReadyTools();
+      // The clone's state, with the tools that this checkout has linked.
+      const env = { ...pulumiEnvironment(clone), PATH: String(pulumiEnvironment(projectRoot()).PATH) };
       const up = () =>
         execa("pulumi", ["up", "--yes", "--skip-preview", "--stack", "dev", "--non-interactive"], { cwd: clone, env });
       await execa("pulumi", ["stack", "init", "dev", "--non-interactive"], { cwd: clone, env });
