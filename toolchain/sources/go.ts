@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { copyFile, mkdir, rm } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { dirname, isAbsolute, join, relative } from "node:path";
 import { execa } from "execa";
 import semver from "semver";
 import { findExecutable, parseVersion } from "../executable.ts";
@@ -138,7 +138,7 @@ async function buildEnvironment(go: string): Promise<GoEnvironment> {
     .map(([name]) => [name, join(home().root, "go", name.toLowerCase())]);
   return {
     CGO_ENABLED: "0",
-    GOFLAGS: "",
+    GOFLAGS: own.length > 0 ? "-modcacherw" : "", // so that deleting keelson's home needs no chmod
     GOWORK: "off",
     GO111MODULE: "on",
     GOOS: "",
@@ -148,6 +148,7 @@ async function buildEnvironment(go: string): Promise<GoEnvironment> {
 }
 
 function isWritable(folder: string): boolean {
+  if (!isAbsolute(folder)) return false; // "off", or empty where there is no HOME
   try {
     mkdirSync(folder, { recursive: true });
     accessSync(existingAncestor(folder), constants.W_OK);
