@@ -1,10 +1,9 @@
-import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
-import { UserError } from "../core/error.ts";
 import { formatBytes } from "../core/size.ts";
 import { hasBuilder, removeBuilder, stopBuilder } from "../toolchain/buildx.ts";
 import { DOCKER_BUILDER } from "../toolchain/docker.ts";
 import { purgeServices, servicesData, stopServices } from "../toolchain/services/index.ts";
+import { confirm } from "./confirm.ts";
 
 interface DownOptions {
   readonly purge?: boolean;
@@ -38,15 +37,4 @@ async function deleteData(sure: boolean): Promise<void> {
   if (onDocker) await removeBuilder(DOCKER_BUILDER);
   await purgeServices();
   console.log(`deleted ${formatBytes(data.reduce((sum, { size }) => sum + size, 0))}`);
-}
-
-async function confirm(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY)
-    throw new UserError("--purge asks before it deletes, and there is no terminal to ask on", "add --yes");
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    return /^y(?:es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
-  } finally {
-    terminal.close();
-  }
 }

@@ -13,6 +13,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   impact: async () => (await import("./impact.ts")).impactCommand(),
   report: async () => (await import("./report.ts")).reportCommand(),
   gates: async () => (await import("./gates.ts")).gatesCommand(),
+  promote: async () => (await import("./promote.ts")).promoteCommand(),
+  prune: async () => (await import("./prune.ts")).pruneCommand(),
   bases: async () => (await import("./bases.ts")).basesCommand(),
   lock: async () => (await import("./lock.ts")).lockCommand(),
   machine: async () => (await import("./machine.ts")).machineCommand(),

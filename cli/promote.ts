@@ -1,0 +1,101 @@
+import { Command } from "commander";
+import { UserError } from "../core/error.ts";
+import { hint } from "../core/lineage.ts";
+import type { PlannedImage } from "../core/plan.ts";
+import { isTag } from "../core/reference.ts";
+import { formatBytes } from "../core/size.ts";
+import { formatTable } from "../core/table.ts";
+import { hashTag } from "../core/tags.ts";
+import { copyImage } from "../oci/copy.ts";
+import { confirm } from "./confirm.ts";
+import { openStack, type Stack } from "./targets.ts";
+
+interface Options {
+  readonly from: string;
+  readonly to: string;
+  readonly tag: readonly string[];
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** `keelson promote IMAGE --from dev --to prod`: what was built and checked there serves here; nothing is built again. */
+export function promoteCommand(): Command {
+  return new Command("promote")
+    .description(
+      "copy an image by digest from one stack's registry to another's: all platforms, signatures and SBOMs; no rebuild",
+    )
+    .argument("<image>", "name in the catalogue")
+    .requiredOption("--from <stack>", "stack that has built and checked it")
+    .requiredOption("--to <stack>", "stack that shall run it")
+    .option(
+      "--tag <tag>",
+      "tag to put on it there, may be repeated; default: the plan's",
+      (tag: string, all: string[]) => [...all, tag],
+      [],
+    )
+    .option("--dry-run", "show only what would move")
+    .option("-y, --yes", "don't ask")
+    .action(promote);
+}
+
+async function promote(name: string, options: Options): Promise<void> {
+  const bad = options.tag.find((tag) => !isTag(tag));
+  if (bad !== undefined)
+    throw new UserError(`${JSON.stringify(bad)} is no tag`, "write letters, digits, dots, dashes; at most 128");
+  const [from, to] = [await openStack(options.from), await openStack(options.to)];
+  const [source, target] = [planned(from, name), planned(to, name)];
+  const hash = hashTag(source.contentHash);
+  const found = await from.client.headManifest(source.repository, hash);
+  if (!found) {
+    throw new UserError(
+      `${name} as it stands in this checkout is not in ${from.client.host} as ${source.repository}:${hash.slice(0, 14)}…`,
+      `build and check it first: \`npm run keelson -- up -s ${options.from}\``,
+    );
+  }
+  const tags = [...new Set([hash, ...(options.tag.length > 0 ? options.tag : target.tags)])];
+  const moves = await Promise.all(
+    tags.map(async (tag) => ({ tag, before: (await to.client.headManifest(target.repository, tag))?.digest })),
+  );
+  const moving = moves.filter(({ before }) => before !== found.digest);
+  show(to, target, moves, found.digest);
+  if (source.contentHash !== target.contentHash) {
+    console.log(
+      `stack ${options.to} builds ${name} with other arguments or bases (${hashTag(target.contentHash).slice(0, 14)}…): its next up will not take this one`,
+    );
+  }
+  if (moving.length === 0) return console.log("nothing to do");
+  if (options.dryRun || (!options.yes && !(await confirm(`promote ${name} to ${options.to}?`))))
+    return console.log("nothing promoted");
+  const result = await copyImage({
+    from: { client: from.client, repository: source.repository },
+    to: { client: to.client, repository: target.repository },
+    reference: found.digest,
+    tags,
+  });
+  console.log(`promoted ${result.digest}: ${result.manifests} manifests, ${formatBytes(result.sent)} sent`);
+}
+
+function planned({ plan }: Stack, name: string): PlannedImage {
+  const found = plan.images.find((image) => image.name === name);
+  if (found) return found;
+  const names = plan.images.map((image) => image.name);
+  throw new UserError(
+    `${JSON.stringify(name)} is no image of stack ${plan.stack}`,
+    `name one of: ${names.join(", ") || "none"}${hint(name, names)}`,
+  );
+}
+
+function show(
+  { client }: Stack,
+  { repository }: PlannedImage,
+  moves: readonly { tag: string; before: string | undefined }[],
+  digest: string,
+): void {
+  const short = (text: string | undefined) => (text === undefined ? "(none)" : `${text.slice(0, 19)}…`);
+  const rows = moves.map(({ tag, before }) => [
+    tag.length > 40 ? `${tag.slice(0, 14)}…` : tag,
+    short(before),
+    before === digest ? "as it is" : short(digest),
+  ]);
+  console.log(`${client.host}/${repository}:\n${formatTable(["tag", "now", "then"], rows)}\n`);
+}

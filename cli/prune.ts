@@ -1,0 +1,107 @@
+import { Command } from "commander";
+import { execa } from "execa";
+import { UserError } from "../core/error.ts";
+import { platformSlug } from "../core/platform.ts";
+import { decidePrune, type Keeper, type StoredManifest } from "../core/prune.ts";
+import { keepersInState } from "../core/prune-keepers.ts";
+import { formatTable } from "../core/table.ts";
+import { hashTag } from "../core/tags.ts";
+import { deleteManifests, surveyRepository } from "../oci/prune.ts";
+import { projectRoot } from "../toolchain/home.ts";
+import { pulumiEnvironment } from "../toolchain/pulumi-environment.ts";
+import { ensureTool } from "../toolchain/tools.ts";
+import { confirm } from "./confirm.ts";
+import { openStack, type Stack } from "./targets.ts";
+
+interface Options {
+  readonly stack: string;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+/** `keelson prune`: deletes images that nothing refers to any more, after listing them. */
+export function pruneCommand(): Command {
+  return new Command("prune")
+    .description("delete images from a stack's registry that no stack's state, no release tag and no plan refers to")
+    .option("-s, --stack <name>", "stack whose registry is pruned", "dev")
+    .option("--dry-run", "list only")
+    .option("-y, --yes", "don't ask")
+    .option("--json", "list as JSON; deletes only with --yes")
+    .action(prune);
+}
+
+async function prune(options: Options): Promise<void> {
+  const stack = await openStack(options.stack);
+  const repositories = stack.plan.images.map((image) => image.repository).sort();
+  const stored: StoredManifest[] = [];
+  for (const repository of repositories) stored.push(...(await surveyRepository(stack.client, repository)));
+  const keepers = [...keepersInPlan(stack), ...(await keepersInStates(repositories))];
+  const decision = decidePrune({ stored, keepers, workloads: [], rollbacks: 0 });
+  if (options.json) console.log(JSON.stringify(decision, null, 2));
+  else show(stack, decision);
+  if (decision.drop.length === 0 || options.dryRun || (options.json && !options.yes)) return;
+  if (!options.yes && !(await confirm(`delete ${decision.drop.length} from ${stack.client.host}?`)))
+    return console.log("nothing deleted");
+  await deleteManifests(stack.client, decision.drop);
+  if (!options.json)
+    console.log(`deleted ${decision.drop.length}; their bytes go when the registry collects its garbage`);
+}
+
+function show({ client }: Stack, { keep, drop }: ReturnType<typeof decidePrune>): void {
+  const what = ({ repository, digest, tags }: StoredManifest) => [
+    repository,
+    `${digest.slice(0, 19)}…`,
+    tags.map(shorten).join(", ") || "-",
+  ];
+  if (keep.length > 0)
+    console.log(
+      `kept in ${client.host}:\n${formatTable(
+        ["repository", "digest", "tags", "because"],
+        keep.map(({ manifest, reason }) => [...what(manifest), reason]),
+      )}\n`,
+    );
+  if (drop.length === 0) {
+    console.log("nothing to delete");
+    return;
+  }
+  console.log(`to delete:\n${formatTable(["repository", "digest", "tags"], drop.map(what))}\n`);
+  console.log("stacks of other checkouts and machines that pull from here are not known: look before you delete");
+}
+
+const shorten = (tag: string): string => (tag.length > 40 ? `${tag.slice(0, 14)}…${tag.slice(66)}` : tag);
+
+/** What the next `up` would take as it is, platforms that wait for others included. */
+function keepersInPlan({ plan, name }: Stack): Keeper[] {
+  const reason = `stack ${name} as it stands in this checkout`;
+  return plan.images.flatMap(({ repository, contentHash, builds }) =>
+    ["", ...builds.map(({ platform }) => `-${platformSlug(platform)}`)].map((suffix) => ({
+      repository,
+      reference: hashTag(contentHash) + suffix,
+      reason,
+    })),
+  );
+}
+
+/** What the states of all stacks of this backend speak of. One that can't be read ends the run: it may hold anything. */
+async function keepersInStates(repositories: readonly string[]): Promise<Keeper[]> {
+  const { path } = await ensureTool("pulumi");
+  const pulumi = async (...args: string[]): Promise<unknown> => {
+    const { stdout, exitCode, stderr } = await execa(path, [...args, "--non-interactive"], {
+      cwd: projectRoot(),
+      env: pulumiEnvironment(),
+      reject: false,
+    });
+    if (exitCode !== 0)
+      throw new UserError(
+        `pulumi ${args.join(" ")} failed, so nobody knows what is in use: ${stderr.trim()}`,
+        "mend the stack, or remove it with `pulumi stack rm`",
+      );
+    return JSON.parse(stdout);
+  };
+  const stacks = (await pulumi("stack", "ls", "--json")) as { name: string }[];
+  const keepers: Keeper[] = [];
+  for (const { name } of stacks)
+    keepers.push(...keepersInState(name, repositories, await pulumi("stack", "export", "--stack", name)));
+  return keepers;
+}

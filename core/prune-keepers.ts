@@ -1,0 +1,15 @@
+import type { Keeper } from "./prune.ts";
+
+/**
+ * Everything that a stack's state speaks of, wherever it stands: digests and the tags of content hashes. An image that a
+ * workload, an output or a forgotten resource names is in use until that is gone.
+ * @param state of `pulumi stack export`, or any part of it
+ */
+export function keepersInState(stack: string, repositories: readonly string[], state: unknown): Keeper[] {
+  const text = JSON.stringify(state) ?? "";
+  const references = new Set([...text.matchAll(/\bsha256:[0-9a-f]{64}\b|\bh-[0-9a-f]{64}\b/g)].map(([found]) => found));
+  const reason = `in the state of stack ${stack}`;
+  return repositories.flatMap((repository) =>
+    [...references].sort().map((reference) => ({ repository, reference, reason })),
+  );
+}
