@@ -1,6 +1,7 @@
 import { rootFsOf } from "../core/analysis.ts";
 import type { Finding } from "../core/finding.ts";
 import type { GateSettings } from "../core/gate-settings.ts";
+import { annotationsAbout } from "../oci/about.ts";
 import { type ReadPlatform, readImage } from "../oci/analyze.ts";
 import type { ScanCache } from "../oci/cache.ts";
 import type { RegistryClient } from "../oci/client.ts";
@@ -20,7 +21,7 @@ export interface CheckRequest {
   /** The file that defines it, for findings. */
   readonly file?: string;
   readonly definition?: DefinitionFacts;
-  /** Annotations that are or will be on the index. */
+  /** Annotations that are or will be on the index, or on what refers to it. */
   readonly annotations?: Readonly<Record<string, string>>;
   /** Sizes in bytes of what was pushed last, by platform. */
   readonly previous?: Readonly<Record<string, { readonly compressed: number; readonly unpacked: number }>>;
@@ -37,7 +38,8 @@ export interface CheckRequest {
 export async function checkImage(request: CheckRequest): Promise<Finding[]> {
   const { platform } = request;
   const read = await readImage({ ...request, ...(platform === undefined ? {} : { platforms: [platform] }) });
-  return read.flatMap((one) => checkRead(request, one));
+  const about = await annotationsAbout(request.client, request.repository, request.reference);
+  return read.flatMap((one) => checkRead({ ...request, annotations: { ...about, ...request.annotations } }, one));
 }
 
 /** {@link checkImage} for a platform that has been read already. */
