@@ -29,7 +29,7 @@ export interface Bootstrap {
 }
 
 /** Raised when the same lock makes other bytes than before. */
-export const BOOTSTRAP_RECIPE = 1;
+export const BOOTSTRAP_RECIPE = 2;
 
 /** The content of `images/bases.lock.json`. */
 export interface BasesLock {

@@ -19,9 +19,9 @@ export interface Layer {
 }
 
 /**
- * Writes a directory as an image layer that depends on its content alone: entries sorted by path, times not after
- * `epoch` (seconds since 1970), owners by number, compressed by GNU gzip, whose output is the same on every machine
- * (zlib's is not: its builds for different processors find different matches).
+ * Writes a directory as an image layer that depends on its content alone: entries sorted by path, files' times not after
+ * `epoch` (seconds since 1970), directories of that time, owners by number. GNU gzip compresses: its output is the same on
+ * every machine (zlib's is not: its builds for different processors find different matches).
  * @example await writeLayer("/…/root", "/…/layer.tar.gz", 1795054374)
  */
 export async function writeLayer(root: string, file: string, epoch: number): Promise<Layer> {
@@ -74,7 +74,8 @@ async function packTree(tar: Pack, root: string, epoch: number): Promise<void> {
       gid: stat.gid,
       uname: "",
       gname: "",
-      mtime: new Date(Math.min(Math.floor(stat.mtimeMs / 1000), epoch) * 1000),
+      // A directory's time says when something was last put into it: that depends on the order of work.
+      mtime: new Date((stat.isDirectory() ? epoch : Math.min(Math.floor(stat.mtimeMs / 1000), epoch)) * 1000),
     };
     const inode = `${stat.dev}:${stat.ino}`;
     const linked = stat.nlink > 1 && !stat.isDirectory() ? inodes.get(inode) : undefined;
