@@ -1,12 +1,15 @@
 import type { EngineClient } from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import type { LogSeverity } from "./resource.ts";
 
-/** Milliseconds between two status lines of one resource: fast enough to feel live, slow enough for logs of a CI run. */
+/**
+ * Milliseconds between two status lines of one resource. A terminal shows them in place; elsewhere the engine prints
+ * each as a line of its own, and a log wants signs of life, no flood.
+ */
 const STATUS_INTERVAL = { live: 250, plain: 10_000 };
 
 /**
  * Lines beside resources in the engine's display. Nothing here ever fails a run: a line that can't be sent is dropped.
- * @example new EngineLog("127.0.0.1:34567").status(urn, "linux/arm64 [3/5] RUN make 12.3s")
+ * @example new EngineLog("127.0.0.1:34567", "live").status(urn, "linux/arm64 [3/5] RUN make 12.3s")
  */
 export class EngineLog {
   private readonly address: string | undefined;
@@ -15,9 +18,9 @@ export class EngineLog {
   private client: Promise<EngineClient> | undefined;
   private queue: Promise<void> = Promise.resolve();
 
-  constructor(address: string | undefined, live = true) {
+  constructor(address: string | undefined, display: keyof typeof STATUS_INTERVAL) {
     this.address = address;
-    this.interval = live ? STATUS_INTERVAL.live : STATUS_INTERVAL.plain;
+    this.interval = STATUS_INTERVAL[display];
   }
 
   send(urn: string, severity: LogSeverity, message: string): void {

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
@@ -19,6 +20,7 @@ function toolboxOf(): Promise<Toolbox> {
 const provider = new Provider({
   version: VERSION,
   engine: process.argv.slice(2).findLast((argument) => !argument.startsWith("-")),
+  display: display(),
   root,
   types: {
     "keelson:index:Image": async () => {
@@ -32,6 +34,19 @@ const provider = new Provider({
   },
   schema: () => readFile(new URL("schema.json", import.meta.url), "utf8"),
 });
+
+/** The engine does not say how it displays: where there is a terminal, it takes one. KEELSON_PROGRESS=live|plain decides. */
+function display(): "live" | "plain" {
+  const wanted = process.env.KEELSON_PROGRESS;
+  if (wanted === "live" || wanted === "plain") return wanted;
+  if (process.env.CI) return "plain";
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return "live";
+  } catch {
+    return "plain";
+  }
+}
 
 // Messages hold whole states: no limit on their size, as in the engine.
 const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });

@@ -14,6 +14,8 @@ export interface ProviderOptions {
   readonly version: string;
   /** Address of the engine's own service, for logs; undefined: logs go nowhere. */
   readonly engine: string | undefined;
+  /** Whether people watch on a terminal, or a log is written. */
+  readonly display: "live" | "plain";
   readonly root: string;
   readonly types: ResourceTypes;
   readonly schema: () => Promise<string>;
@@ -31,7 +33,7 @@ export class Provider {
 
   constructor(options: ProviderOptions) {
     this.options = options;
-    this.log = new EngineLog(options.engine);
+    this.log = new EngineLog(options.engine, options.display);
   }
 
   /** Aborts what is under way; later calls fail at once. */

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
@@ -11,6 +10,7 @@ import { home } from "../../toolchain/home.ts";
 import { silent } from "../../toolchain/progress.ts";
 import { ensureServices, purgeServices, servicesStatus, stopServices } from "../../toolchain/services/index.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
+import { type TemporaryHome, temporaryHome } from "./home.ts";
 import { busybox, makeProject, type TestImage, type TestProject } from "./plugin/project.ts";
 
 const dockerfile = (...lines: string[]) => ["ARG BASE_IMAGE", "FROM ${BASE_IMAGE}", ...lines, ""].join("\n");
@@ -18,24 +18,13 @@ const dockerfile = (...lines: string[]) => ["ARG BASE_IMAGE", "FROM ${BASE_IMAGE
 /** Needs root, the toolchain and a way to the package mirrors. */
 describe("the keelson plugin on the real engine", function () {
   this.timeout(600_000);
-  const environment = { ...process.env };
-  let folder: string;
+  let temporary: TemporaryHome;
   let project: TestProject;
   let other: TestProject;
   let registry: RegistryClient;
 
   before(async () => {
-    const { tools, store } = home();
-    folder = await mkdtemp(join(tmpdir(), "keelson e2e "));
-    process.env.KEELSON_HOME = join(folder, "home");
-    await mkdir(process.env.KEELSON_HOME);
-    for (const [path, name] of [
-      [tools, "tools"],
-      [store, "store"],
-    ] as const) {
-      await mkdir(path, { recursive: true });
-      await symlink(path, join(process.env.KEELSON_HOME, name));
-    }
+    temporary = await temporaryHome("pulumi", "buildctl", "buildkitd", "buildx", "runc", "docker-registry", "skopeo");
     [project, other] = [await makeProject(), await makeProject()];
     await openRegistry();
   });
@@ -43,8 +32,7 @@ describe("the keelson plugin on the real engine", function () {
     await project.remove();
     await other.remove();
     await stopServices(silent);
-    process.env = environment;
-    await rm(folder, { recursive: true });
+    await temporary.remove();
   });
 
   async function openRegistry(): Promise<void> {

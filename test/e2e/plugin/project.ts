@@ -146,6 +146,7 @@ async function prepareEnvironment(root: string): Promise<Record<string, string>>
     ...pulumiEnvironment(projectRoot()),
     PULUMI_BACKEND_URL: `file://${encodeURI(join(root, "state"))}`,
     PULUMI_CONFIG_PASSPHRASE: "test",
+    KEELSON_PROGRESS: "live",
     KEELSON_HOME: home().root,
   };
   if (environment.PATH !== undefined) process.env.PATH = environment.PATH;
