@@ -1,8 +1,5 @@
-import { parseDockerfile } from "../core/dockerfile.ts";
-import type { Finding, Severity } from "../core/finding.ts";
-import type { GateSettings } from "../core/gate-settings.ts";
-import type { CatalogueImage } from "../core/plan.ts";
-import { DOCKERFILE_GATES, IMAGE_GATES, judgeDockerfile } from "./index.ts";
+import type { Severity } from "../core/finding.ts";
+import { DOCKERFILE_GATES, IMAGE_GATES } from "./index.ts";
 import { MACHINE_GATES } from "./machine.ts";
 
 /** A gate as people read of it. */
@@ -36,14 +33,4 @@ export const GATES: readonly GateInfo[] = [
 
 function info({ id, severity, description }: Omit<GateInfo, "on">, on: GateInfo["on"]): GateInfo {
   return { id, on, severity, description };
-}
-
-/** All that the Dockerfile gates find in a catalogue, at preview. */
-export function judgeCatalogue(images: readonly CatalogueImage[], settings: GateSettings = {}): Finding[] {
-  return images.flatMap(({ definition, folder, dockerfile }) =>
-    judgeDockerfile(
-      { name: definition.name, dockerfile: parseDockerfile(dockerfile, `${folder}/Dockerfile`) },
-      settings,
-    ),
-  );
 }

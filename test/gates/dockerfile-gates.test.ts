@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { parseDockerfile } from "../../core/dockerfile.ts";
-import { GATES, judgeCatalogue } from "../../gates/catalogue.ts";
+import { GATES } from "../../gates/catalogue.ts";
 import { commandsOf } from "../../gates/commands.ts";
+import { judgeDockerfile } from "../../gates/index.ts";
 import { insecure } from "../../gates/insecure.ts";
 import { pinned } from "../../gates/pinned.ts";
 import { found } from "./subject.ts";
@@ -91,16 +92,12 @@ describe("the list of gates", () => {
     for (const gate of GATES) assert.match(gate.description, /^[^A-Z.].{15,140}[^.]$/, gate.id);
   });
 
-  it("judges a catalogue's Dockerfiles under a stack's settings", () => {
-    const image = {
-      definition: { name: "app" },
-      folder: "images/app",
-      dockerfile: "FROM x\nRUN apt-get install curl\n",
-    } as unknown as Parameters<typeof judgeCatalogue>[0][number];
+  it("judges a Dockerfile under a stack's settings", () => {
+    const given = subject("RUN apt-get install curl");
     assert.deepEqual(
-      judgeCatalogue([image]).map((f) => [f.rule, f.where?.file]),
-      [["pinned/apt", "images/app/Dockerfile"]],
+      judgeDockerfile(given).map((f) => f.rule),
+      ["pinned/apt"],
     );
-    assert.deepEqual(judgeCatalogue([image], { severity: { pinned: "off" } }), []);
+    assert.deepEqual(judgeDockerfile(given, { severity: { pinned: "off" } }), []);
   });
 });
