@@ -47,16 +47,14 @@ describe("a fresh clone", function () {
     const skopeo = (await ensureTool("skopeo")).path;
     for (const image of IMAGES) {
       const ref = `docker://${services.registry.host}/${image}`;
-      const tags = JSON.parse(
-        (await execa(skopeo, ["list-tags", "--cert-dir", join(services.registry.ca, ".."), ref])).stdout,
-      );
+      const tags = JSON.parse((await execa(skopeo, ["list-tags", "--cert-dir", services.registry.trust, ref])).stdout);
       const tag = tags.Tags.find((t: string) => /^h-[0-9a-f]{64}$/.test(t));
       assert.ok(tag, `${image} has its hash tag`);
       const { stdout } = await execa(skopeo, [
         "inspect",
         "--raw",
         "--cert-dir",
-        join(services.registry.ca, ".."),
+        services.registry.trust,
         `${ref}:${tag}`,
       ]);
       const index = JSON.parse(stdout) as { manifests: { platform: { os: string; architecture: string } }[] };
