@@ -1,0 +1,95 @@
+import * as z from "zod";
+import { LoaderError } from "./error.ts";
+
+const text = z.string().min(1).optional();
+const flag = z
+  .enum(["0", "1", "true", "false"])
+  .default("0")
+  .transform((v) => v === "1" || v === "true");
+const number = (fallback: number) => z.coerce.number().nonnegative().default(fallback);
+const list = z
+  .string()
+  .default("")
+  .transform((v) => v.split(/[\s,]+/).filter((n) => n !== ""));
+
+const schema = z.object({
+  /** Where tools stand; local disk. */
+  TOOL_LOADER_ROOT: z.string().startsWith("/").default("/data/tools"),
+  /** Used instead when the root can't be written to or is a remote filesystem. */
+  TOOL_LOADER_EPHEMERAL_ROOT: z.string().startsWith("/").default("/var/tmp/tool-loader"),
+  /** Tools that came with the image, installed there by `tool-loader install --baked`. */
+  TOOL_LOADER_BAKED_ROOT: z.string().startsWith("/").default("/opt/tools"),
+  /** `s3://BUCKET/PREFIX`, `dir:///PATH`, `mount:///PATH` (must be a mount point), or empty for none. */
+  TOOL_LOADER_VOLUME: z
+    .string()
+    .regex(
+      /^$|^s3:\/\/[a-z0-9][a-z0-9.-]{1,62}(\/.*)?$|^(dir|mount):\/\/\/.+$/,
+      "expected s3://BUCKET/PREFIX, dir:///PATH or mount:///PATH",
+    )
+    .default(""),
+  TOOL_LOADER_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  TOOL_LOADER_S3_REGION: z.string().default("auto"),
+  TOOL_LOADER_S3_ACCESS_KEY_ID: text,
+  TOOL_LOADER_S3_SECRET_ACCESS_KEY: text,
+  TOOL_LOADER_S3_SESSION_TOKEN: text,
+  /** JSON file with tools that replace, by name, or join those that the loader knows; `{ "only": true, … }` drops those. */
+  TOOL_LOADER_SPECS: text,
+  /** On-demand tools to load in the background all the same. */
+  TOOL_LOADER_PREFETCH: list,
+  /** Where prebuilt archives are looked for first, as `URL/<sha256>`: for networks that don't reach their origins. */
+  TOOL_LOADER_MIRRORS: list.pipe(z.array(z.url({ protocol: /^https?$/ }))),
+  TOOL_LOADER_HOST: z.string().default("0.0.0.0"),
+  TOOL_LOADER_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
+  /** What proves that the gateway works. `ws://` waits for its first frame, `http://` for a 2xx, `tcp://` for a connection. */
+  TOOL_LOADER_GATEWAY_READY: z.url({ protocol: /^(ws|http|tcp)$/ }).default("ws://127.0.0.1:18789/"),
+  /** Asked afterwards, every TOOL_LOADER_PROBE_INTERVAL seconds. Default: the same host by `tcp://`. */
+  TOOL_LOADER_GATEWAY_LIVE: z.url({ protocol: /^(ws|http|tcp)$/ }).optional(),
+  TOOL_LOADER_PROBE_INTERVAL: number(5),
+  /** Jobs at once. Default: by CPUs and free memory. */
+  TOOL_LOADER_CONCURRENCY: z.coerce.number().int().min(1).optional(),
+  /** Bytes that stay free for the gateway. */
+  TOOL_LOADER_GATEWAY_MEMORY: number(512 * 2 ** 20),
+  TOOL_LOADER_ATTEMPTS: z.coerce.number().int().min(1).default(5),
+  /** Seconds within which all deferred tools are expected. */
+  TOOL_LOADER_DEADLINE: number(900),
+  /** Old versions of a tool that stay on the volume. */
+  TOOL_LOADER_KEEP: z.coerce.number().int().min(0).default(1),
+  /** Seconds between looks at a volume that failed; it backs off to ten times as long. */
+  TOOL_LOADER_VOLUME_RETRY: number(30),
+  /** Seconds that the gateway and the jobs have to end after a TERM. */
+  TOOL_LOADER_GRACE: number(20),
+  TOOL_LOADER_LEASE_BEAT: number(10),
+  TOOL_LOADER_LEASE_STALE: number(35),
+  TOOL_LOADER_NO_LIMITS: flag,
+});
+
+/** The loader's settings, from its environment. Seconds and bytes throughout. */
+export type Config = z.output<typeof schema>;
+
+/** What must reach neither the gateway nor an installer. */
+export const SECRET_VARIABLES = [
+  "TOOL_LOADER_S3_ACCESS_KEY_ID",
+  "TOOL_LOADER_S3_SECRET_ACCESS_KEY",
+  "TOOL_LOADER_S3_SESSION_TOKEN",
+] as const;
+
+/**
+ * Reads the settings; every mistake at once.
+ * @example readConfig({ TOOL_LOADER_VOLUME: "s3://tools/acme", TOOL_LOADER_S3_ENDPOINT: "https://…" })
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([name, v]) => name.startsWith("TOOL_LOADER_") && v !== ""),
+  );
+  const parsed = schema.safeParse(given);
+  const problems = parsed.success ? [] : parsed.error.issues.map((i) => `${i.path.join(".")}: ${i.message}`);
+  if (given.TOOL_LOADER_VOLUME?.startsWith("s3://"))
+    for (const name of ["TOOL_LOADER_S3_ENDPOINT", "TOOL_LOADER_S3_ACCESS_KEY_ID", "TOOL_LOADER_S3_SECRET_ACCESS_KEY"])
+      if (given[name] === undefined) problems.push(`${name}: an s3:// volume needs it`);
+  if (problems.length > 0 || !parsed.success)
+    throw new LoaderError(
+      `the loader's settings:\n${problems.map((p) => `  - ${p}`).join("\n")}`,
+      "correct these environment variables",
+    );
+  return parsed.data;
+}

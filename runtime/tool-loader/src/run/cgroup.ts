@@ -1,0 +1,71 @@
+import { appendFile, mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+/** Where installers are kept within limits, and how to leave it. */
+export interface Cage {
+  readonly version: 1 | 2;
+  /** Files that take a process id: whoever writes `0` there is in. */
+  readonly join: readonly string[];
+  remove(): Promise<void>;
+}
+
+export interface CageLimits {
+  /** Bytes for all installers together. */
+  readonly memory: number;
+  /** Processes. */
+  readonly processes: number;
+}
+
+/**
+ * Makes a control group for the installers, where this system lets us: memory and process limits, the least CPU weight.
+ * With cgroup v2 a group that holds processes can't have limited children, so everything in ours first moves into a
+ * leaf beside the cage, `main`.
+ * @returns undefined where control groups are absent or read-only, as in most unprivileged containers.
+ */
+export async function makeCage(
+  limits: CageLimits,
+  root = "/sys/fs/cgroup",
+  self = "/proc/self/cgroup",
+): Promise<Cage | undefined> {
+  const lines = (await readFile(self, "utf8").catch(() => "")).split("\n");
+  const own = (controller: string) =>
+    lines.map((l) => l.split(":")).find((p) => (p[1] ?? "").split(",").includes(controller))?.[2];
+  try {
+    const unified = own("");
+    const controllers = await readFile(join(root, "cgroup.controllers"), "utf8").catch(() => "");
+    if (unified !== undefined && controllers.includes("memory")) return await cageV2(limits, join(root, unified));
+    const memory = own("memory");
+    if (memory !== undefined) return await cageV1(limits, join(root, "memory", memory));
+  } catch {
+    // No right to: niceness and the memory-aware schedule still hold.
+  }
+  return undefined;
+}
+
+async function cageV2(limits: CageLimits, own: string): Promise<Cage> {
+  const [main, cage] = [join(own, "main"), join(own, "tools")];
+  await mkdir(main, { recursive: true });
+  for (const pid of (await readFile(join(own, "cgroup.procs"), "utf8")).split("\n").filter(Boolean))
+    await writeFile(join(main, "cgroup.procs"), pid).catch(() => {}); // it may have ended
+  await writeFile(join(own, "cgroup.subtree_control"), "+memory +pids");
+  await appendFile(join(own, "cgroup.subtree_control"), "+cpu").catch(() => {});
+  await mkdir(cage, { recursive: true });
+  await writeFile(join(cage, "memory.max"), String(limits.memory));
+  await writeFile(join(cage, "memory.oom.group"), "0").catch(() => {});
+  await writeFile(join(cage, "pids.max"), String(limits.processes));
+  await writeFile(join(cage, "cpu.weight"), "1").catch(() => {});
+  return { version: 2, join: [join(cage, "cgroup.procs")], remove: () => rmdir(cage).catch(() => {}) };
+}
+
+async function cageV1(limits: CageLimits, own: string): Promise<Cage> {
+  const cage = join(own, `tool-loader-${process.pid}`);
+  await mkdir(cage, { recursive: true });
+  await writeFile(join(cage, "memory.limit_in_bytes"), String(limits.memory));
+  return { version: 1, join: [join(cage, "cgroup.procs")], remove: () => rmdir(cage).catch(() => {}) };
+}
+
+/** Puts the calling process, and so all it starts, into a cage; it also offers itself first when memory runs out. */
+export async function enterCage(join: readonly string[]): Promise<void> {
+  await writeFile("/proc/self/oom_score_adj", "800").catch(() => {});
+  for (const file of join) if (dirname(file) !== ".") await writeFile(file, "0").catch(() => {});
+}

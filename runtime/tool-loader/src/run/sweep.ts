@@ -1,0 +1,42 @@
+import { readdir, readFile } from "node:fs/promises";
+
+/** Carried by everything that the loader starts, so that nothing which left its process group is lost track of. */
+export const RUN_VARIABLE = "TOOL_LOADER_RUN";
+
+/** Processes whose environment carries a run id that starts with `prefix`, as far as this user may see. */
+export async function processesOf(prefix: string, proc = "/proc"): Promise<number[]> {
+  const needle = `${RUN_VARIABLE}=${prefix}`;
+  const found: number[] = [];
+  for (const entry of await readdir(proc).catch(() => [])) {
+    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
+    const environ = await readFile(`${proc}/${entry}/environ`, "latin1").catch(() => "");
+    if (environ === needle || environ.startsWith(needle) || environ.includes(`\0${needle}`)) found.push(Number(entry));
+  }
+  return found;
+}
+
+/**
+ * Ends every process of a run, also those that forked, changed their session or were left by a loader that was killed.
+ * Each pass first stops all, so that none forks away while the others die.
+ * @returns how many were ended
+ */
+export async function sweep(prefix: string): Promise<number> {
+  let ended = 0;
+  for (let pass = 0; pass < 20; pass++) {
+    const pids = await processesOf(prefix);
+    if (pids.length === 0) break;
+    for (const pid of pids) signal(pid, "SIGSTOP");
+    for (const pid of pids) if (signal(pid, "SIGKILL")) ended++;
+    await new Promise((resolve) => setTimeout(resolve, 5 * pass));
+  }
+  return ended;
+}
+
+/** @param pid negative for a process group */
+export function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false; // gone already
+  }
+}

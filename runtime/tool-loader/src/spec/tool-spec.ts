@@ -1,0 +1,110 @@
+import * as z from "zod";
+import { PLATFORMS } from "../platform.ts";
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const VERSION = /^[0-9][A-Za-z0-9.+_-]{0,63}$/;
+
+const name = z
+  .string()
+  .regex(NAME, "expected letters, digits, dots, dashes and underscores, at most 64, a letter or digit first");
+const relativePath = z
+  .string()
+  .min(1)
+  .max(512)
+  .refine(
+    (p) => !p.startsWith("/") && !p.includes("\0") && !p.split("/").includes(".."),
+    "expected a path inside the tool",
+  );
+const argv = z.array(z.string().refine((a) => !a.includes("\0"), "an argument holds a NUL byte")).max(256);
+
+/** A way of installing: a command, and the tools that it needs while it runs. */
+const wayOfInstalling = z.strictObject({
+  installCmd: argv.min(1),
+  requires: z.array(name).default([]),
+  /** True where it compiles: then it is used only where no prebuilt binary runs. */
+  compiles: z.boolean().default(false),
+});
+
+/** @see ToolSpec */
+export const toolSpecSchema = z.strictObject({
+  name,
+  version: z.string().regex(VERSION, 'expected an exact version such as "0.8.1"; "latest" and ranges are refused'),
+  installCmd: argv,
+  verifyCmd: z.string().min(1).max(4096),
+  priority: z.enum(["immediate", "deferred", "on-demand"]),
+  estimatedTime: z
+    .number()
+    .positive()
+    .max(24 * 3600),
+  platforms: z
+    .array(z.enum(PLATFORMS))
+    .min(1)
+    .default([...PLATFORMS]),
+  prebuilt: z.partialRecord(z.enum(PLATFORMS), z.url({ protocol: /^https?$/ })).default({}),
+  checksum: z
+    .partialRecord(z.enum(PLATFORMS), z.string().regex(/^sha256:[0-9a-f]{64}$/, 'expected "sha256:" and 64 hex digits'))
+    .default({}),
+  into: relativePath.optional(),
+  strip: z.number().int().min(0).max(8).default(0),
+  requires: z.array(name).default([]),
+  compiles: z.boolean().default(false),
+  fallbacks: z.array(wayOfInstalling).max(8).default([]),
+  size: z
+    .number()
+    .int()
+    .positive()
+    .max(64 * 2 ** 30)
+    .default(2 ** 30),
+  memory: z
+    .number()
+    .int()
+    .positive()
+    .default(256 * 2 ** 20),
+  timeout: z
+    .number()
+    .positive()
+    .max(24 * 3600)
+    .optional(),
+  verifyTimeout: z.number().positive().max(3600).default(120),
+  directory: name.refine((d) => d !== "bin", '"bin" is where the commands stand').optional(),
+  relocatable: z.boolean().default(false),
+  bin: z.record(name, relativePath).default({}),
+  env: z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), z.string()).default({}),
+  files: z.record(name, z.string()).default({}),
+  support: z.boolean().default(false),
+});
+
+/**
+ * One tool: how to get it, how to know that it works, when to load it.
+ * In `installCmd`, `env` and `verifyCmd` the placeholders `{prefix}`, `{version}`, `{work}` and `{tool:NAME}` stand for
+ * the directory to install into, the version, a scratch directory with `files` in it, and the directory of a tool that
+ * `requires` names.
+ * @example
+ * { name: "ck-search", version: "0.8.1", installCmd: ["cargo", "install", "ck-search", "--version", "{version}", "--locked"],
+ *   verifyCmd: "ck --version", priority: "deferred", estimatedTime: 300, requires: ["rust"], compiles: true,
+ *   directory: "ck", bin: { ck: "bin/ck" } }
+ *
+ * - `priority`: `immediate` comes with the image and is only verified; `deferred` loads once the gateway is healthy;
+ *   `on-demand` when a command of its own is first called, or when prefetched.
+ * - `estimatedTime`: seconds, for people; the default `timeout` is five times as long, at least five minutes.
+ *   `verifyTimeout`: seconds (default 120).
+ * - `prebuilt`: archives (.tar.gz, .tar.zst, .tar) or single binaries per platform, each with a `checksum`; `strip`
+ *   leading path parts are taken off, and the rest goes `into` a directory of the tool. With one, `requires` isn't needed.
+ * - `size`: bytes that the unpacked tool takes at most. `memory`: bytes that installing it takes.
+ * - `directory`: its place under the tools' root (default: its name). `bin`: commands to the files in it.
+ * - `relocatable`: true where the tree works at any path and on any distribution; otherwise archives
+ *   are kept per path and distribution.
+ * - `support`: needed by others alone, so left out of the health's `tools`.
+ */
+export type ToolSpec = z.output<typeof toolSpecSchema>;
+export type ToolSpecInput = z.input<typeof toolSpecSchema>;
+
+/** Where a tool stands under the root. */
+export function directoryOf(spec: ToolSpec): string {
+  return spec.directory ?? spec.name;
+}
+
+/** Seconds that an install command may run. */
+export function timeoutOf(spec: ToolSpec): number {
+  return spec.timeout ?? Math.max(300, 5 * spec.estimatedTime);
+}

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { LoaderError } from "../../src/error.ts";
+import { waysTo } from "../../src/load/sources.ts";
+import { catalogue } from "../../src/spec/catalogue.ts";
+import { parseSpecs } from "../../src/spec/check.ts";
+import { directoryOf, timeoutOf } from "../../src/spec/tool-spec.ts";
+import { shellTool } from "../support.ts";
+
+const sha = `sha256:${"a".repeat(64)}`;
+
+function mistakes(input: unknown): string[] {
+  try {
+    parseSpecs(input);
+  } catch (error) {
+    assert.ok(error instanceof LoaderError);
+    return error.message
+      .split("\n")
+      .slice(1)
+      .map((line) => line.replace(/^ {2}- /, ""));
+  }
+  return [];
+}
+
+describe("parseSpecs", () => {
+  it("takes a spec as it was first written down, at an exact version", () => {
+    const [spec] = parseSpecs([
+      {
+        name: "ck-search",
+        version: "0.8.1",
+        installCmd: ["cargo", "install", "ck-search"],
+        verifyCmd: "ck --version",
+        priority: "deferred",
+        estimatedTime: 300,
+      },
+    ]);
+    assert.equal(spec?.estimatedTime, 300);
+    assert.deepEqual(spec?.requires, []);
+    assert.equal(spec && directoryOf(spec), "ck-search");
+    assert.equal(spec && timeoutOf(spec), 1500);
+  });
+
+  it("tells all mistakes of all specs at once", () => {
+    const found = mistakes([
+      { ...shellTool("one"), version: "latest", priority: "soon" },
+      { ...shellTool("two"), installCmd: "cargo install two" },
+      { ...shellTool("three"), requires: ["three", "nothing"], bin: { x: "../../etc/passwd" } },
+      "four",
+    ]);
+    assert.ok(found.some((m) => m.startsWith("one.version: expected an exact version")));
+    assert.ok(found.some((m) => m.startsWith("one.priority")));
+    assert.ok(found.some((m) => m.startsWith("two.installCmd")));
+    assert.ok(found.some((m) => m.startsWith("three.bin.x: expected a path inside the tool")));
+    assert.ok(found.some((m) => m.startsWith("tool 4")));
+  });
+
+  it("finds tools named twice, needing themselves, needing what is not there, and circles", () => {
+    const found = mistakes([
+      shellTool("a", { requires: ["b"] }),
+      shellTool("b", { requires: ["c"] }),
+      shellTool("c", { requires: ["a"] }),
+      shellTool("self", { requires: ["self"] }),
+      shellTool("lost", { requires: ["nowhere"] }),
+      shellTool("twice"),
+      shellTool("twice"),
+    ]);
+    assert.deepEqual(found.toSorted(), [
+      "a needs b needs c needs a: a circle",
+      'lost.requires: there is no tool "nowhere"',
+      "self.requires: needs itself",
+      "twice: is named 2 times",
+    ]);
+  });
+
+  it("wants a checksum for every prebuilt archive, and some way to every platform", () => {
+    const found = mistakes([
+      shellTool("naked", { prebuilt: { "linux/amd64": "https://example.org/x.tar.gz" } }),
+      shellTool("alone", { checksum: { "linux/arm64": sha } }),
+      shellTool("no-way", { installCmd: [], platforms: ["linux/arm64"] }),
+      shellTool("http-only", { prebuilt: { "linux/amd64": "file:///etc/passwd" }, checksum: { "linux/amd64": sha } }),
+    ]);
+    assert.ok(found.includes("naked.checksum: linux/amd64 has a prebuilt archive and no checksum"));
+    assert.ok(found.includes("alone.prebuilt: linux/arm64 has a checksum and nothing to check"));
+    assert.ok(found.includes("no-way.installCmd: is empty, and linux/arm64 has no prebuilt archive"));
+    assert.ok(found.some((m) => m.startsWith("http-only.prebuilt.linux/amd64")));
+  });
+
+  it("refuses names that are paths, and two tools in one place", () => {
+    assert.ok(mistakes([{ ...shellTool("x"), name: "../x" }])[0]?.startsWith("../x.name"));
+    assert.ok(mistakes([{ ...shellTool("x"), name: ".." }]).length > 0);
+    assert.ok(mistakes([shellTool("x", { directory: "bin" })]).length > 0);
+    assert.deepEqual(
+      mistakes([
+        shellTool("x", { directory: "d", bin: { run: "x" } }),
+        shellTool("y", { directory: "d", bin: { run: "y" } }),
+      ]),
+      ['x, y: share the directory "d"', 'x, y: share the command "run"'],
+    );
+  });
+
+  it("reads no list as one mistake", () => {
+    assert.throws(() => parseSpecs({ tools: [] }), LoaderError);
+  });
+});
+
+describe("catalogue", () => {
+  const specs = parseSpecs(catalogue());
+  const named = new Map(specs.map((s) => [s.name, s]));
+
+  it("has the tools of 000 with its estimates, priorities and directories", () => {
+    const told = ["ck-search", "beads_rust", "sentence-transformers", "patchright"].map((n) => {
+      const spec = named.get(n);
+      return [n, spec?.estimatedTime, spec?.priority];
+    });
+    assert.deepEqual(told, [
+      ["ck-search", 300, "deferred"],
+      ["beads_rust", 120, "deferred"],
+      ["sentence-transformers", 180, "deferred"],
+      ["patchright", 120, "deferred"],
+    ]);
+    for (const name of ["all-MiniLM-L6-v2", "patchright-browser"]) assert.equal(named.get(name)?.priority, "on-demand");
+    for (const name of ["node", "clawdbot", "yq", "jq", "git"]) assert.equal(named.get(name)?.priority, "immediate");
+    const directories = new Set(specs.map(directoryOf));
+    for (const directory of ["rust", "ck", "beads", "python", "browser"])
+      assert.ok(directories.has(directory), directory);
+  });
+
+  it("needs rust only where there is no prebuilt binary", () => {
+    const ck = named.get("ck-search");
+    assert.ok(ck);
+    assert.deepEqual(
+      waysTo(ck, "linux/amd64").map((w) => [w.requires, w.compiles]),
+      [
+        [[], false],
+        [["rust"], true],
+      ],
+    );
+    assert.deepEqual(
+      waysTo(ck, "linux/arm64").map((w) => [w.requires, w.compiles]),
+      [[["rust"], true]],
+    );
+  });
+
+  it("pins every Python package by hash, torch to its CPU build", () => {
+    const files = named.get("sentence-transformers")?.files ?? {};
+    for (const line of Object.values(files).join("").trim().split("\n"))
+      assert.match(line, /^[a-z0-9.-]+==\S+( --hash=sha256:[0-9a-f]{64})+$/);
+    assert.match(files["torch.txt"] ?? "", /^torch==[\d.]+\+cpu /);
+    assert.doesNotMatch(files["requirements.txt"] ?? "", /nvidia|cuda|triton/);
+  });
+});
