@@ -1,12 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import type { Clock } from "../src/clock.ts";
 import { readConfig } from "../src/config.ts";
 import type { JobEvent } from "../src/events.ts";
 import { openWorkshop, type Workshop } from "../src/load/workshop.ts";
 import { parseSpecs } from "../src/spec/check.ts";
 import type { ToolSpecInput } from "../src/spec/tool-spec.ts";
+import type { Listed, Stored, Volume } from "../src/volume/volume.ts";
 
 /** Time that passes when a test says so. */
 export class FakeClock implements Clock {
@@ -42,6 +44,43 @@ export class FakeClock implements Clock {
       await settle();
     }
     this.#now = until;
+  }
+}
+
+/** A volume without I/O, for tests in which time is made up. */
+export class MemoryVolume implements Volume {
+  readonly description = "memory";
+  readonly #objects = new Map<string, { body: string; etag: string }>();
+  #etags = 0;
+
+  async get(key: string): Promise<Stored | undefined> {
+    return this.#objects.get(key);
+  }
+  async create(key: string, body: string): Promise<string | undefined> {
+    return this.#objects.has(key) ? undefined : this.#put(key, body);
+  }
+  async replace(key: string, body: string, etag: string): Promise<string | undefined> {
+    return this.#objects.get(key)?.etag === etag ? this.#put(key, body) : undefined;
+  }
+  async read(key: string): Promise<Readable | undefined> {
+    const stored = this.#objects.get(key);
+    return stored && Readable.from([stored.body]);
+  }
+  async store(key: string): Promise<void> {
+    this.#put(key, "");
+  }
+  async remove(key: string): Promise<void> {
+    this.#objects.delete(key);
+  }
+  async list(prefix: string): Promise<Listed[]> {
+    return [...this.#objects]
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, o]) => ({ key, size: o.body.length, age: 0 }));
+  }
+  #put(key: string, body: string): string {
+    const etag = `${++this.#etags}`;
+    this.#objects.set(key, { body, etag });
+    return etag;
   }
 }
 

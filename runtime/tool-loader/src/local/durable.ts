@@ -32,23 +32,28 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Puts a tree on disk: by syncfs where coreutils' sync has it, one call for 20,000 files; else file by file. */
+/** Above so many files, writing back the whole filesystem once is faster than waiting for each. */
+const MANY_FILES = 64;
+
+/** Puts a tree on disk: file by file, or for a large one by syncfs, where coreutils' sync has it. */
 export async function syncTree(path: string): Promise<void> {
-  const synced = await promisify(execFile)("sync", ["-f", path], { timeout: 120_000 }).then(
+  const files: string[] = [];
+  const directories: string[] = [];
+  for (const entry of await readdir(path, { withFileTypes: true, recursive: true })) {
+    if (entry.isFile()) files.push(join(entry.parentPath, entry.name));
+    else if (entry.isDirectory()) directories.push(join(entry.parentPath, entry.name));
+  }
+  if (files.length > MANY_FILES && (await syncFilesystem(path))) return;
+  for (const name of files) {
+    const file = await open(name, "r");
+    await file.sync().finally(() => file.close());
+  }
+  for (const name of [...directories, path]) await syncDirectory(name);
+}
+
+function syncFilesystem(path: string): Promise<boolean> {
+  return promisify(execFile)("sync", ["-f", path], { timeout: 120_000 }).then(
     () => true,
     () => false,
   );
-  if (!synced) await syncFiles(path);
-}
-
-async function syncFiles(path: string): Promise<void> {
-  for (const entry of await readdir(path, { withFileTypes: true })) {
-    const full = join(path, entry.name);
-    if (entry.isDirectory()) await syncFiles(full);
-    else if (entry.isFile()) {
-      const file = await open(full, "r");
-      await file.sync().finally(() => file.close());
-    }
-  }
-  await syncDirectory(path);
 }

@@ -54,7 +54,9 @@ export class Loader implements Source {
   #volumeRetry: number;
   #readyAt: number | undefined;
   #loadedAt: number | undefined;
-  #wake: NodeJS.Timeout | undefined;
+  /** Ends the wait for the next tool that comes due. */
+  #alarm = new AbortController();
+  #volumeLookedAt = false;
   #begun = false;
   #pruned = false;
 
@@ -104,7 +106,6 @@ export class Loader implements Source {
   /** Ends the jobs; their processes have `seconds` to clean up. */
   async stop(seconds: number): Promise<void> {
     this.#over.abort(new Error("stopped"));
-    clearTimeout(this.#wake);
     await Promise.all([...this.#jobs].map((job) => job.stop(seconds)));
   }
 
@@ -183,7 +184,7 @@ export class Loader implements Source {
 
   /** Starts whatever is due and fits; sets the alarm for what comes due later. */
   #tick(): void {
-    clearTimeout(this.#wake);
+    this.#alarm.abort();
     if (!this.#begun || this.#gateway !== "running" || this.#over.signal.aborted) return;
     const now = this.#o.clock.now();
     const busy = new Set([...this.#jobs].flatMap((j) => j.tools));
@@ -197,7 +198,15 @@ export class Loader implements Source {
     }
     const alarms = [...this.#tools.values()].flatMap((s) => (s.retryAt === undefined || !s.wanted ? [] : [s.retryAt]));
     const soonest = Math.min(...alarms);
-    if (Number.isFinite(soonest)) this.#wake = setTimeout(() => this.#tick(), Math.max(10, (soonest - now) * 1000 + 5));
+    if (!Number.isFinite(soonest)) return;
+    this.#alarm = new AbortController();
+    this.#after(Math.max(0, soonest - now), () => this.#tick(), this.#alarm);
+  }
+
+  /** Does something later, unless the loader stops or the wait is ended first. */
+  #after(seconds: number, action: () => void, over?: AbortController): void {
+    const signal = over === undefined ? this.#over.signal : AbortSignal.any([this.#over.signal, over.signal]);
+    this.#o.clock.sleep(seconds, signal).then(action, () => {});
   }
 
   #launch(kind: JobKind, tools: readonly string[], urgency: Urgency): void {
@@ -224,7 +233,10 @@ export class Loader implements Source {
       this.#o.log(event.level, event.message, event.tool === undefined ? {} : { tool: event.tool });
       return;
     }
-    if (event.event === "volume") return this.#volumeTold(event);
+    if (event.event === "volume") {
+      this.#volumeTold(event);
+      return;
+    }
     this.#apply(event);
     if (event.event === "installed" || event.event === "failed") this.#tick();
   }
@@ -303,16 +315,14 @@ export class Loader implements Source {
       return;
     }
     this.#volumeFaults++;
-    if ([...this.#jobs].some((j) => j.kind === "probe") && before !== "unknown" && before !== "ok") return;
+    if (this.#volumeLookedAt) return;
+    this.#volumeLookedAt = true;
     const wait = this.#volumeRetry;
     this.#volumeRetry = Math.min(first * 10, wait * 2);
-    this.#o.clock.sleep(wait, this.#over.signal).then(
-      () => {
-        if (this.#volume.state !== "ok" && ![...this.#jobs].some((j) => j.kind === "probe"))
-          this.#launch("probe", [], "background");
-      },
-      () => {},
-    );
+    this.#after(wait, () => {
+      this.#volumeLookedAt = false;
+      if (this.#volume.state !== "ok") this.#launch("probe", [], "background");
+    });
   }
 
   #saveMissed(): void {

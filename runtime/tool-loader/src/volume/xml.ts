@@ -1,7 +1,7 @@
 /** The text of the first `<name>` in S3's XML, whose answers nest nothing of one name in itself. */
 export function tag(xml: string, name: string): string | undefined {
   const text = tags(xml, name)[0];
-  return text === undefined ? undefined : unescape(text);
+  return text === undefined ? undefined : plain(text);
 }
 
 /** The raw content of every `<name>`. */
@@ -11,7 +11,7 @@ export function tags(xml: string, name: string): string[] {
 
 const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
 
-function unescape(text: string): string {
+function plain(text: string): string {
   return text.replaceAll(/&(?:#(\d+)|#x([0-9a-f]+)|(lt|gt|quot|apos|amp));/gi, (_, dec, hex, name) =>
     name === undefined
       ? String.fromCodePoint(dec === undefined ? Number.parseInt(hex, 16) : Number(dec))

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import fc from "fast-check";
+import { capacity, fits } from "../../src/run/capacity.ts";
+import { makeCage } from "../../src/run/cgroup.ts";
+import { gently } from "../../src/run/gentle.ts";
+import { temporary } from "../support.ts";
+
+describe("fits", () => {
+  it("leaves a CPU to the gateway, and keeps to the memory that is free", () => {
+    assert.equal(fits({ cpus: 2, memory: 1e9 }, [1e8], 1e8), false);
+    assert.equal(fits({ cpus: 4, memory: 1e9 }, [1e8], 1e8), true);
+    assert.equal(fits({ cpus: 4, memory: 1e9 }, [6e8], 6e8), false);
+    assert.equal(fits({ cpus: 16, memory: 1e12 }, [1, 1], 1, 2), false);
+  });
+
+  it("always lets one run, and never more than CPUs and limit allow", () => {
+    fc.assert(
+      fc.property(
+        fc.nat(64),
+        fc.nat(1e9),
+        fc.nat(1e9),
+        fc.array(fc.nat(1e9)),
+        fc.nat(1e9),
+        (cpus, available, reserve, running, next) => {
+          const room = capacity(cpus, available, reserve);
+          const fit = fits(room, running, next);
+          if (running.length === 0) assert.equal(fit, true);
+          else if (fit) {
+            assert.ok(running.length < Math.max(1, cpus - 1));
+            assert.ok(running.reduce((a, b) => a + b, 0) + next <= Math.max(0, available - reserve));
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe("gently", () => {
+  it("uses what the system has", () => {
+    assert.deepEqual(
+      gently("background", (argv) => argv[0] !== "chrt"),
+      ["ionice", "-c", "3", "nice", "-n", "19"],
+    );
+    assert.deepEqual(
+      gently("background", () => false),
+      [],
+    );
+  });
+});
+
+describe("makeCage", () => {
+  it("limits memory, processes and CPU with cgroup v2, and first makes room beside", async function () {
+    const root = await temporary(this);
+    await mkdir(join(root, "pod/main"), { recursive: true });
+    await mkdir(join(root, "pod/tools"), { recursive: true });
+    await writeFile(join(root, "cgroup.controllers"), "cpu memory pids\n");
+    await writeFile(join(root, "pod/cgroup.procs"), "7\n");
+    await writeFile(join(root, "self"), "0::/pod\n");
+    const cage = await makeCage({ memory: 1e9, processes: 64 }, root, join(root, "self"));
+    assert.equal(cage?.version, 2);
+    assert.equal(await readFile(join(root, "pod/main/cgroup.procs"), "utf8"), "7");
+    assert.equal(await readFile(join(root, "pod/cgroup.subtree_control"), "utf8"), "+memory +pids+cpu");
+    assert.equal(await readFile(join(root, "pod/tools/memory.max"), "utf8"), "1000000000");
+    assert.equal(await readFile(join(root, "pod/tools/cpu.weight"), "utf8"), "1");
+    assert.deepEqual(cage?.join, [join(root, "pod/tools/cgroup.procs")]);
+  });
+
+  it("does without where there is no control group or no right to one", async function () {
+    const root = await temporary(this);
+    assert.equal(await makeCage({ memory: 1, processes: 1 }, root, join(root, "nothing")), undefined);
+    await writeFile(join(root, "self"), "4:memory:/x\n");
+    await writeFile(join(root, "memory"), "a file where a directory should be");
+    assert.equal(await makeCage({ memory: 1, processes: 1 }, root, join(root, "self")), undefined);
+  });
+});
