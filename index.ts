@@ -2,14 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { buildImages } from "./components/image/image.ts";
 import type { RegistryInputs } from "./components/image/keelson.ts";
 import { loadPlan, surroundings } from "./config/load.ts";
-import { pastBuilds } from "./config/past-builds.ts";
 import type { StackConfig } from "./config/schema.ts";
 import { lastSnapshot } from "./config/snapshot.ts";
 import { engineSecretKeys, engineStackConfig } from "./config/stack.ts";
 import { UserError } from "./core/error.ts";
 import { formatFinding } from "./core/finding.ts";
-import { impact, type Snapshot } from "./core/impact.ts";
-import { formatImpact } from "./core/impact-render.ts";
+import type { Snapshot } from "./core/impact.ts";
 import { judgePlan } from "./gates/plan.ts";
 
 const stack = pulumi.getStack();
@@ -45,9 +43,16 @@ async function program(): Promise<Record<string, unknown>> {
 /** A preview says which images rebuild, and why, against this checkout's last up. */
 async function tellImpact(after: Snapshot): Promise<void> {
   const before = await lastSnapshot(root, stack);
-  if (before === undefined) return;
+  if (before === undefined || hashes(before) === hashes(after)) return;
+  const { pastBuilds } = await import("./config/past-builds.ts");
+  const { impact } = await import("./core/impact.ts");
+  const { formatImpact } = await import("./core/impact-render.ts");
   const found = impact(before, after, pastBuilds(root, after.plan));
-  if (found.images.length > 0) pulumi.log.info(formatImpact(found));
+  pulumi.log.info(formatImpact(found));
+}
+
+function hashes({ plan }: Snapshot): string {
+  return plan.images.map((i) => `${i.name} ${i.contentHash}`).join();
 }
 
 /** The registry's credentials stay secret Outputs from config to use. */

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { readStackFile } from "../config/stack.ts";
+import { readStackFile } from "../config/stack-file.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
 import { formatTable } from "../core/table.ts";
 import { GATES } from "../gates/catalogue.ts";

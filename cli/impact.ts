@@ -1,8 +1,9 @@
 import { Command } from "commander";
 import { surroundings } from "../config/load.ts";
 import { pastBuilds } from "../config/past-builds.ts";
-import { currentSnapshot, lastSnapshot, snapshotAt } from "../config/snapshot.ts";
-import { readStackFile } from "../config/stack.ts";
+import { currentSnapshot, lastSnapshot } from "../config/snapshot.ts";
+import { snapshotAt } from "../config/snapshot-at.ts";
+import { readStackFile } from "../config/stack-file.ts";
 import { UserError } from "../core/error.ts";
 import { impact } from "../core/impact.ts";
 import { formatImpact, impactMarkdown } from "../core/impact-render.ts";

@@ -1,17 +1,18 @@
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { readArtifactLock, readBasesLock, readDefinitions, readJson } from "../config/catalogue.ts";
-import type { ArtifactLock } from "../core/artifact.ts";
-import { artifactChanges, formatChanges } from "../core/artifact-changes.ts";
+import type { Artifact, ArtifactLock } from "../core/artifact.ts";
+import { artifactChanges, formatChanges, sortArtifacts } from "../core/artifact-changes.ts";
 import { UserError } from "../core/error.ts";
 import { lockHash } from "../core/hash.ts";
 import type { ImageDefinition } from "../core/image.ts";
 import { buildOrder } from "../core/lineage.ts";
 import { home, prepareHome, projectRoot } from "../toolchain/home.ts";
-import { lockImage, packageRequests } from "../toolchain/image-lock.ts";
+import { lockImage, type PackageRequests, packageRequests } from "../toolchain/image-lock.ts";
 import { writeLockFile } from "../toolchain/lock-file.ts";
+import { lockImagePython, pinsFile } from "../toolchain/python/image.ts";
 import { openStore } from "../toolchain/store.ts";
 
 const REQUESTS = "packages.json";
@@ -55,19 +56,23 @@ async function lockOne(root: string, image: ImageDefinition, all: readonly Image
   if (base === undefined)
     throw new UserError(`${image.name}: its base ${bottom} is not locked`, "add it to images/bases.lock.json");
   const withRequests = [image, ...lineage].filter((d) => existsSync(folderFile(root, d, REQUESTS)));
-  const lock = await lockImage({
-    requests: readRequests(root, image),
+  const requests = readRequests(root, image);
+  const locks = withRequests
+    .slice(withRequests[0] === image ? 1 : 0)
+    .map((d) => readArtifactLock(root, `images/${d.name}/${LOCK}`));
+  const packages = await lockImage({
+    requests,
     platforms: image.platforms,
     base,
-    below: withRequests
-      .slice(withRequests[0] === image ? 1 : 0)
-      .map((d) => readArtifactLock(root, `images/${d.name}/${LOCK}`)),
+    below: locks,
     standIns: withRequests.flatMap((d) =>
       readRequests(root, d).standIns.map((file) => readFileSync(folderFile(root, d, file), "utf8")),
     ),
     store: openStore(home().store),
     tmp,
   });
+  const wheels = await lockWheels(root, image, requests, locks);
+  const lock = { ...packages, artifacts: sortArtifacts([...packages.artifacts, ...wheels]) };
   const file = folderFile(root, image, LOCK);
   const before: ArtifactLock = existsSync(file)
     ? readArtifactLock(root, `images/${image.name}/${LOCK}`)
@@ -75,6 +80,27 @@ async function lockOne(root: string, image: ImageDefinition, all: readonly Image
   if (lockHash(before) === lockHash(lock)) return console.log("  as before");
   console.log(formatChanges(artifactChanges(before, lock)).replaceAll(/^/gm, "  "));
   await writeLockFile(file, lock);
+}
+
+/** The wheels of an image, pip's own among them; writes the locks that pip reads beside its requirements. */
+async function lockWheels(
+  root: string,
+  image: ImageDefinition,
+  { python }: PackageRequests,
+  below: readonly ArtifactLock[],
+): Promise<readonly Artifact[]> {
+  if (python === undefined) return [];
+  const { artifacts, pins } = await lockImagePython({
+    requirements: readFileSync(folderFile(root, image, python.requirements), "utf8"),
+    file: `images/${image.name}/${python.requirements}`,
+    python: python.version,
+    platforms: image.platforms,
+    below,
+    store: openStore(home().store),
+  });
+  for (const [arch, text] of Object.entries(pins))
+    await writeFile(folderFile(root, image, pinsFile(python.requirements, arch)), text);
+  return artifacts;
 }
 
 /** The images that an image is built on, nearest first. */

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { loadPlan, surroundings } from "../config/load.ts";
-import { readStackFile } from "../config/stack.ts";
+import { readStackFile } from "../config/stack-file.ts";
 import { formatFinding } from "../core/finding.ts";
 import { formatPlan } from "../core/plan-render.ts";
 import { judgePlan } from "../gates/plan.ts";

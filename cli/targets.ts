@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { loadPlan, surroundings } from "../config/load.ts";
 import type { StackConfig } from "../config/schema.ts";
-import { readStackFile } from "../config/stack.ts";
+import { readStackFile } from "../config/stack-file.ts";
 import { UserError } from "../core/error.ts";
 import type { GateSettings } from "../core/gate-settings.ts";
 import { hint } from "../core/lineage.ts";

@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { loadPlan, surroundings } from "../config/load.ts";
 import type { StackConfig } from "../config/schema.ts";
 import { keepSnapshot } from "../config/snapshot.ts";
-import { readStackFile } from "../config/stack.ts";
+import { readStackFile } from "../config/stack-file.ts";
 import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
 import { formatSummary, type ImageResult } from "../core/summary.ts";

@@ -1,13 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { execa } from "execa";
-import { UserError } from "../core/error.ts";
 import type { Snapshot } from "../core/impact.ts";
 import { loadPlan, type Surroundings } from "./load.ts";
 import type { StackConfig } from "./schema.ts";
-import { readStackFile } from "./stack.ts";
 
 /** A stack's plan with the bytes behind its hashes, from the checkout as it is. */
 export async function currentSnapshot(
@@ -18,35 +13,6 @@ export async function currentSnapshot(
 ): Promise<Snapshot> {
   const { plan, catalogue } = await loadPlan(root, stack, config, around);
   return { plan, catalogue };
-}
-
-/**
- * The same from a commit, without touching the checkout.
- * @throws UserError where git does not know the revision, or the stack was not there yet.
- */
-export async function snapshotAt(
-  root: string,
-  revision: string,
-  stack: string,
-  around: Surroundings,
-): Promise<Snapshot> {
-  const folder = mkdtempSync(join(tmpdir(), "keelson-since-"));
-  try {
-    // `^{commit}` keeps a name that begins with a dash, or that names no commit, from meaning anything else.
-    const { exitCode, stderr } = await execa(
-      "sh",
-      ["-c", 'git archive --format=tar "$1^{commit}" | tar -x -C "$2"', "sh", revision, folder],
-      { cwd: root, reject: false },
-    );
-    if (exitCode !== 0 || stderr.includes("fatal:"))
-      throw new UserError(
-        `git can't give the tree of ${JSON.stringify(revision)}: ${stderr.split("\n")[0]}`,
-        "name a commit, a tag or a branch that this clone has, such as origin/main",
-      );
-    return await currentSnapshot(folder, stack, readStackFile(folder, stack), around);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 /** Where `up` keeps what it last brought about, to compare the next preview with. */

@@ -1,49 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { parse, YAMLParseError } from "yaml";
-import { UserError } from "../core/error.ts";
-import { hint } from "../core/lineage.ts";
 import { ConfigError, configFindings } from "./diagnostics.ts";
 import { type StackConfig, stackSchema } from "./schema.ts";
 
 const PREFIX = "keelson:";
-
-/** The stacks that have a file here. @example stackNames("/checkout") // ["dev", "prod"] */
-export function stackNames(root: string): string[] {
-  return readdirSync(root)
-    .flatMap((file) => /^Pulumi\.([A-Za-z0-9_.-]+)\.yaml$/.exec(file)?.[1] ?? [])
-    .toSorted();
-}
-
-/**
- * A stack's config from its file, without the engine.
- * @throws UserError for a stack without a file; ConfigError with all that is wrong in it.
- */
-export function readStackFile(root: string, stack: string): StackConfig {
-  const file = `Pulumi.${stack}.yaml`;
-  const known = stackNames(root);
-  if (!existsSync(join(root, file)))
-    throw new UserError(
-      `there is no stack "${stack}": ${file} does not exist`,
-      `use one of: ${known.join(", ")}${hint(stack, known)}`,
-    );
-  return parseStackConfig(stackFileConfig(readFileSync(join(root, file), "utf8"), file), file);
-}
-
-/** The `keelson:` keys of a stack's file, without their prefix. */
-function stackFileConfig(text: string, file: string): Record<string, unknown> {
-  let document: unknown;
-  try {
-    document = parse(text);
-  } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    throw new UserError(`${file} is no valid YAML: ${error.message}`, "correct the line that it names");
-  }
-  const config = (document as { config?: unknown } | null)?.config ?? {};
-  if (typeof config !== "object" || Array.isArray(config))
-    throw new UserError(`${file}: expected a map under "config", found ${JSON.stringify(config)}`, "write keys there");
-  return withoutPrefix(config as Record<string, unknown>);
-}
 
 /**
  * A stack's config inside the program, from what the engine passed: values are JSON text, secrets decrypted.
@@ -74,7 +32,8 @@ export function parseStackConfig(raw: Readonly<Record<string, unknown>>, file: s
   return parsed.data;
 }
 
-function withoutPrefix(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/** The keys of the project's own namespace, without it. */
+export function withoutPrefix(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(config).flatMap(([key, value]) =>
       key.startsWith(PREFIX) ? [[key.slice(PREFIX.length), value] as const] : [],

@@ -28,6 +28,10 @@ export const packageRequests = z.strictObject({
   standIns: z.array(z.string().min(1)).default([]),
   /** File name to npm's `<name>@<version>`: one for all platforms, or one for each. */
   npm: z.record(z.string().min(1), z.union([z.string().min(1), specs])).default({}),
+  /** Python packages: a requirements file, relative to the image's folder, and the Python that runs them. */
+  python: z
+    .strictObject({ requirements: z.string().min(1), version: z.string().regex(/^3\.\d+$/, "such as 3.11") })
+    .optional(),
 });
 
 export type PackageRequests = z.infer<typeof packageRequests>;

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { ConfigError } from "../../config/diagnostics.ts";
 import { stackSchema } from "../../config/schema.ts";
-import { engineStackConfig, parseStackConfig, readStackFile } from "../../config/stack.ts";
+import { engineStackConfig, parseStackConfig } from "../../config/stack.ts";
+import { readStackFile } from "../../config/stack-file.ts";
 
 function findings(raw: Record<string, unknown>): string[] {
   try {

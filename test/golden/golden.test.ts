@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildImages } from "../../components/image/image.ts";
 import { loadPlan } from "../../config/load.ts";
-import { readStackFile, stackNames } from "../../config/stack.ts";
+import { readStackFile, stackNames } from "../../config/stack-file.ts";
 import { register } from "../components/mocks.ts";
 
 const root = join(import.meta.dirname, "../..");

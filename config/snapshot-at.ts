@@ -1,0 +1,38 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { UserError } from "../core/error.ts";
+import type { Snapshot } from "../core/impact.ts";
+import type { Surroundings } from "./load.ts";
+import { currentSnapshot } from "./snapshot.ts";
+import { readStackFile } from "./stack-file.ts";
+
+/**
+ * A stack's snapshot as a commit has it, without touching the checkout.
+ * @throws UserError where git does not know the revision, or the stack was not there yet.
+ */
+export async function snapshotAt(
+  root: string,
+  revision: string,
+  stack: string,
+  around: Surroundings,
+): Promise<Snapshot> {
+  const folder = mkdtempSync(join(tmpdir(), "keelson-since-"));
+  try {
+    // `^{commit}` keeps a name that begins with a dash, or that names no commit, from meaning anything else.
+    const { exitCode, stderr } = await execa(
+      "sh",
+      ["-c", 'git archive --format=tar "$1^{commit}" | tar -x -C "$2"', "sh", revision, folder],
+      { cwd: root, reject: false },
+    );
+    if (exitCode !== 0 || stderr.includes("fatal:"))
+      throw new UserError(
+        `git can't give the tree of ${JSON.stringify(revision)}: ${stderr.split("\n")[0]}`,
+        "name a commit, a tag or a branch that this clone has, such as origin/main",
+      );
+    return await currentSnapshot(folder, stack, readStackFile(folder, stack), around);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
