@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Finding } from "../core/finding.ts";
+import { type Finding, sortFindings } from "../core/finding.ts";
 import { builderNodes } from "../core/nodes.ts";
 import { type CatalogueImage, makePlan, type Plan } from "../core/plan.ts";
 import type { Platform } from "../core/platform.ts";
 import type { Revision } from "../core/tags.ts";
 import { readBasesLock, readCatalogue } from "./catalogue.ts";
+import { pythonLocks } from "./python-locks.ts";
 import { gitRevision } from "./revision.ts";
 import type { StackConfig } from "./schema.ts";
 
@@ -50,7 +51,12 @@ export async function loadPlan(
     revision,
     source: repository(root),
   });
-  return { ...made, catalogue };
+  const locks = pythonLocks(
+    root,
+    catalogue,
+    made.plan.images.map((image) => image.name),
+  );
+  return { plan: made.plan, findings: sortFindings([...made.findings, ...locks]), catalogue };
 }
 
 /** The project's home, as package.json names it. */
