@@ -10,7 +10,7 @@ export const buildkitd: ToolDefinition = {
   version: BUILDKIT,
   range: `>=${BUILDKIT}`,
   versionArguments: ["--version"],
-  sources: [fromGo("buildkitd", BUILDKIT, "github.com/moby/buildkit", 1)],
+  sources: [fromGo("buildkitd", BUILDKIT, "github.com/moby/buildkit", 2)],
 };
 
 export const buildctl: ToolDefinition = {
@@ -34,7 +34,7 @@ export const buildx: ToolDefinition = {
     "/usr/local/lib/docker/cli-plugins/docker-buildx",
   ],
   versionArguments: ["version"],
-  sources: [fromGo("buildx", BUILDX, "github.com/docker/buildx", 1)],
+  sources: [fromGo("buildx", BUILDX, "github.com/docker/buildx", 2)],
 };
 
 function fromGo(name: string, version: string, module: string, minutes: number) {
@@ -45,6 +45,6 @@ function fromGo(name: string, version: string, module: string, minutes: number) 
     file: name,
     set: { [`${module}/version.Version`]: `v${version}` },
     minutes,
-    bytes: 3e9,
+    bytes: 2.2e9,
   });
 }

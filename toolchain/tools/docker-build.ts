@@ -25,7 +25,7 @@ export const dockerBuild: ToolDefinition = {
       file: FILE,
       set: { "github.com/pulumi/pulumi-docker-build/provider.Version": VERSION },
       minutes: 4,
-      bytes: 4e9,
+      bytes: 5e9,
     }),
   ],
 };
