@@ -145,6 +145,7 @@ ${step("/shared", writes)}
 
   describe("over https", () => {
     let server: Server | undefined;
+    let url: string;
     before(async () => {
       const bare = join(folder, "repository.git");
       const work = join(folder, "repository");
@@ -162,11 +163,12 @@ ${step("/shared", writes)}
       });
       await new Promise<void>((listening) => https.listen(0, "127.0.0.1", listening));
       server = https;
+      const { port } = https.address() as AddressInfo;
+      url = `https://localhost:${port}/repository.git`;
     });
     after(() => server?.close());
 
     it("git clones from a server whose certificate it can check, and from no other", async () => {
-      const url = `https://localhost:${(server?.address() as AddressInfo).port}/repository.git`;
       const dir = join(folder, "clone");
       await mkdir(dir);
       await writeFile(join(dir, "ca.pem"), await readFile((await ensureTls(join(folder, "tls"), new Date())).ca));
