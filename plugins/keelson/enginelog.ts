@@ -41,6 +41,13 @@ export class EngineLog {
     await this.queue;
   }
 
+  /** {@link flush}, and ends the connection, which would keep a process alive. */
+  async close(): Promise<void> {
+    await this.flush();
+    (await this.client)?.close();
+    this.client = undefined;
+  }
+
   private post(urn: string, severity: LogSeverity, message: string, ephemeral: boolean): void {
     const address = this.address;
     if (address === undefined) return;

@@ -28,13 +28,21 @@ describe("EngineLog", () => {
     });
     address = `127.0.0.1:${port}`;
   });
-  afterEach(() => {
+  afterEach(async () => {
     sinon.restore();
+    for (const log of logs.splice(0)) await log.close();
     server.forceShutdown();
   });
 
+  const logs: EngineLog[] = [];
+  const open = (where: string | undefined, display: "live" | "plain") => {
+    const log = new EngineLog(where, display);
+    logs.push(log);
+    return log;
+  };
+
   it("sends lines in order, each beside its resource", async () => {
-    const log = new EngineLog(address, "live");
+    const log = open(address, "live");
     log.send("a", "info", "one");
     log.send("b", "warning", "two");
     log.status("a", "three");
@@ -44,7 +52,7 @@ describe("EngineLog", () => {
 
   it("drops status lines that come too fast, per resource, and those that say nothing new", async () => {
     const now = sinon.stub(performance, "now");
-    const log = new EngineLog(address, "plain");
+    const log = open(address, "plain");
     for (const [at, urn, message] of [
       [0, "a", "1"],
       [100, "a", "2"],
@@ -64,7 +72,7 @@ describe("EngineLog", () => {
   it("fails nothing where no engine listens", async () => {
     server.forceShutdown();
     for (const where of [undefined, "127.0.0.1:1"]) {
-      const log = new EngineLog(where, "live");
+      const log = open(where, "live");
       log.send("a", "info", "lost");
       await log.flush();
     }
