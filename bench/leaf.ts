@@ -100,6 +100,7 @@ async function bakeTask(
   for (const platform of image.definition.platforms) {
     const contexts: Record<string, string> = {};
     for (const [name, context] of Object.entries(image.contexts)) {
+      if (context.kind === "path") contexts[name] = join(clone, context.path);
       if (context.kind !== "lock") continue;
       contexts[name] = join(work, `${name}-${platformSlug(platform)}`);
       await stageLock(readArtifactLock(clone, context.file), platform, contexts[name], openStore(home().store));
