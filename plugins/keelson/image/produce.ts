@@ -49,9 +49,7 @@ export async function produce(production: Production, wanted: readonly PlatformB
         const place = await placeOf(build);
         const pushed = await buildPlatform({ ...place, base, staged });
         counts = pushed.counts;
-        await smokeTest(place, script, pushed.digest);
-        place.onStatus("checking");
-        manifest = await inspect(production, build, pushed.digest);
+        manifest = await examine(production, build, place, script, pushed.digest);
         await record(production, build, "built", clock, manifest, counts);
         return { manifest, build, seconds: clock.seconds() };
       } catch (error) {
@@ -137,6 +135,23 @@ async function inWorkFolder<T>(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Smoke test and checks at once: the one waits for the builder, the other reads the registry. @throws what failed first */
+async function examine(
+  production: Production,
+  build: PlatformBuild,
+  place: Place,
+  script: string | undefined,
+  digest: string,
+): Promise<PlatformManifest> {
+  const [smoke, inspection] = await Promise.allSettled([
+    smokeTest(place, script, digest),
+    inspect(production, build, digest),
+  ]);
+  if (smoke.status === "rejected") throw smoke.reason;
+  if (inspection.status === "rejected") throw inspection.reason;
+  return inspection.value;
 }
 
 /** Reads a platform's image from the registry and holds it against its checks. @throws UserError for errors */
