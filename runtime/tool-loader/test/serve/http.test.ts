@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { createServer, request, type Server } from "node:http";
-import type { AddressInfo, createServer as createTcp } from "node:net";
+import type { AddressInfo, createServer as createTcp, Socket } from "node:net";
 import type { Snapshot } from "../../src/serve/health.ts";
 import { createHealthServer, type Source } from "../../src/serve/http.ts";
 import { firstFrame, probe } from "../../src/serve/probe.ts";
@@ -10,19 +10,21 @@ import { parseSpecs } from "../../src/spec/check.ts";
 import type { ToolSpec } from "../../src/spec/tool-spec.ts";
 import { settle, shellTool } from "../support.ts";
 
-const open: { close(): unknown; closeAllConnections?(): void }[] = [];
+const open: { close(): unknown }[] = [];
+/** Of every server, upgraded ones too, which a server no longer counts as its own. */
+const sockets = new Set<Socket>();
 
 async function listen(server: Server | ReturnType<typeof createTcp>): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
   open.push(server);
+  server.on("connection", (socket: Socket) => sockets.add(socket));
   return (server.address() as AddressInfo).port;
 }
 
 afterEach(() => {
-  for (const server of open.splice(0)) {
-    server.closeAllConnections?.();
-    server.close();
-  }
+  for (const server of open.splice(0)) server.close();
+  for (const socket of sockets) socket.destroy();
+  sockets.clear();
 });
 
 describe("the health server", () => {
