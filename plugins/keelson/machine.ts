@@ -1,5 +1,4 @@
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
+import { chmod, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BasesLock } from "../../core/base.ts";
 import { UserError } from "../../core/error.ts";
@@ -10,6 +9,7 @@ import { home, prepareHome } from "../../toolchain/home.ts";
 import { scratch } from "../../toolchain/leftovers.ts";
 import { readServicesState } from "../../toolchain/services/state.ts";
 import type { RegistryInputs } from "./image/inputs.ts";
+import { writeLogin } from "./login.ts";
 import type { OpenRegistry, Toolbox } from "./toolbox.ts";
 
 /** The host that stands for the registry which the toolchain runs. */
@@ -49,7 +49,7 @@ export function machine(root: string): Toolbox {
       const setting = inputs.builder as BuilderSetting;
       const builder = await builders.get(JSON.stringify(setting), () => resolveBuilder(setting, progress));
       const { path } = await ensureTool("buildx", progress);
-      const login = await writeLogin(inputs.registry, registry.host, work);
+      const login = await writeLogin(inputs.registry, registry.host, join(work, "docker"));
       return {
         buildx: { path, env: { ...builder.env, ...login } },
         async builderOf(name, platform) {
@@ -126,28 +126,6 @@ async function openRemote(inputs: RegistryInputs): Promise<OpenRegistry> {
 async function openEmbedded(host: string, ca: string, backoff?: readonly number[]): Promise<OpenRegistry> {
   const pem = await readFile(ca, "utf8");
   return { client: new RegistryClient({ host, ca: pem, ...(backoff === undefined ? {} : { backoff }) }), host };
-}
-
-/**
- * A docker config for buildx with the stack's login beside the user's own ones: it is passed as a file that only this
- * user reads, never as an argument. Without a login in the stack the user's own config serves.
- */
-async function writeLogin(inputs: RegistryInputs, host: string, work: string): Promise<Record<string, string>> {
-  if (inputs.username === undefined || inputs.password === undefined) return {};
-  const own = process.env.DOCKER_CONFIG || join(process.env.HOME || homedir(), ".docker");
-  const config = await readFile(join(own, "config.json"), "utf8").then(
-    (text) => JSON.parse(text) as Record<string, unknown>,
-    () => ({}),
-  );
-  // A credential store would be asked before `auths`.
-  const { credsStore: _, ...rest } = config as { credsStore?: unknown; auths?: object; credHelpers?: object };
-  const auth = Buffer.from(`${inputs.username}:${inputs.password}`).toString("base64");
-  const helpers = Object.fromEntries(Object.entries(rest.credHelpers ?? {}).filter(([name]) => name !== host));
-  const merged = { ...rest, auths: { ...rest.auths, [host]: { auth } }, credHelpers: helpers };
-  const folder = join(work, "docker");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeFile(join(folder, "config.json"), JSON.stringify(merged), { mode: 0o600 });
-  return { DOCKER_CONFIG: folder };
 }
 
 async function readBases(root: string): Promise<BasesLock> {
