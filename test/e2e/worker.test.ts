@@ -22,6 +22,8 @@ import { ensureTool } from "../../toolchain/tools.ts";
 const PLATFORMS: readonly Platform[] = ["linux/amd64", "linux/arm64"];
 const NATIVE: Platform = process.arch === "arm64" ? "linux/arm64" : "linux/amd64";
 
+const EMULATED: Platform = NATIVE === "linux/amd64" ? "linux/arm64" : "linux/amd64";
+
 /** Needs root, the toolchain and a way to the package mirrors. */
 describe("worker images", function () {
   this.timeout(1_800_000);
@@ -104,6 +106,38 @@ describe("worker images", function () {
       await again("worker-ultramin", platform, refs.base ?? "");
       await again("worker-minimal", platform, refs.ultramin ?? "");
     }
+  });
+
+  it("hold what an install on the emulated platform itself would have made", async () => {
+    const dir = join(folder, "emulated");
+    await mkdir(dir);
+    const lock = readArtifactLock(root, "images/worker-ultramin/packages.lock.json");
+    await stageLock(lock, EMULATED, join(dir, "packages"), openStore(home().store));
+    const expected = [
+      "claude",
+      "claude-code",
+      "locale-archive",
+      "tini-static",
+      "passwd",
+      "group",
+      "hosts",
+      "resolv[.]conf",
+      "ld[.]so[.]cache",
+    ];
+    const kept = "passwd-|group-|shadow-|gshadow-|[.]pwd[.]lock|.*-old|lock|lock-frontend|Lock|available|arch";
+    await writeFile(
+      join(dir, "Dockerfile"),
+      `FROM ${refs.base}
+RUN --network=none --mount=type=bind,source=packages,target=/packages --mount=type=bind,from=${refs.ultramin},target=/ours \\
+    set -e; export DEBIAN_FRONTEND=noninteractive; \\
+    apt-get install -qq --no-install-recommends /packages/debs/all/*.deb /packages/debs/$(dpkg --print-architecture)/*.deb; \\
+    for top in etc usr var/lib/dpkg; do diff -rq --no-dereference /$top /ours/$top || true; done \\
+    | sed -E 's/^Files ([^ ]*) and .* differ$/\\1/; s/^Only in ([^:]*): /\\1\\//' \\
+    | grep -vE '/(${expected.join("|")}|${kept})$' >/tmp/differs || true; \\
+    cat /tmp/differs >&2; test ! -s /tmp/differs
+`,
+    );
+    await build(dir, EMULATED, ["--no-cache"]);
   });
 
   it("work on a mounted repository that belongs to someone else", async () => {
