@@ -6,10 +6,10 @@ import { artifactChanges, formatChanges } from "../core/artifact-changes.ts";
 import type { LockedBase } from "../core/base.ts";
 import { bootstrapHash, lockHash } from "../core/hash.ts";
 import { formatBytes } from "../core/size.ts";
-import { upstreamDigest } from "../toolchain/bases.ts";
 import { lockBasePackages } from "../toolchain/debian/base-lock.ts";
 import { prepareHome, projectRoot } from "../toolchain/home.ts";
 import { writeLockFile } from "../toolchain/lock-file.ts";
+import { upstreamDigest } from "../toolchain/upstream.ts";
 
 /** `keelson bases`: the images from outside that others are built on, as the lock pins them. */
 export function basesCommand(): Command {

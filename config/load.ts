@@ -5,6 +5,7 @@ import { builderNodes } from "../core/nodes.ts";
 import { type CatalogueImage, makePlan, type Plan } from "../core/plan.ts";
 import type { Platform } from "../core/platform.ts";
 import type { Revision } from "../core/tags.ts";
+import { baseOrigin } from "../toolchain/upstream.ts";
 import { readBasesLock, readCatalogue } from "./catalogue.ts";
 import { pythonLocks } from "./python-locks.ts";
 import { gitRevision } from "./revision.ts";
@@ -38,6 +39,7 @@ export async function loadPlan(
 }> {
   const catalogue = await readCatalogue(root);
   const registry = config.registry === "embedded" ? { host: "embedded", prefix: "" } : config.registry;
+  const bases = readBasesLock(root);
   const made = makePlan({
     stack,
     registry: registry.host,
@@ -45,8 +47,8 @@ export async function loadPlan(
     images: config.images,
     platforms: config.platforms,
     catalogue,
-    bases: readBasesLock(root),
-    baseOrigin: config.bases === "auto" ? undefined : config.bases,
+    bases,
+    baseOrigin: config.bases === "auto" ? await baseOrigin(bases.bases) : config.bases,
     nodes: builderNodes(config.builder, host),
     revision,
     source: repository(root),

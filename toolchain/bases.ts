@@ -8,7 +8,7 @@ import { UserError } from "../core/error.ts";
 import { bootstrapHash } from "../core/hash.ts";
 import { debianArch, type Platform } from "../core/platform.ts";
 import { parseReference } from "../core/reference.ts";
-import { RegistryClient } from "../oci/client.ts";
+import type { RegistryClient } from "../oci/client.ts";
 import { type Descriptor, type ImageIndex, MEDIA } from "../oci/schemas.ts";
 import { bootstrapDebian, snapshotEpoch } from "./debian/bootstrap.ts";
 import { type Home, home } from "./home.ts";
@@ -84,24 +84,6 @@ export async function ensureBase(
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     },
   );
-}
-
-/**
- * The digest that a base's own registry has for it now; a reason where it does not answer.
- * @example await upstreamDigest("debian:bookworm-slim") // "sha256:…"
- */
-export async function upstreamDigest(name: string): Promise<string | { readonly reason: string }> {
-  const { host, repository, tag = "latest" } = parseReference(name);
-  const registry = new RegistryClient({ host, env: process.env, idleTimeout: 5000, backoff: [] });
-  try {
-    const head = await registry.headManifest(repository, tag);
-    return head?.digest ?? { reason: `${host} has no ${repository}:${tag}` };
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return { reason: `${host} does not answer` };
-  } finally {
-    registry.close();
-  }
 }
 
 /** The digest of the base in the registry, if it is of this lock and whole. */

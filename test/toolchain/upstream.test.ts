@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import type { LockedBase } from "../../core/base.ts";
+import { baseOrigin, upstreamDigest } from "../../toolchain/upstream.ts";
+import { type Double, startDouble } from "../oci/double.ts";
+
+const there = `sha256:${"1".repeat(64)}`;
+const gone = `sha256:${"2".repeat(64)}`;
+
+describe("upstream registries", () => {
+  let double: Double;
+  let asked: string[];
+  beforeEach(async () => {
+    asked = [];
+    double = await startDouble((request, response) => {
+      const known = /\/library\/debian\/manifests\/(?:bookworm-slim|sha256:1+)$/.test(request.url);
+      const headers = { "docker-content-digest": there, "content-type": "application/vnd.oci.image.index.v1+json" };
+      response.writeHead(known ? 200 : 404, known ? { ...headers, "content-length": "100" } : {}).end();
+    });
+  });
+  afterEach(() => double.close());
+
+  const open = (host: string) => {
+    asked.push(host);
+    return double.client();
+  };
+  const dead = () => double.client({ host: "127.0.0.1:1", backoff: [] });
+  const bootstrap = { suite: "bookworm", select: [], excludes: [], includes: [], packages: { artifacts: [] } };
+  const base = (more: Partial<LockedBase>): LockedBase => ({ name: "debian:bookworm-slim", platforms: [], ...more });
+
+  it("tell a base's digest, or why there is none", async () => {
+    assert.equal(await upstreamDigest("debian:bookworm-slim", open), there);
+    assert.deepEqual(asked, ["docker.io"]);
+    assert.deepEqual(await upstreamDigest("debian:sid", open), { reason: "docker.io has no library/debian:sid" });
+    assert.deepEqual(await upstreamDigest("ghcr.io/x/y:1", dead), { reason: "ghcr.io does not answer" });
+  });
+
+  it("are used where they have the locked digest", async () => {
+    assert.equal(await baseOrigin([base({ digest: there, bootstrap })], open), undefined);
+  });
+
+  it("are done without where the digest is gone or nobody answers", async () => {
+    assert.equal(await baseOrigin([base({ digest: gone, bootstrap })], open), "bootstrapped");
+    assert.equal(await baseOrigin([base({ digest: there, bootstrap })], dead), "bootstrapped");
+  });
+
+  it("are not asked where the lock leaves no choice", async () => {
+    assert.equal(await baseOrigin([base({ bootstrap }), base({ digest: there })], open), undefined);
+    assert.deepEqual(asked, []);
+  });
+});

@@ -1,0 +1,56 @@
+import type { LockedBase } from "../core/base.ts";
+import { UserError } from "../core/error.ts";
+import { parseReference } from "../core/reference.ts";
+import { RegistryClient } from "../oci/client.ts";
+
+/** Milliseconds without a byte after which a registry counts as one that does not answer. */
+const PATIENCE = 5000;
+
+/** Opens a client for a registry; one that gives up soon, and at once. */
+export type OpenUpstream = (host: string) => RegistryClient;
+
+const openUpstream: OpenUpstream = (host) =>
+  new RegistryClient({ host, env: process.env, idleTimeout: PATIENCE, backoff: [] });
+
+/**
+ * The digest that a base's own registry has for it now; a reason where it gives none.
+ * @example await upstreamDigest("debian:bookworm-slim") // "sha256:…"
+ */
+export async function upstreamDigest(
+  name: string,
+  open: OpenUpstream = openUpstream,
+): Promise<string | { readonly reason: string }> {
+  const { host, repository, tag = "latest" } = parseReference(name);
+  return headDigest(host, repository, tag, open);
+}
+
+/**
+ * Which way the bases of a lock are to be had from here: `bootstrapped` where one that could be made from packages has
+ * a digest that its registry does not give; undefined where the lock decides alone, which takes no request.
+ */
+export async function baseOrigin(
+  bases: readonly LockedBase[],
+  open: OpenUpstream = openUpstream,
+): Promise<"bootstrapped" | undefined> {
+  const choices = bases.flatMap(({ name, digest, bootstrap }) => (digest && bootstrap ? [{ name, digest }] : []));
+  const found = await Promise.all(
+    choices.map(({ name, digest }) => {
+      const { host, repository } = parseReference(name);
+      return headDigest(host, repository, digest, open);
+    }),
+  );
+  return found.every((f) => typeof f === "string") ? undefined : "bootstrapped";
+}
+
+async function headDigest(host: string, repository: string, reference: string, open: OpenUpstream) {
+  const registry = open(host);
+  try {
+    const head = await registry.headManifest(repository, reference);
+    return head?.digest ?? { reason: `${host} has no ${repository}:${reference}` };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { reason: `${host} does not answer` };
+  } finally {
+    registry.close();
+  }
+}
