@@ -333,7 +333,7 @@ describe("the keelson plugin on the real engine", function () {
     };
 
     it("a plugin that is killed", async () => {
-      await fail(project.up(whenBuilding(async () => killAll(await workers("plugins/keelson/main.ts")))), /error/);
+      await fail(project.up(whenBuilding(async () => killAll(await workers("plugins/keelson/start.mjs")))), /error/);
       await recovers();
     });
 

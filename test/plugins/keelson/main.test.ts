@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { credentials, type ServiceError } from "@grpc/grpc-js";
 import type plugins from "@pulumi/pulumi/proto/plugin_pb.js";
@@ -103,6 +103,15 @@ describe("the plugin's process", () => {
 
   it("cancels", async () => {
     await ask<empty.Empty>((done) => client.cancel(new empty.Empty(), done));
+  });
+
+  it("says what it needs when its node is too old for TypeScript", async () => {
+    const old = spawn(process.execPath, ["--no-experimental-strip-types", join(dirname(PLUGIN), "start.mjs")], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const [said] = (await once(old.stderr, "data")) as [Buffer];
+    assert.match(String(said), /needs a node that runs TypeScript .*found v\d+.*\n {2}fix: run {2}eval/);
+    assert.deepEqual(await once(old, "exit"), [1, null]);
   });
 
   it("goes when the engine does: at the end of standard input", async () => {
