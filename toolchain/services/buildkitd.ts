@@ -190,9 +190,9 @@ const workersSchema = z.array(z.object({ platforms: z.array(z.object({ os: z.str
 
 /** Platforms that a running daemon builds, natively or emulated, of those that keelson knows. */
 export async function buildkitPlatforms(buildctl: string, address: string): Promise<Platform[]> {
-  const { stdout } = await execa(buildctl, ["--addr", address, "debug", "workers", "--format", "{{json .}}"], {
-    timeout: 20_000,
-  });
+  // buildctl's own limit of 5 s is short for a daemon that has just started on a busy machine.
+  const args = ["--addr", address, "--timeout", "20", "debug", "workers", "--format", "{{json .}}"];
+  const { stdout } = await execa(buildctl, args, { timeout: 30_000 });
   const found = workersSchema.parse(JSON.parse(stdout)).flatMap((worker) => worker.platforms);
   return PLATFORMS.filter((platform) => found.some((p) => `${p.os}/${p.architecture}` === platform));
 }
