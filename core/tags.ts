@@ -8,7 +8,7 @@ export interface Revision {
   readonly date: string;
   /** Semver tag that stands on the commit, without its `v`. */
   readonly release?: string | undefined;
-  /** True when tracked files differ from the commit: then no tag may claim it. */
+  /** True when what builds may see differs from the commit: then no tag may claim it. */
   readonly dirty: boolean;
 }
 

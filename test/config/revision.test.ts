@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gitRevision } from "../../config/revision.ts";
+import { imageTags } from "../../core/tags.ts";
+
+describe("revision", () => {
+  let root: string;
+  const git = (...args: string[]) =>
+    execFileSync("git", ["-C", root, "-c", "user.name=test", "-c", "user.email=test@example.invalid", ...args]);
+  const write = (path: string, text: string) => {
+    mkdirSync(join(root, path, ".."), { recursive: true });
+    writeFileSync(join(root, path), text);
+  };
+  const release = () => gitRevision(root)?.release;
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), "keelson revision "));
+    git("init", "--quiet");
+    write("images/worker/Dockerfile", "FROM scratch\n");
+    write(".gitignore", "*.log\n");
+    git("add", ".");
+    git("commit", "--quiet", "-m", "first");
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  it("is clean right after the commit", () => assert.equal(gitRevision(root)?.dirty, false));
+
+  it("is dirty with a changed tracked file", () => {
+    write("images/worker/Dockerfile", "FROM debian\n");
+    assert.equal(gitRevision(root)?.dirty, true);
+  });
+
+  it("is dirty with an untracked file that a build may see", () => {
+    write("images/worker/ü new.txt", "new");
+    assert.equal(gitRevision(root)?.dirty, true);
+  });
+
+  it("is dirty with an untracked file in another folder that is read as a context", () => {
+    write("runtime/new.c", "new");
+    assert.equal(gitRevision(root)?.dirty, false);
+    assert.equal(gitRevision(root, ["images", "runtime"])?.dirty, true);
+  });
+
+  it("is clean with notes beside the sources, and with ignored files", () => {
+    write("notes.txt", "mine");
+    write("images/worker/build.log", "noise");
+    assert.equal(gitRevision(root)?.dirty, false);
+  });
+
+  const releases: [string[], string | undefined][] = [
+    [["v1.9.0", "v1.10.0"], "1.10.0"],
+    [["v1.2.3", "v1.2.3-rc.1"], "1.2.3"],
+    [["v1.2.3-rc.2", "v1.2.3-rc.10"], "1.2.3-rc.10"],
+    [["v1.2.3.4"], undefined],
+    [["v1.2.3.4", "v1.2.3"], "1.2.3"],
+    [["v1.2.x", "vx.y.z"], undefined],
+    [[], undefined],
+  ];
+  for (const [tags, expected] of releases) {
+    it(`release of ${tags.join(", ") || "no tag"}: ${expected}`, () => {
+      for (const tag of tags) git("tag", tag);
+      assert.equal(release(), expected);
+      assert.ok(imageTags({ family: "worker" }, gitRevision(root)).length > 0);
+    });
+  }
+
+  it("is unknown outside git", () => {
+    rmSync(join(root, ".git"), { recursive: true });
+    assert.equal(gitRevision(root), undefined);
+  });
+});
