@@ -1,7 +1,7 @@
 // Edits an OCI bundle's config.json so that the step sees what the host trusts: called as
 //   node runc-wrapper.mjs TRUST_DIR … run --bundle DIR …
 // before runc itself, by the script that buildkitd takes for runc (runc.ts). Plain JavaScript with no imports but
-// node's own: it runs once for each build step, and node (21 or later) starts it in about 20 ms.
+// node's own: it runs once for each build step, and node (with JSON.rawJSON: 21 or later) starts it in about 20 ms.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { argv, cwd } from "node:process";

@@ -28,10 +28,17 @@ export function wrapperScript(node: string, editor: string, runc: string, state:
   return `#!/bin/sh
 # Written by keelson: gives each build step the host's CA bundle and package mirrors, below /dev.
 node=${quote(node)}
-[ -x "$node" ] || node=node
 for argument in "$@"; do
   case $argument in
   run | create)
+    # The node that started the builder may be gone since. Another one will do if its JSON keeps numbers as they are.
+    if [ ! -x "$node" ]; then
+      node=node
+      if ! "$node" -e 'JSON.rawJSON("1")' >/dev/null 2>&1; then
+        echo ${quote(`keelson: ${node} is gone, and PATH has no node 22 or later; install one, then run \`npm run up\``)} >&2
+        exit 1
+      fi
+    fi
     "$node" ${quote(editor)} ${quote(trust)} "$@" || exit 1
     break
     ;;

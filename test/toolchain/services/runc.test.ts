@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { writeRuncWrapper } from "../../../toolchain/services/runc.ts";
+import { wrapperScript, writeRuncWrapper } from "../../../toolchain/services/runc.ts";
 
 describe("the runc wrapper", () => {
   let folder: string;
@@ -73,6 +73,45 @@ describe("the runc wrapper", () => {
       assert.equal((await run(...call)).exitCode, 7, call.join(" "));
     }
     assert.equal(await config(), "not read");
+  });
+
+  describe("when the node that started the builder is gone", () => {
+    let bin: string;
+    beforeEach(async () => {
+      bin = join(folder, "path");
+      await mkdir(bin);
+      const editor = join(folder, "bin", "runc-wrapper.mjs");
+      const gone = join(folder, "gone", "node");
+      await writeFile(script, wrapperScript(gone, editor, join(folder, "real runc"), join(folder, "state"), trust));
+      await writeFile(join(bundle, "config.json"), '{"process":{}}');
+    });
+    const runWith = (path: string) =>
+      execa(script, ["run", "--bundle", bundle, "id"], { reject: false, env: { PATH: path } });
+
+    it("takes PATH's", async () => {
+      await symlink(process.execPath, join(bin, "node"));
+      const { exitCode, stderr } = await runWith(`${bin}:/usr/bin:/bin`);
+      assert.equal(exitCode, 7, stderr);
+      assert.match(await config(), /SSL_CERT_FILE/);
+    });
+
+    it("takes no node whose JSON changes numbers, and says what to do", async () => {
+      await writeFile(
+        join(bin, "node"),
+        '#!/bin/sh\nexec "$REAL_NODE" -e "delete JSON.rawJSON; eval(process.argv[1])" "$2"\n',
+      );
+      await chmod(join(bin, "node"), 0o755);
+      const { exitCode, stderr } = await execa(script, ["run", "--bundle", bundle, "id"], {
+        reject: false,
+        env: { PATH: `${bin}:/usr/bin:/bin`, REAL_NODE: process.execPath },
+      });
+      assert.equal(exitCode, 1);
+      assert.match(
+        stderr,
+        /^keelson: .*gone.node is gone, and PATH has no node 22 or later; install one, then run `npm run up`$/,
+      );
+      assert.equal(await config(), '{"process":{}}');
+    });
   });
 
   it("starts no step without the host's trust", async () => {
