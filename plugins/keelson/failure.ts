@@ -73,7 +73,7 @@ const ADVICE: Readonly<Record<FailureKind, string>> = {
   registry: "see that the registry answers and lets you push, then run it again: built layers are kept",
   base: "see that the base is in its registry (`npm run keelson -- bases`), then run it again",
   builder: "see that the builder's node runs (`npm run keelson -- doctor`), then run it again",
-  disk: "free room on the builder's disk (`npm run keelson -- prune --builder`), then run it again",
+  disk: "free room on the builder's disk, then run it again (`npm run keelson -- down --purge` empties the embedded builder and registry)",
   dockerfile: "mend that line of the Dockerfile, or put the file into the context",
   killed: "run it again: the steps that were done are kept",
   other: "read the builder's message; `npm run keelson -- doctor` checks the builder",
