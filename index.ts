@@ -4,7 +4,7 @@ import type { RegistryInputs } from "./components/image/keelson.ts";
 import { loadPlan, surroundings } from "./config/load.ts";
 import type { StackConfig } from "./config/schema.ts";
 import { lastSnapshot } from "./config/snapshot.ts";
-import { engineSecretKeys, engineStackConfig } from "./config/stack.ts";
+import { enginePassphraseProblem, engineSecretKeys, engineStackConfig } from "./config/stack.ts";
 import { UserError } from "./core/error.ts";
 import { formatFinding } from "./core/finding.ts";
 import type { Snapshot } from "./core/impact.ts";
@@ -15,6 +15,8 @@ const root = import.meta.dirname;
 
 /** Config → plan → gates → resources → outputs. */
 async function program(): Promise<Record<string, unknown>> {
+  const passphrase = enginePassphraseProblem(stack);
+  if (passphrase !== undefined) throw passphrase;
   const config = engineStackConfig(pulumi.runtime.allConfig(), engineSecretKeys(), stack);
   const loaded = await loadPlan(root, stack, config, surroundings(root));
   const { plan } = loaded;

@@ -74,13 +74,19 @@ const shorten = (tag: string): string => (tag.length > 40 ? `${tag.slice(0, 14)}
 /** What the next `up` would take as it is, platforms that wait for others included. */
 function keepersInPlan({ plan, name }: Stack): Keeper[] {
   const reason = `stack ${name} as it stands in this checkout`;
-  return plan.images.flatMap(({ repository, contentHash, builds }) =>
-    ["", ...builds.map(({ platform }) => `-${platformSlug(platform)}`)].map((suffix) => ({
+  return plan.images.flatMap(({ repository, contentHash, builds }) => [
+    ...["", ...builds.map(({ platform }) => `-${platformSlug(platform)}`)].map((suffix) => ({
       repository,
       reference: hashTag(contentHash) + suffix,
       reason,
     })),
-  );
+    // keelson:cache: registry, as plugins/keelson/image/build.ts tags it.
+    ...builds.map(({ platform }) => ({
+      repository,
+      reference: `cache-${platformSlug(platform)}`,
+      reason: "build cache",
+    })),
+  ]);
 }
 
 /** What the states of all stacks of this backend speak of. One that can't be read ends the run: it may hold anything. */

@@ -15,8 +15,10 @@ import { breakStaleLocks, liveStackLocks, stackExists } from "../toolchain/backe
 import { resolveBuilder } from "../toolchain/builder.ts";
 import { requireSpace } from "../toolchain/disk.ts";
 import { prepareHome, projectRoot } from "../toolchain/home.ts";
+import { withLock } from "../toolchain/lock.mjs";
+import { passphraseProblem } from "../toolchain/passphrase.ts";
 import { ensureRegistry } from "../toolchain/services/index.ts";
-import { ensureTool } from "../toolchain/tools.ts";
+import { ensureTool, isReady } from "../toolchain/tools.ts";
 import { pulumiEnvironment } from "./env.ts";
 import { answerSignals } from "./signals.ts";
 import { runSteps, type Step } from "./steps.ts";
@@ -49,13 +51,22 @@ async function up(stack: string, preview: boolean): Promise<number> {
   const loaded = await loadPlan(root, stack, config, surroundings(root));
   report(judgePlan(loaded, config.gates));
   const home = prepareHome();
-  await requireSpace(home.root, COLD_BYTES, "a first `npm run up`");
+  if (!(await isReady("pulumi"))) await requireSpace(home.root, COLD_BYTES, "a first `npm run up`");
   const environment = pulumiEnvironment(root);
+  const problem = passphraseProblem(stack, environment);
+  if (problem !== undefined) throw problem;
   const context: Up = { root, stack, config, environment };
-  await runSteps(context, steps(context));
-  const code = await runPulumi(context, preview);
-  if (code === 0) await keepSnapshot(root, stack, loaded);
-  return code;
+  // One at a time in a checkout: a second run waits, then finds what the first has done.
+  return withLock(
+    join(root, ".keelson", "up.lock"),
+    async () => {
+      await runSteps(context, steps(context));
+      const code = await runPulumi(context, preview);
+      if (code === 0) await keepSnapshot(root, stack, loaded);
+      return code;
+    },
+    { what: `keelson up of stack ${stack}` },
+  );
 }
 
 /** Warnings are told; errors end the run before anything is started. */
@@ -105,8 +116,14 @@ const prepareStack: Step<Up>["run"] = async ({ root, stack, environment }, progr
       "wait until it is done, then run this again",
     );
   if (stackExists(state, PROJECT, stack)) return `${stack} is there`;
-  await execa("pulumi", ["stack", "init", stack, "--non-interactive"], { cwd: root, env: environment });
-  return `${stack} made`;
+  const init = ["stack", "init", stack, "--non-interactive"];
+  const { exitCode, stderr } = await execa("pulumi", init, { cwd: root, env: environment, reject: false });
+  if (exitCode === 0) return `${stack} made`;
+  if (stderr.includes("already exists")) return `${stack} is there`; // in a backend that is not this checkout's
+  throw new UserError(
+    `pulumi can't make stack ${stack}: ${stderr.trim()}`,
+    "correct what it names, then run this again",
+  );
 };
 
 async function runPulumi({ root, stack, environment }: Up, preview: boolean): Promise<number> {
@@ -119,14 +136,19 @@ async function runPulumi({ root, stack, environment }: Up, preview: boolean): Pr
     reject: false,
   });
   // A terminal sends Ctrl-C to Pulumi as well, which then ends in order: this process only has to outlive it.
+  let stopped = false;
   const restore = answerSignals((signal) => {
+    stopped = true;
     if (process.stdin.isTTY !== true || signal !== "SIGINT") child.kill(signal);
   });
   try {
     const { exitCode } = await child;
     if (exitCode !== 0) {
-      console.error(`\nstack ${stack} is not up: the first error above says why; run this again when it is mended`);
-      return exitCode ?? 1;
+      // An engine that is stopped while it starts leaves its lock behind.
+      breakStaleLocks(join(root, ".keelson", "state"), PROJECT, stack);
+      const why = "the first error above says why; run this again when it is mended";
+      console.error(`\nstack ${stack} is not up: ${stopped ? "stopped; run this again to go on" : why}`);
+      return stopped ? 130 : (exitCode ?? 1);
     }
     await summarize({ root, stack, environment }, changedImages(log));
     return 0;

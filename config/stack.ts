@@ -1,3 +1,5 @@
+import type { UserError } from "../core/error.ts";
+import { passphraseProblem } from "../toolchain/passphrase.ts";
 import { ConfigError, configFindings } from "./diagnostics.ts";
 import { type StackConfig, stackSchema } from "./schema.ts";
 
@@ -23,6 +25,11 @@ export function engineStackConfig(
 /** The config keys that hold a secret, as the engine tells the program. */
 export function engineSecretKeys(): ReadonlySet<string> {
   return new Set<string>(JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS || "[]"));
+}
+
+/** What is wrong with the passphrase that the engine runs under, if anything. */
+export function enginePassphraseProblem(stack: string): UserError | undefined {
+  return passphraseProblem(stack, process.env);
 }
 
 /** @throws ConfigError with everything that is wrong. */

@@ -135,8 +135,10 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
   for (const definition of all.filter((d) => wanted.has(d.name))) {
     const entry = byName.get(definition.name) as CatalogueImage;
     const locked = input.bases.bases.find((b) => b.name === definition.base);
-    if (locked !== undefined && !byName.has(definition.base) && !bases.has(locked.name))
+    if (locked !== undefined && !byName.has(definition.base) && !bases.has(locked.name)) {
       bases.set(locked.name, planBase(locked, input.baseOrigin));
+      findings.push(...checkBase(locked, input.baseOrigin));
+    }
     const base = hashes.get(definition.base) ?? bases.get(definition.base)?.contentHash;
     if (base === undefined) continue; // reported by checkLineage
     findings.push(...lintDockerfile(entry));
@@ -250,6 +252,43 @@ function planBase(locked: LockedBase, origin: PlanInput["baseOrigin"]): PlannedB
     contentHash: locked.digest.replace(/^sha256:/, ""),
     digest: locked.digest,
   };
+}
+
+/** What keeps a base from being had as the stack wants it: another origin is never taken in silence. */
+function checkBase({ name, digest, bootstrap }: LockedBase, origin: PlanInput["baseOrigin"]): Finding[] {
+  const rule = "bases/origin";
+  const update = "run `npm run keelson -- bases update` where its registry answers";
+  if (digest === undefined && bootstrap === undefined)
+    return [
+      {
+        rule,
+        severity: "error",
+        subject: name,
+        message: "images/bases.lock.json has neither a digest nor packages for it",
+        fix: update,
+      },
+    ];
+  if (origin === "upstream" && digest === undefined)
+    return [
+      {
+        rule,
+        severity: "error",
+        subject: name,
+        message: "keelson:bases is upstream, but images/bases.lock.json has no digest for it",
+        fix: `${update}, or set keelson:bases to auto`,
+      },
+    ];
+  if (origin === "bootstrapped" && bootstrap === undefined)
+    return [
+      {
+        rule,
+        severity: "error",
+        subject: name,
+        message: "keelson:bases is bootstrapped, but images/bases.lock.json has no packages for it",
+        fix: "set keelson:bases to auto",
+      },
+    ];
+  return [];
 }
 
 function planContexts(entry: CatalogueImage, hashes: ReadonlyMap<string, string>): Record<string, PlannedContext> {

@@ -23,7 +23,7 @@ export const labels: ImageGate = {
             imageFinding(labels, subject, {
               rule: "missing",
               message: `lacks ${missing.map((key) => PREFIX + key).join(", ")}`,
-              fix: "build from a git checkout, or set annotations in image.ts",
+              fix: "commit what you changed: revision and created are those of a clean checkout; the others are set in image.ts",
             }),
           ]),
       ...fixed.map((key) =>

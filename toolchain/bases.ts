@@ -61,7 +61,7 @@ export async function ensureBase(
   if (bootstrap === undefined)
     throw new UserError(
       `${base.name} can't be made here: its lock has no packages`,
-      "use its registry (keelson:bases: upstream), or another base",
+      "run `npm run keelson -- bases update` where its registry answers, with keelson:bases at auto; or use another base",
     );
   const { repository, tag = "latest" } = parseReference(base.name);
   const hash = bootstrapHash(bootstrap);

@@ -2,12 +2,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type Home, home, projectRoot } from "./home.ts";
 import { binFolder, linkOwn } from "./links.ts";
-
-/**
- * Stack dev's passphrase where the user has set none. It is public: that stack's salt is committed, and what it guards
- * are the services of this machine alone. Every other stack wants a passphrase of its own.
- */
-export const DEV_PASSPHRASE = "keelson-dev";
+import { DEV_PASSPHRASE } from "./passphrase.ts";
 
 /** Where Go and OpenSSL look for CA certificates by default (Debian and others; Red Hat's). */
 const SYSTEM_CERTIFICATES = ["/etc/ssl/certs", "/etc/pki/tls/certs"];

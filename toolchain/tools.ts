@@ -55,3 +55,8 @@ export async function linkReadyTools(): Promise<void> {
     if (found.state === "ready") linkTool(definition, found.tool, projectRoot(), home());
   }
 }
+
+/** Whether a tool can be run without getting anything first. */
+export async function isReady(name: ToolName): Promise<boolean> {
+  return (await findTool(CATALOGUE[name])).state === "ready";
+}

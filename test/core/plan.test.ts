@@ -115,6 +115,24 @@ describe("plan", () => {
     assert.deepEqual([offline?.origin, offline?.digest], ["bootstrapped", undefined]);
   });
 
+  const [pinned] = input.bases.bases;
+  const digest = `sha256:${"1".repeat(64)}`;
+  const lacking: readonly [what: string, origin: PlanInput["baseOrigin"], base: object, message: RegExp][] = [
+    ["upstream without a digest", "upstream", { ...pinned }, /is upstream, but .* no digest/],
+    ["bootstrapped without packages", "bootstrapped", { ...pinned, digest, bootstrap: undefined }, /no packages/],
+    ["neither digest nor packages", undefined, { ...pinned, bootstrap: undefined }, /neither a digest nor packages/],
+  ];
+  for (const [what, baseOrigin, base, message] of lacking)
+    it(`refuses a base with ${what}, once for all images on it`, () => {
+      const bases = { bases: [base] } as unknown as PlanInput["bases"];
+      const { findings } = makePlan({ ...input, images: ["leaf", "other"], bases, baseOrigin });
+      assert.deepEqual(
+        findings.map((f) => [f.rule, f.severity, f.subject]),
+        [["bases/origin", "error", "debian:bookworm-slim"]],
+      );
+      assert.match(findings[0]?.message ?? "", message);
+    });
+
   it("a commit is named beside the images, not in them; a dirty tree's is not", () => {
     const revision = { commit: "0123456789", date: "2026-01-02", dirty: false };
     const { plan } = makePlan({ ...input, revision });

@@ -59,7 +59,7 @@ export async function bootstrapDebian(
   if (process.getuid?.() !== 0)
     throw new UserError(
       "making a base from packages needs root: it mounts and changes owners",
-      "run as root, or set keelson:bases to upstream",
+      "run as root; or, where its registry answers, run `npm run keelson -- bases update` and set keelson:bases to upstream",
     );
   const repositories = new Map<Platform, string>();
   for (const platform of platforms) {

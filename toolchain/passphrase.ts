@@ -1,0 +1,22 @@
+import { UserError } from "../core/error.ts";
+
+/**
+ * Stack dev's passphrase where the user has set none. It is public: that stack's salt is committed, and what it guards
+ * are the services of this machine alone.
+ */
+export const DEV_PASSPHRASE = "keelson-dev";
+
+/**
+ * What is wrong with a stack's passphrase: the public one of stack dev must not guard another stack's secrets. A backend
+ * that isn't a folder brings its own secrets provider.
+ * @example passphraseProblem("prod", process.env) // UserError, where `keelson env` set the passphrase
+ */
+export function passphraseProblem(stack: string, environment: NodeJS.ProcessEnv): UserError | undefined {
+  const { PULUMI_BACKEND_URL: backend = "file:", PULUMI_CONFIG_PASSPHRASE: passphrase } = environment;
+  if (stack === "dev" || !backend.startsWith("file:")) return undefined;
+  if (environment.PULUMI_CONFIG_PASSPHRASE_FILE || (passphrase && passphrase !== DEV_PASSPHRASE)) return undefined;
+  return new UserError(
+    `stack ${stack} has no passphrase of its own: its secrets would be encrypted with stack dev's, which is public`,
+    "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE before `keelson env` and `keelson up`",
+  );
+}
