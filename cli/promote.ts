@@ -5,7 +5,7 @@ import type { PlannedImage } from "../core/plan.ts";
 import { isTag } from "../core/reference.ts";
 import { formatBytes } from "../core/size.ts";
 import { formatTable } from "../core/table.ts";
-import { hashTag } from "../core/tags.ts";
+import { floatingTags, hashTag, higherRelease } from "../core/tags.ts";
 import { copyImage } from "../oci/copy.ts";
 import { confirm } from "./confirm.ts";
 import { openStack, type Stack } from "./targets.ts";
@@ -29,7 +29,7 @@ export function promoteCommand(): Command {
     .requiredOption("--to <stack>", "stack that shall run it")
     .option(
       "--tag <tag>",
-      "tag to put on it there, may be repeated; default: the plan's",
+      "tag to put on it there, may be repeated; default: the plan's, and for a release X.Y, X and latest",
       (tag: string, all: string[]) => [...all, tag],
       [],
     )
@@ -52,12 +52,14 @@ async function promote(name: string, options: Options): Promise<void> {
       `build and check it first: \`npm run keelson -- up -s ${options.from}\``,
     );
   }
-  const tags = [...new Set([hash, ...(options.tag.length > 0 ? options.tag : target.tags)])];
+  const floating = options.tag.length > 0 ? [] : target.tags.flatMap(floatingTags);
+  const tags = [...new Set([hash, ...(options.tag.length > 0 ? options.tag : target.tags), ...floating])];
   const moves = await Promise.all(
     tags.map(async (tag) => ({ tag, before: (await to.client.headManifest(target.repository, tag))?.digest })),
   );
   const moving = moves.filter(({ before }) => before !== found.digest);
   show(to, target, moves, found.digest);
+  await refuseMoves(to, target, moving);
   if (source.contentHash !== target.contentHash) {
     console.log(
       `stack ${options.to} builds ${name} with other arguments or bases (${hashTag(target.contentHash).slice(0, 14)}…): its next up will not take this one`,
@@ -73,6 +75,32 @@ async function promote(name: string, options: Options): Promise<void> {
     tags,
   });
   console.log(`promoted ${result.digest}: ${result.manifests} manifests, ${formatBytes(result.sent)} sent`);
+}
+
+/** @throws UserError where a tag that never moves stands elsewhere, or a floating one would go to a lower version. */
+async function refuseMoves(
+  { client }: Stack,
+  { repository, tags }: PlannedImage,
+  moving: readonly { tag: string; before: string | undefined }[],
+): Promise<void> {
+  const taken = moving.find(({ tag, before }) => before !== undefined && tags.includes(tag));
+  if (taken !== undefined)
+    throw new UserError(
+      `${client.host}/${repository}:${taken.tag} stands on ${taken.before} already, and never moves`,
+      "release what changed as a new version, or commit it; or name another tag with --tag",
+    );
+  const standing = moving.filter(({ before }) => before !== undefined);
+  if (standing.length === 0) return;
+  const there = await client.listTags(repository);
+  for (const { tag } of standing)
+    for (const release of tags) {
+      const higher = floatingTags(release).includes(tag) ? higherRelease(release, tag, there) : undefined;
+      if (higher !== undefined)
+        throw new UserError(
+          `${tag} would go back from ${higher} to ${release}`,
+          `name the tags that shall move, such as \`--tag ${release}\``,
+        );
+    }
 }
 
 function planned({ plan }: Stack, name: string): PlannedImage {

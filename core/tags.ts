@@ -13,8 +13,8 @@ export interface Revision {
 }
 
 /**
- * Tags of an image at a revision; none for a dirty tree, since a tag must not name a commit that it isn't.
- * - a release commit: `X.Y.Z`, `X.Y`, `X`, `latest`; a pre-release only its own version;
+ * Tags of an image at a revision, which never move; none for a dirty tree, since a tag must not name a commit that it isn't.
+ * - a release commit: `X.Y.Z`; the tags that move with it are {@link floatingTags}, for a promotion to move;
  * - any other: `<family>-<YYYYMMDD>-<sha>`, with `-<track>` for GPU images, such as `-cu121`.
  * @example imageTags({ family: "worker" }, { commit: "d9330cd0…", date: "2026-11-21", dirty: false })
  * // ["worker-20261121-d9330cd"]
@@ -25,21 +25,53 @@ export function imageTags(
 ): string[] {
   if (revision === undefined || revision.dirty) return [];
   const suffix = image.track === undefined ? "" : `-${image.track}`;
-  if (revision.release !== undefined) return releaseTags(revision.release).map((tag) => `${tag}${suffix}`);
+  if (revision.release !== undefined) return [`${parseRelease(revision.release).version}${suffix}`];
   return [`${image.family}-${revision.date.replaceAll("-", "")}-${revision.commit.slice(0, 7)}${suffix}`];
 }
 
 /**
- * Tags of a semver release; the short ones and `latest` are moved by final releases only.
- * @example releaseTags("1.2.3") // ["1.2.3", "1.2", "1", "latest"]
- * @throws RangeError when the version is no semver.
+ * Tags that move from release to release: the short versions and `latest`. A pre-release moves none.
+ * @param tag a release's own, as {@link imageTags} gives it, with the CUDA track of GPU images
+ * @example floatingTags("1.2.3-cu121") // ["1.2-cu121", "1-cu121", "latest-cu121"]
  */
-export function releaseTags(version: string): string[] {
+export function floatingTags(tag: string): string[] {
+  const release = readRelease(tag);
+  if (release === undefined || release.version.prerelease.length > 0) return [];
+  const { version, suffix } = release;
+  return [`${version.major}.${version.minor}`, `${version.major}`, "latest"].map((short) => `${short}${suffix}`);
+}
+
+/**
+ * Whether a floating tag may go to a release: never to a lower version than the highest that already stands in the
+ * repository and that the tag could stand on.
+ * @param there all tags of the repository
+ * @returns the higher release's tag, which keeps the floating tag where it is; undefined where it may move
+ * @example higherRelease("1.2.3", "1.2", ["1.2.4", "1.3.0"]) // "1.2.4"
+ */
+export function higherRelease(release: string, floating: string, there: readonly string[]): string | undefined {
+  const own = readRelease(release);
+  if (own === undefined) return undefined;
+  const higher = there.flatMap((tag) => {
+    const other = readRelease(tag);
+    const above = other !== undefined && semver.gt(other.version, own.version);
+    return above && floatingTags(tag).includes(floating) ? [{ tag, version: other.version }] : [];
+  });
+  return higher.toSorted((a, b) => semver.rcompare(a.version, b.version))[0]?.tag;
+}
+
+/** The version that a tag names, and its track: a track is no pre-release, though it is written like one. */
+function readRelease(tag: string): { readonly version: semver.SemVer; readonly suffix: string } | undefined {
+  const [, text = "", suffix = ""] = /^(.+?)(-cu\d+)?$/.exec(tag) ?? [];
+  const version = semver.parse(text);
+  return version === null || version.version !== text ? undefined : { version, suffix };
+}
+
+/** @throws RangeError when the version is no semver. */
+function parseRelease(version: string): semver.SemVer {
   const parsed = semver.parse(version);
   if (parsed === null)
     throw new RangeError(`expected a semver version such as 1.2.3, found ${JSON.stringify(version)}`);
-  if (parsed.prerelease.length > 0) return [parsed.version];
-  return [parsed.version, `${parsed.major}.${parsed.minor}`, `${parsed.major}`, "latest"];
+  return parsed;
 }
 
 /** The tag that stands on an image of a content hash, once it is whole and checked. @example hashTag("0ab1…") // "h-0ab1…" */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { imageTags, releaseTags } from "../../core/tags.ts";
+import { floatingTags, higherRelease, imageTags } from "../../core/tags.ts";
 
 const commit = "d9330cd0a1b2c3d4e5f60718293a4b5c6d7e8f90";
 
@@ -14,15 +14,31 @@ describe("tags", () => {
       "torch-20261121-d9330cd-cu121",
     ]));
 
-  it("a release moves the short tags and latest", () =>
-    assert.deepEqual(imageTags({ family: "weft" }, { commit, date: "2026-11-21", release: "1.2.3", dirty: false }), [
-      "1.2.3",
-      "1.2",
-      "1",
-      "latest",
-    ]));
+  it("a release gives its own version, which never moves", () => {
+    const revision = { commit, date: "2026-11-21", release: "1.2.3", dirty: false };
+    assert.deepEqual(imageTags({ family: "weft" }, revision), ["1.2.3"]);
+    assert.deepEqual(imageTags({ family: "torch", track: "cu121" }, revision), ["1.2.3-cu121"]);
+  });
 
-  it("a pre-release moves nothing", () => assert.deepEqual(releaseTags("1.2.3-rc.1"), ["1.2.3-rc.1"]));
+  it("a promotion moves the short versions and latest, each on its track", () => {
+    assert.deepEqual(floatingTags("1.2.3"), ["1.2", "1", "latest"]);
+    assert.deepEqual(floatingTags("1.2.3-cu121"), ["1.2-cu121", "1-cu121", "latest-cu121"]);
+  });
+
+  it("neither a pre-release nor a commit moves any", () => {
+    for (const tag of ["1.2.3-rc.1", "1.2.3-rc.1-cu121", "worker-20261121-d9330cd", "latest", "1.2"])
+      assert.deepEqual(floatingTags(tag), [], tag);
+  });
+
+  it("a floating tag never goes back to a lower version", () => {
+    const there = ["1.2.2", "1.2.4", "1.2.10", "1.3.0", "2.0.0-rc.1", "9.0.0-cu121", "latest", "h-00"];
+    assert.equal(higherRelease("1.2.3", "1.2", there), "1.2.10");
+    assert.equal(higherRelease("1.2.3", "1", there), "1.3.0");
+    assert.equal(higherRelease("1.2.3", "latest", there), "1.3.0");
+    assert.equal(higherRelease("1.3.0", "latest", there), undefined);
+    assert.equal(higherRelease("1.4.0", "latest", there), undefined);
+    assert.equal(higherRelease("1.4.0-cu121", "latest-cu121", there), "9.0.0-cu121");
+  });
 
   it("a dirty tree and a folder without git give no tag", () => {
     assert.deepEqual(
@@ -32,5 +48,9 @@ describe("tags", () => {
     assert.deepEqual(imageTags({ family: "worker" }, undefined), []);
   });
 
-  it("refuses what is no semver", () => assert.throws(() => releaseTags("1.2"), /expected a semver version/));
+  it("refuses what is no semver", () =>
+    assert.throws(
+      () => imageTags({ family: "weft" }, { commit, date: "2026-11-21", release: "1.2", dirty: false }),
+      /expected a semver version/,
+    ));
 });

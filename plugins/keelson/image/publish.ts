@@ -1,16 +1,17 @@
 import { UserError } from "../../../core/error.ts";
-import type { RegistryClient } from "../../../oci/client.ts";
+import type { FetchedManifest, RegistryClient } from "../../../oci/client.ts";
 import { type Descriptor, type ImageManifest, MEDIA } from "../../../oci/schemas.ts";
 import type { Call } from "../resource.ts";
 import type { OpenRegistry } from "../toolbox.ts";
-import { assembleIndex, hashTag, type PlatformManifest } from "./document.ts";
+import { assembleIndex, hashTag, type PlatformManifest, platformsOf } from "./document.ts";
 import type { ImageInputs } from "./inputs.ts";
 import { type Existing, finalDigest } from "./lookup.ts";
 
 /**
  * Puts the index over all platforms into the registry under its hash tag, unless it is there, and the wanted tags on
- * it. A tag that moves is told.
+ * it, which never move.
  * @returns the index' digest.
+ * @throws UserError before anything is written where a tag stands on another digest.
  */
 export async function publish(
   { client, host }: OpenRegistry,
@@ -24,11 +25,21 @@ export async function publish(
   const { repository } = inputs;
   const fresh = digest !== existing.digest;
   const { bytes } = fresh ? assembleIndex(platforms, inputs.annotations) : await client.getManifest(repository, digest);
-  for (const tag of inputs.tags) {
-    const before = await client.headManifest(repository, tag);
-    if (before?.digest === digest) continue;
+  const before = await Promise.all(inputs.tags.map((tag) => client.findManifest(repository, tag)));
+  for (const [i, tag] of inputs.tags.entries()) {
+    const found = before[i];
+    if (found === undefined || found.descriptor.digest === digest || isPart(found, platforms)) continue;
+    throw new UserError(
+      `${host}/${repository}:${tag} stands on ${found.descriptor.digest} already, and never moves: this is ${digest}`,
+      "commit what changed, or release it as a new version",
+    );
+  }
+  for (const [i, tag] of inputs.tags.entries()) {
+    const was = before[i]?.descriptor.digest;
+    if (was === digest) continue;
     await client.putManifest(repository, tag, bytes);
-    if (before !== undefined) call.log("info", `${host}/${repository}:${tag} moved from ${before.digest} to ${digest}`);
+    if (was !== undefined)
+      call.log("info", `${host}/${repository}:${tag}: the same platforms in ${digest}, not ${was}`);
   }
   // Last: who finds the hash tag finds all the others done.
   if (fresh) await client.putManifest(repository, hashTag(inputs.contentHash), bytes);
@@ -40,6 +51,15 @@ export async function publish(
   throw new UserError(
     `${host}/${repository}:${hashTag(inputs.contentHash)} is ${there?.digest ?? "gone"} right after ${digest} was pushed`,
     "someone else pushes the same image: run it again",
+  );
+}
+
+/** True when an index is over some of these platforms, byte for byte: the same image before others were added. */
+function isPart({ document }: FetchedManifest, platforms: readonly PlatformManifest[]): boolean {
+  if (document.kind !== "index") return false;
+  const known = [...platformsOf(document.index)];
+  return (
+    known.length > 0 && known.every(([p, { digest }]) => platforms.some((m) => m.platform === p && m.digest === digest))
   );
 }
 

@@ -299,11 +299,25 @@ describe("keelson:index:Image", () => {
       assert.equal(index.manifests.length, 2);
     });
 
-    it("tells when a tag moves", async () => {
+    it("refuses to move a tag to another image, before it writes anything", async () => {
       registry.put(REPOSITORY, "web-1", platformManifest(1));
-      push();
+      push(undefined, { other: "annotation" });
+      await assert.rejects(machine().apply({ ...inputs, tags: ["web-0", "web-1"] }, undefined, call), (error) => {
+        assert.ok(error instanceof UserError);
+        assert.match(error.message, /:web-1 stands on sha256:[0-9a-f]{64} already, and never moves/);
+        return true;
+      });
+      assert.deepEqual(registry.writes, []);
+    });
+
+    it("lets a tag go on to the index that has more platforms, and tells", async () => {
+      push(["linux/amd64"]);
+      const one = { ...inputs, builds: (inputs.builds as never[]).slice(0, 1) };
+      await machine().apply(one, undefined, call);
+      const digest = push();
       await machine().apply(inputs, undefined, call);
-      assert.match(lines.join("\n"), /info: .*:web-1 moved from sha256:[0-9a-f]{64} to sha256:/);
+      assert.equal(registry.tag(REPOSITORY, "web-1"), digest);
+      assert.match(lines.join("\n"), /info: .*:web-1: the same platforms in sha256:/);
     });
 
     it("passes on what the registry says when it refuses", async () => {
