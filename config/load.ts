@@ -19,8 +19,8 @@ export interface Surroundings {
 }
 
 /** What this machine and checkout say. */
-export function surroundings(root: string): Surroundings {
-  return { host: process.arch === "arm64" ? "linux/arm64" : "linux/amd64", revision: gitRevision(root) };
+export async function surroundings(root: string): Promise<Surroundings> {
+  return { host: process.arch === "arm64" ? "linux/arm64" : "linux/amd64", revision: await gitRevision(root) };
 }
 
 /**
@@ -31,13 +31,13 @@ export async function loadPlan(
   root: string,
   stack: string,
   config: StackConfig,
-  { host, revision }: Surroundings,
+  around: Surroundings | Promise<Surroundings>,
 ): Promise<{
   readonly plan: Plan;
   readonly findings: readonly Finding[];
   readonly catalogue: readonly CatalogueImage[];
 }> {
-  const catalogue = await readCatalogue(root);
+  const [catalogue, { host, revision }] = await Promise.all([readCatalogue(root), around]);
   const registry = config.registry === "embedded" ? { host: "embedded", prefix: "" } : config.registry;
   const bases = readBasesLock(root);
   const made = makePlan({

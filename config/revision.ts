@@ -1,4 +1,5 @@
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import semver from "semver";
 import type { Revision } from "../core/tags.ts";
 
@@ -7,19 +8,24 @@ import type { Revision } from "../core/tags.ts";
  * A folder inside a larger repository counts as that repository's.
  * @param sources folders whose untracked files reach builds: one of those makes the tree dirty; notes elsewhere don't.
  */
-export function gitRevision(root: string, sources: readonly string[] = ["images"]): Revision | undefined {
-  const git = (...args: string[]) =>
-    execFileSync("git", ["-C", root, ...args], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-      env: { ...process.env, TZ: "UTC" }, // the tag has the commit's date in UTC, on every machine
-    }).trim();
+export async function gitRevision(
+  root: string,
+  sources: readonly string[] = ["images"],
+): Promise<Revision | undefined> {
+  const git = async (...args: string[]) => {
+    // The tag has the commit's date in UTC, on every machine.
+    const env = { ...process.env, TZ: "UTC" };
+    return (await promisify(execFile)("git", ["-C", root, ...args], { env, maxBuffer: 64 << 20 })).stdout.trim();
+  };
   try {
-    const [commit = "", date = ""] = git("log", "-1", "--format=%H %cd", "--date=format-local:%Y-%m-%d").split(" ");
-    const tags = git("tag", "--points-at", "HEAD", "--list", "v*").split("\n");
-    const changed = git("status", "--porcelain", "--untracked-files=no") !== "";
-    const added = git("ls-files", "--others", "--exclude-standard", "--", ...sources) !== "";
-    return { commit, date, release: newestRelease(tags), dirty: changed || added };
+    const [head, tags, changed, added] = await Promise.all([
+      git("log", "-1", "--format=%H %cd", "--date=format-local:%Y-%m-%d"),
+      git("tag", "--points-at", "HEAD", "--list", "v*"),
+      git("status", "--porcelain", "--untracked-files=no"),
+      git("ls-files", "--others", "--exclude-standard", "--", ...sources),
+    ]);
+    const [commit = "", date = ""] = head.split(" ");
+    return { commit, date, release: newestRelease(tags.split("\n")), dirty: changed !== "" || added !== "" };
   } catch {
     return undefined;
   }

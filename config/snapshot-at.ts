@@ -16,7 +16,7 @@ export async function snapshotAt(
   root: string,
   revision: string,
   stack: string,
-  around: Surroundings,
+  around: Surroundings | Promise<Surroundings>,
 ): Promise<Snapshot> {
   const folder = mkdtempSync(join(tmpdir(), "keelson-since-"));
   try {

@@ -9,7 +9,7 @@ export async function currentSnapshot(
   root: string,
   stack: string,
   config: StackConfig,
-  around: Surroundings,
+  around: Surroundings | Promise<Surroundings>,
 ): Promise<Snapshot> {
   const { plan, catalogue } = await loadPlan(root, stack, config, around);
   return { plan, catalogue };

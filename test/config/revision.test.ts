@@ -14,7 +14,7 @@ describe("revision", () => {
     mkdirSync(join(root, path, ".."), { recursive: true });
     writeFileSync(join(root, path), text);
   };
-  const release = () => gitRevision(root)?.release;
+  const release = async () => (await gitRevision(root))?.release;
 
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), "keelson revision "));
@@ -26,28 +26,28 @@ describe("revision", () => {
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-  it("is clean right after the commit", () => assert.equal(gitRevision(root)?.dirty, false));
+  it("is clean right after the commit", async () => assert.equal((await gitRevision(root))?.dirty, false));
 
-  it("is dirty with a changed tracked file", () => {
+  it("is dirty with a changed tracked file", async () => {
     write("images/worker/Dockerfile", "FROM debian\n");
-    assert.equal(gitRevision(root)?.dirty, true);
+    assert.equal((await gitRevision(root))?.dirty, true);
   });
 
-  it("is dirty with an untracked file that a build may see", () => {
+  it("is dirty with an untracked file that a build may see", async () => {
     write("images/worker/ü new.txt", "new");
-    assert.equal(gitRevision(root)?.dirty, true);
+    assert.equal((await gitRevision(root))?.dirty, true);
   });
 
-  it("is dirty with an untracked file in another folder that is read as a context", () => {
+  it("is dirty with an untracked file in another folder that is read as a context", async () => {
     write("runtime/new.c", "new");
-    assert.equal(gitRevision(root)?.dirty, false);
-    assert.equal(gitRevision(root, ["images", "runtime"])?.dirty, true);
+    assert.equal((await gitRevision(root))?.dirty, false);
+    assert.equal((await gitRevision(root, ["images", "runtime"]))?.dirty, true);
   });
 
-  it("is clean with notes beside the sources, and with ignored files", () => {
+  it("is clean with notes beside the sources, and with ignored files", async () => {
     write("notes.txt", "mine");
     write("images/worker/build.log", "noise");
-    assert.equal(gitRevision(root)?.dirty, false);
+    assert.equal((await gitRevision(root))?.dirty, false);
   });
 
   const releases: [string[], string | undefined][] = [
@@ -60,15 +60,15 @@ describe("revision", () => {
     [[], undefined],
   ];
   for (const [tags, expected] of releases) {
-    it(`release of ${tags.join(", ") || "no tag"}: ${expected}`, () => {
+    it(`release of ${tags.join(", ") || "no tag"}: ${expected}`, async () => {
       for (const tag of tags) git("tag", tag);
-      assert.equal(release(), expected);
-      assert.ok(imageTags({ family: "worker" }, gitRevision(root)).length > 0);
+      assert.equal(await release(), expected);
+      assert.ok(imageTags({ family: "worker" }, await gitRevision(root)).length > 0);
     });
   }
 
-  it("is unknown outside git", () => {
+  it("is unknown outside git", async () => {
     rmSync(join(root, ".git"), { recursive: true });
-    assert.equal(gitRevision(root), undefined);
+    assert.equal(await gitRevision(root), undefined);
   });
 });
