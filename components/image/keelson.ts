@@ -66,12 +66,7 @@ export class ImageResource extends pulumi.CustomResource {
   declare readonly platforms: pulumi.Output<PlatformResult[]>;
 
   constructor(name: string, args: ImageResourceArgs, options?: pulumi.CustomResourceOptions) {
-    super(
-      "keelson:index:Image",
-      name,
-      { ...args, ref: undefined, digest: undefined, platforms: undefined },
-      { ...options, additionalSecretOutputs: [...(options?.additionalSecretOutputs ?? [])] },
-    );
+    super("keelson:index:Image", name, { ...args, ref: undefined, digest: undefined, platforms: undefined }, options);
   }
 }
 

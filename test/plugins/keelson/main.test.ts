@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -12,6 +12,9 @@ import provider from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import { decode, encode } from "../../../plugins/keelson/wire.ts";
 
+/** How the engine's protocol marks a secret: sdk/go/common/resource/sig.go of Pulumi. */
+const SIGNATURE = "4dabf18193072939515e22adb298388d";
+const SECRET = "1b47061264138c4ac30d75fd1eb44270";
 const PLUGIN = join(import.meta.dirname, "../../../plugins/keelson/pulumi-resource-keelson");
 const urn = (type: string) => `urn:pulumi:dev::p::keelson:image:Image$${type}::web`;
 
@@ -80,6 +83,36 @@ describe("the plugin's process", () => {
     const { values, secretKeys } = decode(answer.getInputs());
     assert.deepEqual(values, inputs);
     assert.deepEqual([...secretKeys], ["registry"]);
+  });
+
+  it("keeps a password secret through check, and out of what a resource says of itself", async () => {
+    const [image] = (
+      JSON.parse(readFileSync(join(import.meta.dirname, "../../golden/prod.resources.json"), "utf8")) as {
+        type: string;
+        inputs: Record<string, unknown>;
+      }[]
+    ).filter((resource) => resource.type === "keelson:index:Image");
+    assert.ok(image);
+    const password = { [SIGNATURE]: SECRET, value: "canary-hunter2" };
+    const { smoke: _, ...inputs } = JSON.parse(
+      JSON.stringify(image.inputs).replaceAll("sha256:…", `sha256:${"0".repeat(64)}`),
+    ) as Record<string, unknown>;
+    const check = new provider.CheckRequest();
+    check.setUrn(urn("keelson:index:Image"));
+    check.setNews(encode({ ...inputs, registry: { host: "embedded", username: "ada", password } }));
+    const checked = await ask<provider.CheckResponse>((done) => client.check(check, done));
+    assert.deepEqual(checked.getFailuresList(), []);
+    const kept = checked.getInputs()?.toJavaScript() as { registry: { password: unknown } };
+    assert.deepEqual(kept.registry.password, password);
+
+    const create = new provider.CreateRequest();
+    create.setUrn(urn("keelson:index:Image"));
+    create.setPreview(true);
+    create.setProperties(checked.getInputs());
+    const created = await ask<provider.CreateResponse>((done) => client.create(create, done));
+    const outputs = created.getProperties()?.toJavaScript() ?? {};
+    assert.deepEqual(Object.keys(outputs).toSorted(), ["digest", "platforms", "ref"]);
+    assert.doesNotMatch(JSON.stringify(outputs), /canary-hunter2/);
   });
 
   it("answers for types that it does not have, and for methods", async () => {
