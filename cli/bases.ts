@@ -65,7 +65,10 @@ async function updated(base: LockedBase, tmp: string): Promise<LockedBase> {
     console.log(
       digest === base.digest ? "  registry: as before" : `  registry: ${base.digest ?? "(none)"} → ${digest}`,
     );
-  } else console.log(`  registry: ${digest.reason}${base.digest === undefined ? "" : "; its digest stays"}`);
+  } else
+    console.log(
+      `  registry: ${digest.reason}${base.digest === undefined ? "; without a digest, stacks make it from its packages" : "; its digest stays"}`,
+    );
   const pinned = typeof digest === "string" ? digest : base.digest;
   const { name, platforms, bootstrap } = base;
   const head = { name, platforms, ...(pinned === undefined ? {} : { digest: pinned }) };

@@ -24,13 +24,15 @@ export interface EnsureBaseOptions {
   readonly home?: Home;
   /** Default: the home's, filled through this machine's own sources. */
   readonly store?: Store;
+  /** Before the repository, such as an organisation in a shared registry. Default: none, as upstream has it. */
+  readonly prefix?: string;
   readonly signal?: AbortSignal | undefined;
   readonly progress?: Progress;
 }
 
 /** A base that stands in the registry. */
 export interface EnsuredBase {
-  /** Below the registry's root, as upstream has it. @example "library/debian" */
+  /** As upstream has it, behind the prefix. @example "library/debian" */
   readonly repository: string;
   readonly tag: string;
   /** Of the index, `sha256:<hex>`. */
@@ -63,7 +65,8 @@ export async function ensureBase(
       `${base.name} can't be made here: its lock has no packages`,
       "run `npm run keelson -- bases update` where its registry answers, with keelson:bases at auto; or use another base",
     );
-  const { repository, tag = "latest" } = parseReference(base.name);
+  const { repository: name, tag = "latest" } = parseReference(base.name);
+  const repository = options.prefix ? `${options.prefix}/${name}` : name;
   const hash = bootstrapHash(bootstrap);
   const there = await findBase(registry, repository, tag, hash);
   if (there !== undefined) return { repository, tag, digest: there, how: "present" };

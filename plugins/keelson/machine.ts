@@ -73,14 +73,14 @@ export function machine(root: string): Toolbox {
         },
       };
     },
-    resolveBase: (base, registry, signal, progress) =>
-      bases.get(`${registry.host} ${base.origin} ${base.name}`, async () => {
+    resolveBase: (base, registry, prefix, signal, progress) =>
+      bases.get(`${registry.host}/${prefix} ${base.origin} ${base.name}`, async () => {
         const locked = (await readBases(root)).bases.find((b) => b.name === base.name);
         if (locked === undefined) throw new UserError(`images/bases.lock.json has no ${base.name}`, "run it again");
         if (base.origin === "upstream")
           return locked.digest === undefined ? base.name : `${base.name}@${locked.digest}`;
         const { ensureBase } = await import("../../toolchain/bases.ts");
-        const { repository, digest } = await ensureBase(locked, registry.client, { signal, progress });
+        const { repository, digest } = await ensureBase(locked, registry.client, { prefix, signal, progress });
         return `${registry.host}/${repository}@${digest}`;
       }),
     async stageLock(lock, platform, folder, signal) {

@@ -33,8 +33,14 @@ export interface Toolbox {
   useRegistry(registry: RegistryInputs, progress: Progress): Promise<OpenRegistry>;
   /** `work`: a folder where files may lie that the builder needs on the way. */
   useBuilder(inputs: ImageInputs, registry: OpenRegistry, work: string, progress: Progress): Promise<OpenBuilder>;
-  /** What a Dockerfile gets as BASE_IMAGE. */
-  resolveBase(base: ExternalBase, registry: OpenRegistry, signal: AbortSignal, progress: Progress): Promise<string>;
+  /** What a Dockerfile gets as BASE_IMAGE. `prefix`: before the repository of a base that is pushed there; or empty. */
+  resolveBase(
+    base: ExternalBase,
+    registry: OpenRegistry,
+    prefix: string,
+    signal: AbortSignal,
+    progress: Progress,
+  ): Promise<string>;
   /** Puts a lock's artifacts for a platform into a folder that is not there yet. */
   stageLock(lock: ArtifactLock, platform: Platform, folder: string, signal: AbortSignal): Promise<void>;
   /** One platform of an image, read whole. */

@@ -94,6 +94,21 @@ export type ImageInputs = z.infer<typeof imageInputs>;
 export type PlatformBuild = z.infer<typeof build>;
 export type RegistryInputs = z.infer<typeof registry>;
 
+/**
+ * Before the repository of a base that is pushed for an image: the stack's prefix, since elsewhere in a shared registry
+ * the stack may not push. None in the embedded registry, where Dockerfiles find bases under their upstream names.
+ * @example basePrefix({ imageName: "web", repository: "acme/web", registry: { host: "ghcr.io" } }) // "acme"
+ */
+export function basePrefix({
+  imageName,
+  repository,
+  registry,
+}: Pick<ImageInputs, "imageName" | "repository" | "registry">): string {
+  return registry.host !== "embedded" && repository.endsWith(`/${imageName}`)
+    ? repository.slice(0, -imageName.length - 1)
+    : "";
+}
+
 function isSize(text: string): boolean {
   try {
     parseSize(text as Size);

@@ -7,7 +7,7 @@ import type { OpenRegistry, Toolbox } from "../toolbox.ts";
 import { buildPlatform, type Place } from "./build.ts";
 import { checkImage, formatFindings, type Sizes, sizesOf } from "./check.ts";
 import { type PlatformManifest, platformTag } from "./document.ts";
-import type { ImageInputs, PlatformBuild } from "./inputs.ts";
+import { basePrefix, type ImageInputs, type PlatformBuild } from "./inputs.ts";
 import { describeError, type Failed, imageError, type Produced } from "./outcome.ts";
 import { smokeTest, stageSmoke } from "./smoke.ts";
 import { stageImage } from "./staging.ts";
@@ -36,7 +36,7 @@ export async function produce(production: Production, wanted: readonly PlatformB
     const base =
       inputs.base.kind === "image"
         ? inputs.base.ref
-        : await toolbox.resolveBase(inputs.base, registry, call.signal, progressOf(call));
+        : await toolbox.resolveBase(inputs.base, registry, basePrefix(inputs), call.signal, progressOf(call));
     call.status("reading the build context");
     const staged = await stageImage(call.root, inputs, work, toolbox, call.signal);
     const script = await stageSmoke(call.root, inputs, work);

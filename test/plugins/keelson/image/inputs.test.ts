@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { imageInputs } from "../../../../plugins/keelson/image/inputs.ts";
+import { basePrefix, imageInputs } from "../../../../plugins/keelson/image/inputs.ts";
 
 const golden = join(import.meta.dirname, "../../../golden");
 
@@ -30,5 +30,12 @@ describe("inputs of keelson:index:Image", () => {
         [],
       );
     }
+  });
+
+  it("tell the prefix below which a remote registry gets bases; the embedded one has none", () => {
+    const image = { imageName: "web", repository: "acme/team/web", registry: { host: "ghcr.io" } };
+    assert.equal(basePrefix(image), "acme/team");
+    assert.equal(basePrefix({ ...image, repository: "web" }), "");
+    assert.equal(basePrefix({ ...image, registry: { host: "embedded" } }), "");
   });
 });
