@@ -45,9 +45,12 @@ const GLANCE = 2000;
 /** `keelson:index:Image`: an image in a registry, found by its content hash or built, checked and pushed. */
 export class ImageType implements ResourceType {
   private readonly toolbox: Toolbox;
+  private readonly produce: typeof produce;
 
-  constructor(toolbox: Toolbox) {
+  /** @param make builds the platforms that are missing */
+  constructor(toolbox: Toolbox, make = produce) {
     this.toolbox = toolbox;
+    this.produce = make;
   }
 
   async check(values: Values, call: Call): Promise<Checked> {
@@ -95,10 +98,16 @@ export class ImageType implements ResourceType {
     const missing = missingBuilds(existing, inputs.builds);
     if (previous !== undefined && CHECKED.some((key) => differs(previous.inputs[key], values[key])))
       await recheck(production, existing.platforms);
-    const produced = missing.length === 0 ? [] : await produce(production, missing);
-    const platforms = [...existing.platforms, ...produced.map((p) => p.manifest)];
+    const produced = missing.length === 0 ? [] : await this.produce(production, missing);
+    // A build takes minutes, in which another stack may have put platforms of its own under the same hash.
+    const latest = produced.length === 0 ? existing : await this.find(registry, inputs);
+    const platforms = mergePlatforms(
+      produced.map((p) => p.manifest),
+      latest.platforms,
+      existing.platforms,
+    );
     call.status("pushing the index");
-    const digest = await publish(registry, inputs, existing, platforms, call);
+    const digest = await publish(registry, inputs, latest, platforms, call);
     return { id: inputs.repository, state: { ...this.state(registry.host, inputs, digest, platforms, produced) } };
   }
 
@@ -182,6 +191,13 @@ export class ImageType implements ResourceType {
       }),
     };
   }
+}
+
+/** One manifest for each platform: of the first list that has it, which this run has checked before what others did. */
+export function mergePlatforms(...lists: readonly (readonly PlatformManifest[])[]): PlatformManifest[] {
+  const merged = new Map<string, PlatformManifest>();
+  for (const manifest of lists.flat()) if (!merged.has(manifest.platform)) merged.set(manifest.platform, manifest);
+  return [...merged.values()];
 }
 
 /** What a preview says beside the image: which platforms are built, why, and where. */

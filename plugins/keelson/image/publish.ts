@@ -20,7 +20,9 @@ export async function publish(
   platforms: readonly PlatformManifest[],
   call: Call,
 ): Promise<string> {
-  const digest = finalDigest({ ...existing, platforms }, inputs);
+  // An index that is there serves where it is over these very platforms: one made meanwhile may be over others.
+  const same = existing.platforms.every(({ digest }) => platforms.some((p) => p.digest === digest));
+  const digest = finalDigest({ ...existing, platforms, whole: existing.whole && same }, inputs);
   if (digest === undefined) throw new Error(`${inputs.imageName} lacks a platform`);
   const { repository } = inputs;
   const fresh = digest !== existing.digest;

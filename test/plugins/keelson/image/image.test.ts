@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../../../core/error.ts";
 import { ImageType } from "../../../../plugins/keelson/image/image.ts";
+import type { Produced } from "../../../../plugins/keelson/image/outcome.ts";
 import type { Call, Values } from "../../../../plugins/keelson/resource.ts";
 import type { Toolbox } from "../../../../plugins/keelson/toolbox.ts";
 import { UNKNOWN } from "../../../../plugins/keelson/wire.ts";
@@ -60,7 +61,7 @@ describe("keelson:index:Image", () => {
   });
 
   /** A machine that has a registry and must not be asked to build. */
-  function machine(running = true): ImageType {
+  function machine(running = true, make?: () => Promise<Produced[]>): ImageType {
     const open = async () => ({ client: registry.client, host: registry.host });
     const never = () => assert.fail("nothing is built here");
     const toolbox: Toolbox = {
@@ -73,7 +74,7 @@ describe("keelson:index:Image", () => {
       makeWorkFolder: never,
       record: never,
     };
-    return new ImageType(toolbox);
+    return new ImageType(toolbox, make);
   }
 
   /** Puts a whole image into the registry, as an earlier run of someone else left it. */
@@ -297,6 +298,34 @@ describe("keelson:index:Image", () => {
       await machine().apply({ ...inputs, builds, annotations: {} }, undefined, call);
       const index = JSON.parse(registry.manifests.get(`${REPOSITORY}:h-${HASH}`)?.bytes.toString() ?? "{}");
       assert.equal(index.manifests.length, 2);
+    });
+
+    it("keeps platforms that another stack pushed while this one built", async () => {
+      const [amd64] = inputs.builds as { platform: "linux/amd64"; node: string; mode: "native" }[];
+      assert.ok(amd64);
+      const others = push(["linux/arm64"]);
+      const { document } = await registry.client.getManifest(REPOSITORY, others);
+      registry.manifests.delete(`${REPOSITORY}:h-${HASH}`);
+      const own = platformManifest(500, "own");
+      const digest = registry.put(REPOSITORY, undefined, own);
+      const built: Produced = {
+        build: amd64,
+        seconds: 1,
+        manifest: { platform: "linux/amd64", digest, size: JSON.stringify(own).length, compressed: 500, unpacked: 900 },
+      };
+      // The other stack's index comes while this build is under way.
+      const type = machine(true, async () => {
+        assert.ok(document.kind === "index");
+        registry.put(REPOSITORY, `h-${HASH}`, document.index);
+        return [built];
+      });
+      await type.apply({ ...inputs, builds: [amd64] }, undefined, call);
+      const { document: merged } = await registry.client.getManifest(REPOSITORY, `h-${HASH}`);
+      assert.ok(merged.kind === "index" && document.kind === "index");
+      assert.deepEqual(
+        merged.index.manifests.map((m) => m.digest),
+        [digest, document.index.manifests[0]?.digest],
+      );
     });
 
     it("refuses to move a tag to another image, before it writes anything", async () => {
