@@ -64,12 +64,25 @@ export function readArtifactLock(root: string, file: string): ArtifactLock {
   return readJson(root, file, artifactLock, "run `npm run keelson -- lock` to write it anew") as ArtifactLock;
 }
 
+/** What a lock is resolved from, which stands beside it. @example requestsOf("a/cu121.lock.json") // "a/cu121.json" */
+export function requestsOf(lock: string): string {
+  return lock.replace(/\.lock\.json$/, ".json");
+}
+
+/** Images to read, by name, and the bases that are no images. */
+export interface Wanted extends BasesLock {
+  readonly images: readonly string[];
+}
+
 /**
- * All image definitions below `images/`, each with the bytes that its build sees; sorted by folder.
+ * Image definitions below `images/` with the bytes that their builds see; sorted by folder, then as their file has them.
+ * @param wanted these and all that they are made from; all there are where one of them can't be found, so that a message
+ *   can name what there is. Default: all.
  * @throws UserError for a folder whose image.ts, Dockerfile or lock can't be read.
  */
-export async function readCatalogue(root: string): Promise<CatalogueImage[]> {
-  return Promise.all((await readDefinitions(root)).map((found) => readImage(root, found)));
+export async function readCatalogue(root: string, wanted?: Wanted): Promise<CatalogueImage[]> {
+  const found = wanted === undefined ? undefined : await findLineage(root, wanted);
+  return Promise.all((found ?? (await readDefinitions(root))).map((one) => readImage(root, one)));
 }
 
 interface FoundDefinition {
@@ -83,14 +96,53 @@ export async function readDefinitions(root: string): Promise<FoundDefinition[]> 
     .filter((e) => e.isDirectory() && existsSync(join(root, FOLDER, e.name, "image.ts")))
     .map((e) => `${FOLDER}/${e.name}`)
     .toSorted();
-  return Promise.all(
-    folders.map(async (folder) => {
-      const module: { default?: ImageDefinition } = await import(pathToFileURL(join(root, folder, "image.ts")).href);
-      if (module.default === undefined)
-        throw new UserError(`${folder}/image.ts has no default export`, "write `export default defineImage({ … })`");
-      return { folder, definition: module.default };
-    }),
+  return (await Promise.all(folders.map((folder) => readFolder(root, folder)))).flat();
+}
+
+/** The definitions of one folder: one, or its variants. */
+async function readFolder(root: string, folder: string): Promise<FoundDefinition[]> {
+  const module: { default?: ImageDefinition | readonly ImageDefinition[] } = await import(
+    pathToFileURL(join(root, folder, "image.ts")).href
   );
+  if (module.default === undefined)
+    throw new UserError(`${folder}/image.ts has no default export`, "write `export default defineImage({ … })`");
+  return [module.default].flat().map((definition) => ({ folder, definition }));
+}
+
+/**
+ * The named images and all that they are made from: folders are opened by their names, and all of them only for an image that
+ * has no folder of its own name (a variant). Undefined where an image can't be found.
+ */
+async function findLineage(root: string, wanted: Wanted): Promise<FoundDefinition[] | undefined> {
+  const bases = new Set(wanted.bases.map((b) => b.name));
+  const read = new Map<string, FoundDefinition>();
+  const found = new Map<string, FoundDefinition>();
+  let complete = false;
+  const open = async (name: string) => {
+    const folder = `${FOLDER}/${name}`;
+    if (complete || !/^[a-z0-9._-]+$/.test(name) || !existsSync(join(root, folder, "image.ts"))) return;
+    for (const one of await readFolder(root, folder)) read.set(one.definition.name, one);
+  };
+  const names = [...wanted.images];
+  for (const name of names) {
+    if (found.has(name)) continue;
+    if (!read.has(name)) await open(name);
+    if (!read.has(name) && !complete) {
+      for (const one of await readDefinitions(root)) read.set(one.definition.name, one);
+      complete = true;
+    }
+    const one = read.get(name);
+    if (one === undefined) return undefined;
+    found.set(name, one);
+    const { base, contexts = {} } = one.definition;
+    const made = [base, ...Object.values(contexts).flatMap((c) => ("image" in c ? [c.image] : []))];
+    names.push(...made.filter((name) => !bases.has(name)));
+  }
+  return [...found.values()].toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+function key({ folder, definition }: FoundDefinition): string {
+  return `${folder} ${definition.name}`;
 }
 
 async function readImage(root: string, { folder, definition }: FoundDefinition): Promise<CatalogueImage> {

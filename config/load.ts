@@ -37,9 +37,10 @@ export async function loadPlan(
   readonly findings: readonly Finding[];
   readonly catalogue: readonly CatalogueImage[];
 }> {
-  const [catalogue, { host, revision }] = await Promise.all([readCatalogue(root), around]);
-  const registry = config.registry === "embedded" ? { host: "embedded", prefix: "" } : config.registry;
   const bases = readBasesLock(root);
+  const wanted = { images: config.images, bases: bases.bases };
+  const [catalogue, { host, revision }] = await Promise.all([readCatalogue(root, wanted), around]);
+  const registry = config.registry === "embedded" ? { host: "embedded", prefix: "" } : config.registry;
   const made = makePlan({
     stack,
     registry: registry.host,

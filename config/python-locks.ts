@@ -5,9 +5,9 @@ import type { Finding } from "../core/finding.ts";
 import type { CatalogueImage } from "../core/plan.ts";
 import { debianArch } from "../core/platform.ts";
 import { pythonLockFindings, type TextFile } from "../core/python-lock.ts";
-import { readJson } from "./catalogue.ts";
+import { readJson, requestsOf } from "./catalogue.ts";
 
-/** The part of packages.json that Python packages come from. */
+/** The part of an image's packages.json that Python packages come from. */
 const requests = z.looseObject({ python: z.looseObject({ requirements: z.string() }).optional() });
 
 /** What does not belong together in the Python locks of these images; see {@link pythonLockFindings}. */
@@ -24,11 +24,11 @@ function imageFindings(
   image: CatalogueImage,
   byName: ReadonlyMap<string, CatalogueImage>,
 ): readonly Finding[] {
-  const file = `${image.folder}/packages.json`;
-  if (!existsSync(join(root, file))) return [];
-  const { python } = readJson(root, file, requests, "correct it");
   const packages = Object.values(image.contexts).find((c) => c.kind === "lock");
-  if (python === undefined || packages?.kind !== "lock") return [];
+  const file = requestsOf(packages?.file ?? "");
+  if (packages === undefined || !existsSync(join(root, file))) return [];
+  const { python } = readJson(root, file, requests, "correct it");
+  if (python === undefined) return [];
   const stem = python.requirements.replace(/\.(?:txt|in)$/, "");
   const pins = Object.fromEntries(
     image.definition.platforms.map((platform) => {
