@@ -5,6 +5,7 @@ import type { JobEvent, Report } from "../events.ts";
 import { redactor } from "../redact.ts";
 import { enterCage } from "../run/cgroup.ts";
 import { loadSpecs } from "../spec/load.ts";
+import { someVolumeHung } from "../volume/directory.ts";
 import { type JobKind, runJob } from "./job.ts";
 import { openWorkshop } from "./workshop.ts";
 
@@ -42,8 +43,9 @@ export async function jobMain(kind: JobKind, names: readonly string[]): Promise<
     if (!over.signal.aborted) report({ event: "note", level: "warn", message: redact(reasonOf(error)) });
     process.exitCode = over.signal.aborted ? 143 : 1;
   }
-  // Whatever a hanging filesystem or connection still holds open.
   await new Promise((resolve) => process.stdout.write("", resolve));
+  // An ordinary exit waits for the threads that a hanging mount holds; a signal doesn't.
+  if (someVolumeHung()) process.removeAllListeners("SIGTERM").kill(process.pid, "SIGTERM");
   process.exit();
 }
 

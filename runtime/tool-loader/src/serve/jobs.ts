@@ -21,6 +21,8 @@ export interface JobOptions {
   readonly tools: readonly string[];
   readonly memory: number;
   readonly urgency: Urgency;
+  /** True while the volume is known to fail. */
+  readonly withoutVolume: boolean;
   readonly env: NodeJS.ProcessEnv;
   /** Words that start the loader. */
   readonly self: readonly string[];
@@ -35,7 +37,7 @@ export function startJob(options: JobOptions): Job {
   const child = spawn(argv[0] as string, argv.slice(1), {
     // Its stdin ends when the loader does, and the job with it.
     stdio: ["pipe", "pipe", "inherit"],
-    env: options.env,
+    env: options.withoutVolume ? { ...options.env, TOOL_LOADER_VOLUME: "" } : options.env,
     detached: true,
   });
   child.stdin.on("error", () => {});

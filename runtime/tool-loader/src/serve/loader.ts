@@ -17,6 +17,8 @@ import { due, initialState, next, type Rules, type ToolEvent, type ToolState } f
 
 /** Seconds between attempts at a tool that has failed for something that may pass. */
 const SLOW_RETRY = 600;
+/** A volume in one of these states gives nothing back; one that is read-only or full still does. */
+const UNUSABLE: ReadonlySet<string> = new Set(["missing", "slow", "error"]);
 /** Failed looks at a running gateway until it counts as unresponsive. */
 const PATIENCE = 3;
 
@@ -28,7 +30,9 @@ export interface LoaderOptions {
   readonly log: Log;
   /** Mistakes that keep the loader from loading, and what it did about them. */
   readonly notes: readonly string[];
-  readonly startJob: (options: Pick<JobOptions, "kind" | "tools" | "memory" | "urgency" | "onEvent">) => Job;
+  readonly startJob: (
+    options: Pick<JobOptions, "kind" | "tools" | "memory" | "urgency" | "withoutVolume" | "onEvent">,
+  ) => Job;
   readonly probe: (url: string) => Promise<void>;
   /** Called once, when the gateway is healthy and before the first job. @returns tools that are there already, to be looked at together */
   readonly prepare: () => Promise<readonly string[]>;
@@ -211,7 +215,10 @@ export class Loader implements Source {
 
   #launch(kind: JobKind, tools: readonly string[], urgency: Urgency): void {
     const memory = Math.max(0, ...tools.map((t) => this.#tools.get(t)?.memory ?? 0));
-    const job = this.#o.startJob({ kind, tools, memory, urgency, onEvent: (event) => this.#heard(event) });
+    // Waiting for a volume that is known to fail would keep a tool from being there.
+    const withoutVolume = kind === "acquire" && UNUSABLE.has(this.#volume.state);
+    const onEvent = (event: JobEvent) => this.#heard(event);
+    const job = this.#o.startJob({ kind, tools, memory, urgency, withoutVolume, onEvent });
     this.#jobs.add(job);
     if (kind === "acquire" && tools.length === 1) for (const tool of tools) this.#apply({ event: "started", tool });
     void job.done.then((reason) => {

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
 import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { type Listed, type Stored, type Volume, VolumeError, type VolumeFault } from "./volume.ts";
 
 const FAULTS: Readonly<Record<string, VolumeFault>> = {
@@ -22,6 +22,19 @@ const FAULTS: Readonly<Record<string, VolumeFault>> = {
 export interface DirectoryOptions {
   /** True where the directory must be a mount point: else a mount that failed would look like an empty volume. */
   readonly mounted: boolean;
+  /** Seconds until a filesystem that doesn't answer counts as hanging. Default: 20. */
+  readonly patience?: number;
+}
+
+const PATIENCE = 20;
+/** The slowest copy that still counts as one, bytes a second. */
+const SLOWEST_COPY = 128 * 1024;
+/** True once a mount hung in this process: its calls hold node's threads until they come back, if they ever do. */
+let hung = false;
+
+/** Whether this process can't end in the ordinary way, for that waits for calls which hang. */
+export function someVolumeHung(): boolean {
+  return hung;
 }
 
 /**
@@ -32,6 +45,7 @@ export class DirectoryVolume implements Volume {
   readonly description: string;
   readonly #root: string;
   readonly #options: DirectoryOptions;
+  #hung = false;
 
   constructor(root: string, options: DirectoryOptions = { mounted: false }) {
     this.#root = root;
@@ -77,25 +91,29 @@ export class DirectoryVolume implements Volume {
   read(key: string): Promise<Readable | undefined> {
     return this.#do(key, async (path) => {
       if ((await stat(path).catch(absent)) === undefined) return undefined;
-      return createReadStream(path, { highWaterMark: 1 << 20 });
+      return Readable.from(this.#chunks(createReadStream(path, { highWaterMark: 1 << 20 })), { objectMode: false });
     });
   }
 
   store(key: string, file: string, of: { readonly size: number }): Promise<void> {
-    return this.#do(key, async (path) => {
-      if ((await stat(path).catch(absent))?.size === of.size) return;
-      await mkdir(dirname(path), { recursive: true });
-      const temporary = `${path}.${randomBytes(6).toString("hex")}.part`;
-      try {
-        await copyFile(file, temporary, constants.COPYFILE_EXCL);
-        const copy = await open(temporary, "r");
-        await copy.sync().finally(() => copy.close());
-        await rename(temporary, path);
-      } catch (error) {
-        await rm(temporary, { force: true }).catch(() => {});
-        throw error;
-      }
-    });
+    return this.#do(
+      key,
+      async (path) => {
+        if ((await stat(path).catch(absent))?.size === of.size) return;
+        await mkdir(dirname(path), { recursive: true });
+        const temporary = `${path}.${randomBytes(6).toString("hex")}.part`;
+        try {
+          await copyFile(file, temporary, constants.COPYFILE_EXCL);
+          const copy = await open(temporary, "r");
+          await copy.sync().finally(() => copy.close());
+          await rename(temporary, path);
+        } catch (error) {
+          await rm(temporary, { force: true }).catch(() => {});
+          throw error;
+        }
+      },
+      of.size / SLOWEST_COPY,
+    );
   }
 
   remove(key: string): Promise<void> {
@@ -134,17 +152,45 @@ export class DirectoryVolume implements Volume {
     return temporary;
   }
 
-  async #do<T>(key: string, action: (path: string) => Promise<T>): Promise<T> {
+  async #do<T>(key: string, action: (path: string) => Promise<T>, extra = 0): Promise<T> {
     if (key.split("/").some((p) => p === "..") || key.startsWith("/")) throw new VolumeError("error", `no key: ${key}`);
-    try {
+    return this.#inTime(extra, async () => {
       await this.#present();
-      return await action(join(this.#root, key));
+      return action(join(this.#root, key));
+    });
+  }
+
+  async *#chunks(stream: Readable): AsyncGenerator<Buffer> {
+    const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    for (;;) {
+      const { done, value } = await this.#inTime(0, () => chunks.next());
+      if (done) return;
+      yield value;
+    }
+  }
+
+  /** Gives a mount its time; one that once took longer is not touched again by this process. */
+  async #inTime<T>(extra: number, action: () => Promise<T>): Promise<T> {
+    const seconds = (this.#options.patience ?? PATIENCE) + extra;
+    const slow = () => new VolumeError("slow", `${this.description} did not answer within ${Math.round(seconds)} s`);
+    if (this.#hung) throw slow();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        this.#hung = hung = true;
+        reject(slow());
+      }, seconds * 1000);
+    });
+    try {
+      return await Promise.race([action(), late]);
     } catch (error) {
       if (error instanceof VolumeError) throw error;
       const code = (error as NodeJS.ErrnoException).code ?? "";
       throw new VolumeError(FAULTS[code] ?? "error", `${this.description}: ${(error as Error).message}`, {
         cause: error,
       });
+    } finally {
+      clearTimeout(timer);
     }
   }
 

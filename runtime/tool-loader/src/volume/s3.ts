@@ -246,7 +246,9 @@ export class S3Volume implements Volume {
       try {
         answer = await this.#once(method, key, init);
       } catch (error) {
-        if (last) throw this.#fault(error, key ?? "");
+        // Who hangs twice hangs on: each try costs all of our patience.
+        const hangs = error instanceof VolumeError && error.fault === "slow" && attempt >= 2;
+        if (last || hangs) throw this.#fault(error, key ?? "");
         await this.#o.clock.sleep(retryDelay(attempt, this.#o.random, { first: 0.5, cap: 10 }));
         continue;
       }

@@ -7,7 +7,7 @@ import { parseSpecs } from "../../src/spec/check.ts";
 import type { ToolSpecInput } from "../../src/spec/tool-spec.ts";
 import { FakeClock, settle, shellTool } from "../support.ts";
 
-interface Started extends Pick<JobOptions, "kind" | "tools" | "urgency"> {
+interface Started extends Pick<JobOptions, "kind" | "tools" | "urgency" | "withoutVolume"> {
   tell(event: JobEvent): void;
   end(reason?: string): void;
   stopped: boolean;
@@ -34,6 +34,7 @@ function world(tools: readonly ToolSpecInput[], env: Record<string, string> = {}
         kind: options.kind,
         tools: options.tools,
         urgency: options.urgency,
+        withoutVolume: options.withoutVolume,
         tell: options.onEvent,
         end: (reason) => end(reason),
         stopped: false,
@@ -187,8 +188,14 @@ describe("Loader", () => {
     probes()[0]?.end();
     await settle();
     assert.equal(w.loader.snapshot().volume.state, "missing");
+    w.loader.want("b");
+    const meanwhile = w.jobs.at(-1);
+    assert.deepEqual([meanwhile?.tools, meanwhile?.withoutVolume], [["b"], true], "nobody waits for it");
+    meanwhile?.tell(installed("b", { saved: false }));
+    meanwhile?.end();
     await w.clock.pass(31);
     assert.equal(probes().length, 2);
+    assert.equal(probes()[1]?.withoutVolume, false);
     probes()[1]?.tell(fail);
     probes()[1]?.end();
     await w.clock.pass(31);
@@ -198,7 +205,7 @@ describe("Loader", () => {
     probes()[2]?.tell({ event: "volume", fault: null, message: "back" });
     probes()[2]?.end();
     await settle();
-    assert.deepEqual(w.names().at(-1), "save a");
+    assert.deepEqual(w.names().at(-1), "save a+b");
     w.jobs.at(-1)?.tell({ event: "saved", tool: "a" });
     assert.equal(w.loader.snapshot().tools[0]?.saved, true);
     await w.loader.stop(1);
