@@ -5,9 +5,10 @@ import { idleBench } from "./idle.ts";
 import { leafBench } from "./leaf.ts";
 import type { Bench, Figure } from "./measure.ts";
 import { planBench } from "./plan.ts";
+import { toolLoaderBench } from "./tool-loader.ts";
 
 /** `npm run bench [-- NAME…]`: measures, prints a table per bench, and exits with 1 where a bound is broken. */
-const BENCHES: readonly Bench[] = [planBench, hashBench, idleBench, leafBench];
+const BENCHES: readonly Bench[] = [planBench, hashBench, idleBench, leafBench, toolLoaderBench];
 
 const names = process.argv.slice(2);
 const unknown = names.filter((n) => !BENCHES.some((b) => b.name === n));

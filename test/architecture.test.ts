@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   components: ["core"],
   cli: ["gates", "toolchain", "oci", "config", "core"],
   runtime: [],
-  bench: ["cli", "gates", "toolchain", "oci", "config", "core"],
+  bench: ["cli", "gates", "toolchain", "oci", "config", "core", "runtime"],
 };
 const rooms = Object.keys(MAY_IMPORT).filter((room) => existsSync(join(root, room)));
 

@@ -22,7 +22,7 @@ import {
   REAL_TOOLS,
   startBucket,
   type World,
-} from "./tool-loader/world.ts";
+} from "../../runtime/tool-loader/testing/world.ts";
 
 const run = promisify(execFile);
 
@@ -588,10 +588,8 @@ describe("tool loader", function () {
     const specs = await world.specs("hanging", [countedTool("x", "/dev/null")]);
     const env = await world.environment("hanging-root", specs, { TOOL_LOADER_VOLUME: `dir://${directory}` });
     assert.equal((await world.command(env, "install", "x")).code, 0);
-    const [manifest] = await readdir(join(directory, "v1/manifests/x/linux-amd64")).catch(() =>
-      readdir(join(directory, "v1/manifests/x/linux-arm64")),
-    );
     const arch = process.arch === "arm64" ? "arm64" : "amd64";
+    const [manifest] = await readdir(join(directory, `v1/manifests/x/linux-${arch}`));
     const path = join(directory, `v1/manifests/x/linux-${arch}`, manifest ?? "");
     await rm(path);
     await run("mkfifo", [path]);

@@ -24,6 +24,8 @@ export type JobEvent =
       readonly transient: boolean;
       readonly log?: string;
     }
+  /** It was looked for on the volume alone, and is not there. */
+  | { readonly event: "absent"; readonly tool: string }
   | { readonly event: "saved"; readonly tool: string }
   | { readonly event: "unsaved"; readonly tool: string; readonly message: string }
   /** A fault of null says that the volume did what it should. */

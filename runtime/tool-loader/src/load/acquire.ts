@@ -21,9 +21,10 @@ import { keptAs, lockName, type Workshop } from "./workshop.ts";
  * Makes sure that a tool is there, and says how by `installed`: it is already, it came with the image, it is on the
  * volume, or it is installed and then kept there. Nothing half-done ever counts: the marker is written when the tree is
  * on disk and was verified, and the visible symlink follows it.
+ * @param how whether a tool that is nowhere may be installed; else it is `absent`
  * @throws ToolError
  */
-export async function acquire(shop: Workshop, spec: ToolSpec): Promise<void> {
+export async function acquire(shop: Workshop, spec: ToolSpec, how = { install: true }): Promise<void> {
   const started = shop.clock.now();
   if (!spec.platforms.includes(shop.platform))
     throw new ToolError("permanent", `${spec.name} is not for ${shop.platform}, only for ${spec.platforms.join(", ")}`);
@@ -38,7 +39,8 @@ export async function acquire(shop: Workshop, spec: ToolSpec): Promise<void> {
     await sweep(`${shop.id}/${spec.name}/`);
     const there = (await present(shop, spec)) ?? (await baked(shop, spec, started));
     if (there !== undefined) return announce(shop, spec, there, there.archive !== undefined);
-    await fetchOrInstall(shop, spec, started);
+    if (how.install) await fetchOrInstall(shop, spec, started);
+    else if (!(await fetchIfKept(shop, spec, started))) shop.report({ event: "absent", tool: spec.name });
   } finally {
     await lock.release();
   }
@@ -127,6 +129,21 @@ async function fetchOrInstall(shop: Workshop, spec: ToolSpec, started: number): 
     shop.later.push({ run: () => save(shop, spec, held), drop: async () => held?.release() });
   } finally {
     await lease?.release();
+  }
+}
+
+/** @returns whether the volume had it */
+async function fetchIfKept(shop: Workshop, spec: ToolSpec, started: number): Promise<boolean> {
+  const kept = keptAs(shop, spec);
+  if (shop.keeper === undefined || shop.volumeFailed) return false;
+  await removeTree(shop.at.tree(spec, kept.fingerprint));
+  try {
+    const manifest = await shop.keeper.manifest(kept);
+    shop.report({ event: "volume", fault: null, message: shop.volume?.description ?? "" });
+    return manifest !== undefined && (await restore(shop, spec, manifest, started));
+  } catch (error) {
+    volumeFailed(shop, error);
+    return false;
   }
 }
 
@@ -259,5 +276,6 @@ export async function save(shop: Workshop, spec: ToolSpec, lease?: Lease): Promi
 function volumeFailed(shop: Workshop, error: unknown): void {
   shop.signal.throwIfAborted();
   if (!(error instanceof VolumeError)) throw error;
+  shop.volumeFailed = true;
   shop.report({ event: "volume", fault: error.fault, message: error.message });
 }

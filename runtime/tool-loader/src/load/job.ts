@@ -11,7 +11,9 @@ import { acquire, save } from "./acquire.ts";
 import { keptAs, lockName, type Workshop } from "./workshop.ts";
 
 /** What a job's process can be asked to do. */
-export const JOBS = ["acquire", "save", "probe", "prune"] as const;
+export const JOBS = ["acquire", "restore", "save", "probe", "prune"] as const;
+/** Tools that are restored at the same time: what one writes, another downloads. */
+const RESTORED_AT_ONCE = 3;
 export type JobKind = (typeof JOBS)[number];
 
 /** Does a job and tells all of it by events; a tool that fails doesn't keep the others from theirs. */
@@ -32,27 +34,28 @@ export async function finishLater(shop: Workshop): Promise<void> {
 }
 
 async function eachTool(shop: Workshop, kind: JobKind, names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    const spec = specNamed(shop.specs, name);
-    if (kind === "save") {
-      await save(shop, spec);
-      continue;
-    }
-    try {
-      await acquire(shop, spec);
-    } catch (error) {
-      shop.signal.throwIfAborted();
-      // What is neither a refusal nor a failed command comes from the disk: it may pass.
-      const transient = !(error instanceof ToolError) || error.kind === "transient";
-      const log = error instanceof ToolError ? error.log : undefined;
-      shop.report({
-        event: "failed",
-        tool: name,
-        message: shop.redact(reasonOf(error)),
-        transient,
-        ...(log === undefined ? {} : { log }),
-      });
-    }
+  if (kind !== "restore") {
+    for (const name of names) await oneTool(shop, kind, name);
+    return;
+  }
+  const left = names.values();
+  const worker = async () => {
+    for (const name of left) await oneTool(shop, kind, name);
+  };
+  await Promise.all(Array.from({ length: RESTORED_AT_ONCE }, worker));
+}
+
+async function oneTool(shop: Workshop, kind: JobKind, name: string): Promise<void> {
+  const spec = specNamed(shop.specs, name);
+  try {
+    if (kind === "save") await save(shop, spec);
+    else await acquire(shop, spec, { install: kind === "acquire" });
+  } catch (error) {
+    shop.signal.throwIfAborted();
+    // What is neither a refusal nor a failed command comes from the disk: it may pass.
+    const transient = !(error instanceof ToolError) || error.kind === "transient";
+    const log = error instanceof ToolError && error.log !== undefined ? { log: error.log } : {};
+    shop.report({ event: "failed", tool: name, message: shop.redact(reasonOf(error)), transient, ...log });
   }
 }
 

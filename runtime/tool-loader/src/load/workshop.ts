@@ -44,6 +44,8 @@ export interface Workshop {
   readonly baking: boolean;
   /** What is left to do when everything that someone waits for is done. */
   readonly later: Later[];
+  /** True once the volume failed in this job: what else it restores needn't wait for it. */
+  volumeFailed: boolean;
 }
 
 export interface Later {
@@ -82,6 +84,7 @@ export async function openWorkshop(input: WorkshopInput): Promise<Workshop> {
     limit: memoryLimit(input.memory),
     baking: input.baking ?? false,
     later: [],
+    volumeFailed: false,
   };
 }
 

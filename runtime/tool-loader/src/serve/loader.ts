@@ -17,6 +17,10 @@ import { due, initialState, next, type Rules, type ToolEvent, type ToolState } f
 
 /** Seconds between attempts at a tool that has failed for something that may pass. */
 const SLOW_RETRY = 600;
+/** Bytes that a job takes which only unpacks or packs. */
+const UNPACKING = 128 * 2 ** 20;
+/** The jobs after which a tool is there, or isn't. */
+const GETTING: ReadonlySet<JobKind> = new Set(["acquire", "restore"]);
 /** A volume in one of these states gives nothing back; one that is read-only or full still does. */
 const UNUSABLE: ReadonlySet<string> = new Set(["missing", "slow", "error"]);
 /** Failed looks at a running gateway until it counts as unresponsive. */
@@ -166,7 +170,7 @@ export class Loader implements Source {
         told = reason;
       }
       // Often enough that health follows at once, seldom enough that it costs a starting gateway nothing.
-      await clock.sleep(0.25, this.#over.signal);
+      await clock.sleep(0.1, this.#over.signal);
     }
   }
 
@@ -180,8 +184,15 @@ export class Loader implements Source {
       return;
     }
     this.#begun = true;
-    // What is there is looked at in one process: on a restart that is nearly everything.
-    if (there.length > 0) this.#launch("acquire", there, "background");
+    // What is there, or on the volume, comes in one process: on a restart that is everything.
+    const hasVolume = this.#volume.state !== "none";
+    const first = [...this.#tools.values()].filter((t) => there.includes(t.name) || (hasVolume && t.wanted));
+    if (first.length > 0)
+      this.#launch(
+        "restore",
+        first.map((t) => t.name),
+        "background",
+      );
     if (this.#volume.state === "unknown") this.#launch("probe", [], "background");
     this.#tick();
   }
@@ -194,7 +205,7 @@ export class Loader implements Source {
     const busy = new Set([...this.#jobs].flatMap((j) => j.tools));
     for (const state of due(this.#tools.values(), now)) {
       if (busy.has(state.name)) continue;
-      const running = [...this.#jobs].filter((j) => j.kind === "acquire").map((j) => j.memory);
+      const running = [...this.#jobs].filter((j) => GETTING.has(j.kind)).map((j) => j.memory);
       const room = capacity(availableParallelism(), this.#o.freeMemory(), this.#o.config.TOOL_LOADER_GATEWAY_MEMORY);
       // Someone who waits doesn't wait for the queue.
       if (!state.awaited && !fits(room, running, state.memory, this.#o.config.TOOL_LOADER_CONCURRENCY)) break;
@@ -214,7 +225,7 @@ export class Loader implements Source {
   }
 
   #launch(kind: JobKind, tools: readonly string[], urgency: Urgency): void {
-    const memory = Math.max(0, ...tools.map((t) => this.#tools.get(t)?.memory ?? 0));
+    const memory = kind === "acquire" ? Math.max(...tools.map((t) => this.#tools.get(t)?.memory ?? 0)) : UNPACKING;
     // Waiting for a volume that is known to fail would keep a tool from being there.
     const withoutVolume = kind === "acquire" && UNUSABLE.has(this.#volume.state);
     const onEvent = (event: JobEvent) => this.#heard(event);
@@ -226,7 +237,7 @@ export class Loader implements Source {
       if (this.#over.signal.aborted) return;
       if (reason !== undefined) this.#o.log("warn", reason, { job: kind, tools });
       for (const [tool, state] of this.#tools)
-        if (state.status === "installing" && ![...this.#jobs].some((j) => j.kind === "acquire"))
+        if (state.status === "installing" && ![...this.#jobs].some((j) => GETTING.has(j.kind)))
           this.#apply({ event: "lost", tool, message: reason ?? "the job ended without a word" });
         else if (tools.includes(tool) && state.status === "installing")
           this.#apply({ event: "lost", tool, message: reason ?? "the job ended without a word" });

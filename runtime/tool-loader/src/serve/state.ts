@@ -32,7 +32,10 @@ export interface ToolState {
 
 /** What happens to a tool: what its job tells, and what the loader does. */
 export type ToolEvent =
-  | Extract<JobEvent, { tool: string; event: "phase" | "progress" | "installed" | "failed" | "saved" | "unsaved" }>
+  | Extract<
+      JobEvent,
+      { tool: string; event: "phase" | "progress" | "installed" | "failed" | "absent" | "saved" | "unsaved" }
+    >
   | { readonly event: "wanted"; readonly tool: string; readonly awaited: boolean }
   | { readonly event: "started"; readonly tool: string }
   /** Its job ended without having told how it went: killed, out of memory. */
@@ -105,6 +108,10 @@ export function next(state: ToolState, event: ToolEvent, rules: Rules): ToolStat
       };
     case "failed":
       return failed(state, event.message, event.transient, rules);
+    case "absent":
+      return state.status === "installing"
+        ? { ...idle(state), status: "pending", attempts: Math.max(0, state.attempts - 1) }
+        : state;
     case "lost":
       return state.status === "installing" ? failed(state, event.message, true, rules) : state;
     case "saved":
@@ -124,8 +131,12 @@ function begun(state: ToolState, rules: Rules): ToolState {
   };
 }
 
+function idle(state: ToolState) {
+  return without(state, "phase", "progress", "retryAt", "startedAt", "source", "seconds", "saved");
+}
+
 function failed(state: ToolState, message: string, transient: boolean, rules: Rules): ToolState {
-  const rest = without(state, "phase", "progress", "retryAt", "startedAt", "source", "seconds", "saved");
+  const rest = idle(state);
   const attempts = Math.max(1, state.attempts);
   if (!transient) return { ...rest, status: "failed", attempts, lastError: message, awaited: false };
   const over = attempts >= rules.attempts;

@@ -171,6 +171,32 @@ describe("acquire", () => {
     assert.deepEqual(await readdir(join(root, "tools/foreign/bin")), ["foreign", "pre"]);
   });
 
+  it("restores many at once, and says of the rest that they are absent", async function () {
+    const root = await temporary(this);
+    await mkdir(join(root, "volume"));
+    const tools = ["a", "b", "c", "d", "e"].map((name) => shellTool(name));
+    const names = tools.map((t) => t.name);
+    const volume = { TOOL_LOADER_VOLUME: `dir://${root}/volume` };
+    const first = await workshop(root, tools, volume);
+    await runJob(first.shop, "acquire", names.slice(0, 4));
+    await rm(join(root, "tools"), { recursive: true });
+    const second = await workshop(root, tools, volume);
+    await runJob(second.shop, "restore", names);
+    assert.deepEqual(sources(second.events).toSorted(), ["a volume", "b volume", "c volume", "d volume"]);
+    assert.deepEqual(
+      second.events.filter((e) => e.event === "absent"),
+      [{ event: "absent", tool: "e" }],
+    );
+    assert.equal(await there(second.shop, "e"), false);
+    // A volume that fails is asked once.
+    await rm(join(root, "volume"), { recursive: true });
+    await rm(join(root, "tools"), { recursive: true });
+    const third = await workshop(root, tools, volume);
+    await runJob(third.shop, "restore", names);
+    assert.equal(third.events.filter((e) => e.event === "absent").length, 5);
+    assert.ok(third.events.filter((e) => e.event === "volume").length <= 3);
+  });
+
   it("uses what came with the image, and looks at what the image must have", async function () {
     const root = await temporary(this);
     const tools = [

@@ -92,11 +92,11 @@ describe("Loader", () => {
     w.gateway.up = true;
     const running = w.loader.run();
     await settle();
-    assert.deepEqual(w.names(), ["acquire a"]);
+    assert.deepEqual(w.names(), ["restore a"]);
     w.jobs[0]?.tell(installed("a", { source: "volume" }));
     w.jobs[0]?.end();
     await settle();
-    assert.deepEqual(w.names(), ["acquire a", "acquire b"]);
+    assert.deepEqual(w.names(), ["restore a", "acquire b"]);
     w.jobs[1]?.tell(installed("b"));
     await settle();
     assert.equal(w.jobs.length, 2, "the job still keeps it on the volume");
@@ -109,6 +109,32 @@ describe("Loader", () => {
     assert.equal(w.status("d"), "pending");
     assert.ok(w.loader.snapshot().loadedAt);
     assert.deepEqual(w.names().at(-1), "prune ");
+    await w.loader.stop(1);
+    await running;
+  });
+
+  it("restores everything from the volume in one job, then installs what it hasn't", async () => {
+    const tools = [
+      shellTool("a"),
+      shellTool("b"),
+      shellTool("c", { priority: "on-demand" }),
+      shellTool("d", { priority: "on-demand" }),
+    ];
+    const w = world(tools, { TOOL_LOADER_VOLUME: "dir:///volume", TOOL_LOADER_PREFETCH: "d" });
+    w.gateway.up = true;
+    const running = w.loader.run();
+    await settle();
+    assert.deepEqual(w.names(), ["restore a+b+d", "probe "]);
+    w.jobs[0]?.tell({ event: "phase", tool: "a", phase: "restoring" });
+    w.jobs[0]?.tell({ event: "phase", tool: "b", phase: "restoring" });
+    w.jobs[0]?.tell(installed("a", { source: "volume" }));
+    w.jobs[0]?.tell({ event: "absent", tool: "b" });
+    await settle();
+    assert.deepEqual([w.status("a"), w.status("b"), w.status("d")], ["installed", "pending", "pending"]);
+    w.jobs[0]?.end();
+    await settle();
+    assert.deepEqual(w.names().slice(2), ["acquire b"]);
+    assert.equal(w.loader.snapshot().tools[1]?.attempts, 1);
     await w.loader.stop(1);
     await running;
   });
@@ -179,10 +205,14 @@ describe("Loader", () => {
     const probes = () => w.jobs.filter((j) => j.kind === "probe");
     const fail: JobEvent = { event: "volume", fault: "missing", message: "gone" };
     assert.equal(probes().length, 1);
+    assert.deepEqual(w.names(), ["restore a", "probe "]);
+    w.jobs[0]?.tell(fail);
+    w.jobs[0]?.tell({ event: "absent", tool: "a" });
+    w.jobs[0]?.end();
+    await settle();
     const load = w.jobs.find((j) => j.kind === "acquire");
-    load?.tell(fail);
+    assert.deepEqual([load?.tools, load?.withoutVolume], [["a"], true], "nobody waits for it");
     load?.tell(installed("a", { saved: false }));
-    load?.tell({ event: "unsaved", tool: "a", message: "gone" });
     load?.end();
     probes()[0]?.tell(fail);
     probes()[0]?.end();
@@ -190,7 +220,7 @@ describe("Loader", () => {
     assert.equal(w.loader.snapshot().volume.state, "missing");
     w.loader.want("b");
     const meanwhile = w.jobs.at(-1);
-    assert.deepEqual([meanwhile?.tools, meanwhile?.withoutVolume], [["b"], true], "nobody waits for it");
+    assert.deepEqual([meanwhile?.tools, meanwhile?.withoutVolume], [["b"], true]);
     meanwhile?.tell(installed("b", { saved: false }));
     meanwhile?.end();
     await w.clock.pass(31);

@@ -98,6 +98,7 @@ describe("a tool's state", () => {
         { event: "saved", tool: "x" },
         { event: "unsaved", tool: "x", message: "full" },
         { event: "lost", tool: "x", message: "gone" },
+        { event: "absent", tool: "x" },
         { event: "wanted", tool: "x", awaited: true },
       ),
     );

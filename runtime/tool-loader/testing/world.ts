@@ -6,10 +6,10 @@ import { type AddressInfo, createServer as createTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Miniflare } from "miniflare";
-import { bundle } from "../../../runtime/tool-loader/build.ts";
-import { systemClock } from "../../../runtime/tool-loader/src/clock.ts";
-import type { ToolSpecInput } from "../../../runtime/tool-loader/src/spec/tool-spec.ts";
-import { type S3Options, S3Volume } from "../../../runtime/tool-loader/src/volume/s3.ts";
+import { bundle } from "../build.ts";
+import { systemClock } from "../src/clock.ts";
+import type { ToolSpecInput } from "../src/spec/tool-spec.ts";
+import { type S3Options, S3Volume } from "../src/volume/s3.ts";
 
 export const KEYS = { accessKeyId: "test-access-key", secretAccessKey: "test-secret-key" };
 

@@ -1,10 +1,13 @@
-// A stand-in for a gateway: every path answers 200 from the start, a WebSocket is greeted once it is ready.
+// A stand-in for a gateway: every path answers 200 from the start, a WebSocket is greeted once it is ready. Its start
+// is a wait of READY_AFTER seconds, or WORK_BEFORE seconds of computing.
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 
-const { PORT, READY_AFTER = "0", SIGNALS } = process.env;
+const { PORT, READY_AFTER = "0", WORK_BEFORE = "0", SIGNALS } = process.env;
 const ready = Date.now() + Number(READY_AFTER) * 1000;
+// So much work, however long a busy machine takes for it: about a second each on a CPU of 2020.
+for (let i = 0; i < Number(WORK_BEFORE) * 1_000_000; i++) createHash("sha1").update("start").digest();
 
 const server = createServer((request, response) => {
   if (request.url === "/exit") process.exit(7);
