@@ -46,18 +46,35 @@ export async function leaseOr<T>(
     const found = await done();
     if (found !== undefined) return { found };
     const mine = await volume.create(key, body(owner, 0));
-    if (mine !== undefined) return { lease: hold(volume, key, mine, options) };
+    if (mine !== undefined) return await stillToDo(hold(volume, key, mine, options), done);
     const other = await volume.get(key);
     if (other !== undefined) {
       if (seen?.etag !== other.etag) seen = { etag: other.etag, since: clock.now() };
       else if (clock.now() - seen.since > staleAfter) {
         const taken = await volume.replace(key, body(owner, 0), other.etag);
-        if (taken !== undefined) return { lease: hold(volume, key, taken, options) };
+        if (taken !== undefined) return await stillToDo(hold(volume, key, taken, options), done);
       }
       if (clock.now() > until) return undefined;
       await clock.sleep(poll * (0.75 + random() / 2), options.signal);
     }
   }
+}
+
+/** The work may have been done, and the lease let go, between the look at it and the lease. */
+async function stillToDo<T>(
+  lease: Lease,
+  done: () => Promise<T | undefined>,
+): Promise<{ found: T } | { lease: Lease }> {
+  let found: T | undefined;
+  try {
+    found = await done();
+  } catch (error) {
+    await lease.release();
+    throw error;
+  }
+  if (found === undefined) return { lease };
+  await lease.release();
+  return { found };
 }
 
 function body(owner: string, beat: number): string {

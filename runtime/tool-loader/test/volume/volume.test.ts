@@ -103,6 +103,30 @@ describe("leaseOr", () => {
     assert.equal(await volume.get("lease"), undefined);
   });
 
+  it("looks again when it gets the right: the work may have been done in between", async () => {
+    const volume = new MemoryVolume();
+    const clock = new FakeClock();
+    const base = { clock, random: () => 0.5, owner: "late" };
+    const answers = [undefined, "result"];
+    // Whoever had the right ended its work and let go after the first look.
+    const right = leaseOr(volume, "lease", async () => answers.shift(), 100, base);
+    await clock.pass(1);
+    assert.deepEqual(await right, { found: "result" });
+    assert.equal(await volume.get("lease"), undefined, "it lets go of what it has no use for");
+    const failing = leaseOr(
+      volume,
+      "lease",
+      async () => {
+        if (answers.push("") > 1) throw new Error("the volume fails");
+        return undefined;
+      },
+      100,
+      base,
+    );
+    await Promise.all([assert.rejects(failing, /the volume fails/), clock.pass(1)]);
+    assert.equal(await volume.get("lease"), undefined);
+  });
+
   it("passes on from a holder that shows no sign of life, by the waiter's own clock", async () => {
     const volume = new MemoryVolume();
     const clock = new FakeClock();
