@@ -89,7 +89,7 @@ async function bakeTask(
   work: string,
   outputs: Record<string, ImageResult>,
 ): Promise<(mark: string) => Promise<number>> {
-  const image = (await readCatalogue(clone)).find((c) => c.definition.name === IMAGE);
+  const image = (await readCatalogue(clone, [IMAGE])).catalogue.find((c) => c.definition.name === IMAGE);
   const parent = outputs[image?.definition.base ?? ""];
   if (image === undefined || parent === undefined) throw new Error(`${IMAGE} has no parent in the stack`);
   const { nodes, env } = await resolveBuilder("embedded");

@@ -6,6 +6,7 @@ import type { ArtifactLock } from "../core/artifact.ts";
 import type { BasesLock } from "../core/base.ts";
 import { UserError } from "../core/error.ts";
 import type { ImageDefinition } from "../core/image.ts";
+import { type LineageNode, withAncestors } from "../core/lineage.ts";
 import type { CatalogueContext, CatalogueImage } from "../core/plan.ts";
 import { PLATFORMS } from "../core/platform.ts";
 import { readContext } from "../toolchain/context.ts";
@@ -69,22 +70,31 @@ export function requestsOf(lock: string): string {
   return lock.replace(/\.lock\.json$/, ".json");
 }
 
-/** Images to read, by name, and the bases that are no images. */
-export interface Wanted extends BasesLock {
-  readonly images: readonly string[];
+/** The catalogue as a stack needs it. */
+export interface Catalogue {
+  /** The images that the stack builds, and all that they are made from, with the bytes that their builds see. */
+  readonly catalogue: readonly CatalogueImage[];
+  /** All other definitions: rules hold for them, but what they build is not read. */
+  readonly others: readonly LineageNode[];
 }
 
 /**
- * Image definitions below `images/` with the bytes that their builds see; sorted by folder, then as their file has them.
- * @param wanted these and all that they are made from; all there are where one of them can't be found, so that a message
- *   can name what there is. Default: all.
- * @throws UserError for a folder whose image.ts, Dockerfile or lock can't be read.
+ * Image definitions below `images/`, in the order of {@link readDefinitions}.
+ * @param images names of the images that the stack builds
+ * @throws UserError for an image.ts, and for a wanted image's Dockerfile or lock, that can't be read.
  */
-export async function readCatalogue(root: string, wanted?: Wanted): Promise<CatalogueImage[]> {
-  const found = wanted === undefined ? undefined : await findLineage(root, wanted);
-  return Promise.all((found ?? (await readDefinitions(root))).map((one) => readImage(root, one)));
+export async function readCatalogue(root: string, images: readonly string[]): Promise<Catalogue> {
+  const found = await readDefinitions(root);
+  const definitions = found.map((f) => f.definition);
+  const wanted = withAncestors(definitions, images);
+  const [read = [], others = []] = [true, false].map((is) => found.filter((f) => wanted.has(f.definition.name) === is));
+  return {
+    catalogue: await Promise.all(read.map((one) => readImage(root, one))),
+    others: others.map(({ definition, folder }) => ({ definition, file: `${folder}/image.ts` })),
+  };
 }
 
+/** A definition, and the folder that it stands in. */
 interface FoundDefinition {
   readonly folder: string;
   readonly definition: ImageDefinition;
@@ -110,41 +120,9 @@ async function readFolder(root: string, folder: string): Promise<FoundDefinition
 }
 
 /**
- * The named images and all that they are made from: folders are opened by their names, and all of them only for an image that
- * has no folder of its own name (a variant). Undefined where an image can't be found.
+ * A definition with the bytes that its build sees.
+ * @throws UserError where its Dockerfile, a context or a lock can't be read.
  */
-async function findLineage(root: string, wanted: Wanted): Promise<FoundDefinition[] | undefined> {
-  const bases = new Set(wanted.bases.map((b) => b.name));
-  const read = new Map<string, FoundDefinition>();
-  const found = new Map<string, FoundDefinition>();
-  let complete = false;
-  const open = async (name: string) => {
-    const folder = `${FOLDER}/${name}`;
-    if (complete || !/^[a-z0-9._-]+$/.test(name) || !existsSync(join(root, folder, "image.ts"))) return;
-    for (const one of await readFolder(root, folder)) read.set(one.definition.name, one);
-  };
-  const names = [...wanted.images];
-  for (const name of names) {
-    if (found.has(name)) continue;
-    if (!read.has(name)) await open(name);
-    if (!read.has(name) && !complete) {
-      for (const one of await readDefinitions(root)) read.set(one.definition.name, one);
-      complete = true;
-    }
-    const one = read.get(name);
-    if (one === undefined) return undefined;
-    found.set(name, one);
-    const { base, contexts = {} } = one.definition;
-    const made = [base, ...Object.values(contexts).flatMap((c) => ("image" in c ? [c.image] : []))];
-    names.push(...made.filter((name) => !bases.has(name)));
-  }
-  return [...found.values()].toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
-}
-
-function key({ folder, definition }: FoundDefinition): string {
-  return `${folder} ${definition.name}`;
-}
-
 async function readImage(root: string, { folder, definition }: FoundDefinition): Promise<CatalogueImage> {
   const file = join(root, folder, "Dockerfile");
   if (!existsSync(file))

@@ -37,10 +37,9 @@ export async function loadPlan(
   readonly findings: readonly Finding[];
   readonly catalogue: readonly CatalogueImage[];
 }> {
-  const bases = readBasesLock(root);
-  const wanted = { images: config.images, bases: bases.bases };
-  const [catalogue, { host, revision }] = await Promise.all([readCatalogue(root, wanted), around]);
+  const [{ catalogue, others }, { host, revision }] = await Promise.all([readCatalogue(root, config.images), around]);
   const registry = config.registry === "embedded" ? { host: "embedded", prefix: "" } : config.registry;
+  const bases = readBasesLock(root);
   const made = makePlan({
     stack,
     registry: registry.host,
@@ -48,6 +47,7 @@ export async function loadPlan(
     images: config.images,
     platforms: config.platforms,
     catalogue,
+    others,
     bases,
     baseOrigin: config.bases === "auto" ? await baseOrigin(bases.bases) : config.bases,
     nodes: builderNodes(config.builder, host),

@@ -18,14 +18,18 @@ export async function gitRevision(
     return (await promisify(execFile)("git", ["-C", root, ...args], { env, maxBuffer: 64 << 20 })).stdout.trim();
   };
   try {
-    const [head, tags, changed, added] = await Promise.all([
-      git("log", "-1", "--format=%H %cd", "--date=format-local:%Y-%m-%d"),
-      git("tag", "--points-at", "HEAD", "--list", "v*"),
+    const [head, changed, added] = await Promise.all([
+      git("log", "-1", "--format=%H%n%cd%n%D", "--date=format-local:%Y-%m-%d", "--decorate-refs=refs/tags/v*"),
       git("status", "--porcelain", "--untracked-files=no"),
       git("ls-files", "--others", "--exclude-standard", "--", ...sources),
     ]);
-    const [commit = "", date = ""] = head.split(" ");
-    return { commit, date, release: newestRelease(tags.split("\n")), dirty: changed !== "" || added !== "" };
+    const [commit = "", date = "", tags = ""] = head.split("\n");
+    return {
+      commit,
+      date,
+      release: newestRelease(tags.replaceAll("tag: ", "").split(", ")),
+      dirty: changed !== "" || added !== "",
+    };
   } catch {
     return undefined;
   }

@@ -111,6 +111,21 @@ export function buildOrder(definitions: readonly ImageDefinition[]): ImageDefini
   return order;
 }
 
+/** The named images and all that they are built from, as far as they are definitions. */
+export function withAncestors(definitions: readonly ImageDefinition[], of: readonly string[]): Set<string> {
+  const byName = new Map(definitions.map((d) => [d.name, d]));
+  const names = new Set(byName.keys());
+  const found = new Set<string>();
+  const add = (name: string) => {
+    const definition = byName.get(name);
+    if (definition === undefined || found.has(name)) return;
+    found.add(name);
+    parents(definition, names).forEach(add);
+  };
+  of.forEach(add);
+  return found;
+}
+
 /** All images that are built from the named ones, through any number of steps, the named ones not counted. */
 export function descendants(definitions: readonly ImageDefinition[], of: readonly string[]): Set<string> {
   const names = new Set(definitions.map((d) => d.name));

@@ -5,7 +5,7 @@ import { parseDockerfile } from "./dockerfile.ts";
 import { type Finding, sortFindings } from "./finding.ts";
 import { bootstrapHash, contextHash, imageContentHash, lockHash } from "./hash.ts";
 import type { Budget, Health, ImageDefinition } from "./image.ts";
-import { buildOrder, checkLineage, hint, parents } from "./lineage.ts";
+import { buildOrder, checkLineage, hint, type LineageNode, withAncestors } from "./lineage.ts";
 import { lintLineage } from "./lineage-lint.ts";
 import type { Platform } from "./platform.ts";
 import { imageTags, type Revision } from "./tags.ts";
@@ -108,6 +108,8 @@ export interface PlanInput {
   /** Platforms that the stack wants, of those that a definition has; undefined: all. */
   readonly platforms?: readonly Platform[] | undefined;
   readonly catalogue: readonly CatalogueImage[];
+  /** Definitions that the stack does not build: they are held to the lineage's rules, and what they build is not read. */
+  readonly others?: readonly LineageNode[];
   readonly bases: BasesLock;
   /** `upstream` where the base's registry answers; the default follows from the lock. */
   readonly baseOrigin?: "upstream" | "bootstrapped" | undefined;
@@ -122,13 +124,20 @@ export interface PlanInput {
  * @returns the plan, and findings; a plan with error findings must not be carried out.
  */
 export function makePlan(input: PlanInput): { readonly plan: Plan; readonly findings: readonly Finding[] } {
-  const findings: Finding[] = checkLineage(
-    input.catalogue.map((c) => ({ definition: c.definition, file: `${c.folder}/image.ts` })),
-    input.bases.bases,
-  );
+  const nodes = [
+    ...input.catalogue.map((c) => ({ definition: c.definition, file: `${c.folder}/image.ts` })),
+    ...(input.others ?? []),
+  ].toSorted((a, b) => (a.file < b.file ? -1 : 1));
+  const findings: Finding[] = [
+    ...checkLineage(nodes, input.bases.bases),
+    ...unknownImages(
+      input.images,
+      nodes.map((n) => n.definition.name),
+    ),
+  ];
   const byName = new Map(input.catalogue.map((c) => [c.definition.name, c]));
   const all = buildOrder([...byName.values()].map((c) => c.definition));
-  const wanted = withParents(input.images, byName, findings);
+  const wanted = withAncestors(all, input.images);
   const hashes = new Map<string, string>();
   const bases = new Map<string, PlannedBase>();
   const images: PlannedImage[] = [];
@@ -199,31 +208,16 @@ function imageAnnotations(definition: ImageDefinition, source: string | undefine
   };
 }
 
-/** The named images and all that they are built from. */
-function withParents(
-  images: readonly string[],
-  byName: ReadonlyMap<string, CatalogueImage>,
-  findings: Finding[],
-): Set<string> {
-  const names = new Set(byName.keys());
-  const wanted = new Set<string>();
-  const add = (name: string) => {
-    if (wanted.has(name)) return;
-    wanted.add(name);
-    for (const parent of parents((byName.get(name) as CatalogueImage).definition, names)) add(parent);
-  };
-  for (const name of images) {
-    if (byName.has(name)) add(name);
-    else
-      findings.push({
-        rule: "config/unknown-image",
-        severity: "error",
-        subject: "keelson:images",
-        message: `"${name}" is no image of the catalogue`,
-        fix: `write some of: ${[...names].toSorted().join(", ")}${hint(name, [...names])}`,
-      });
-  }
-  return wanted;
+function unknownImages(images: readonly string[], names: readonly string[]): Finding[] {
+  return images
+    .filter((name) => !names.includes(name))
+    .map((name) => ({
+      rule: "config/unknown-image",
+      severity: "error",
+      subject: "keelson:images",
+      message: `"${name}" is no image of the catalogue`,
+      fix: `write some of: ${names.toSorted().join(", ")}${hint(name, names)}`,
+    }));
 }
 
 /** What the builder would refuse in the Dockerfile, and reads that the content hash would not see. */

@@ -1,16 +1,19 @@
 import type { LockedBase } from "../core/base.ts";
 import { UserError } from "../core/error.ts";
 import { parseReference } from "../core/reference.ts";
-import { RegistryClient } from "../oci/client.ts";
+import type { RegistryClient } from "../oci/client.ts";
 
 /** Milliseconds without a byte after which a registry counts as one that does not answer. */
 const PATIENCE = 5000;
 
 /** Opens a client for a registry; one that gives up soon, and at once. */
-export type OpenUpstream = (host: string) => RegistryClient;
+export type OpenUpstream = (host: string) => RegistryClient | Promise<RegistryClient>;
 
-const openUpstream: OpenUpstream = (host) =>
-  new RegistryClient({ host, env: process.env, idleTimeout: PATIENCE, backoff: [] });
+/** Most plans ask no registry: the client is loaded for those that do. */
+const openUpstream: OpenUpstream = async (host) => {
+  const client = await import("../oci/client.ts");
+  return new client.RegistryClient({ host, env: process.env, idleTimeout: PATIENCE, backoff: [] });
+};
 
 /**
  * The digest that a base's own registry has for it now; a reason where it gives none.
@@ -43,7 +46,7 @@ export async function baseOrigin(
 }
 
 async function headDigest(host: string, repository: string, reference: string, open: OpenUpstream) {
-  const registry = open(host);
+  const registry = await open(host);
   try {
     const head = await registry.headManifest(repository, reference);
     return head?.digest ?? { reason: `${host} has no ${repository}:${reference}` };

@@ -30,19 +30,19 @@ describe("the catalogue", () => {
     writeFileSync(join(root, "images", name, "image.ts"), `export default ${value};\n`);
   };
   const names = async (...images: string[]) =>
-    (await readCatalogue(root, { images, bases: [{ name: "debian", platforms: [] }] })).map((c) => c.definition.name);
+    (await readCatalogue(root, images)).catalogue.map((c) => c.definition.name);
 
   it("is sound as a whole", async () => {
     const nodes = (await readDefinitions(project)).map(({ folder, definition }) => ({ definition, file: folder }));
     assert.deepEqual(checkLineage(nodes, readBasesLock(project).bases), []);
   });
 
-  it("opens what is wanted and what that is made from", async () => {
+  it("reads the builds of what is wanted and of what that is made from", async () => {
     folder("bottom", { name: "bottom", base: "debian" });
     folder("leaf", { name: "leaf", base: "bottom", reads: "tool" });
     folder("tool", { name: "tool", base: "debian" });
     folder("other", { name: "other", base: "bottom" });
-    writeFileSync(join(root, "images/other/image.ts"), "throw new Error('is not wanted');\n");
+    rmSync(join(root, "images/other/Dockerfile"));
     assert.deepEqual(await names("leaf"), ["bottom", "leaf", "tool"]);
     assert.deepEqual(await names(), []);
   });
@@ -50,22 +50,18 @@ describe("the catalogue", () => {
   it("finds variants by name, each with its folder", async () => {
     folder("gpu", { name: "gpu-cu118", base: "debian" }, { name: "gpu-cu121", base: "debian" });
     folder("leaf", { name: "leaf", base: "gpu-cu121" });
-    const found = await readCatalogue(root, { images: ["leaf"], bases: [{ name: "debian", platforms: [] }] });
+    const { catalogue, others } = await readCatalogue(root, ["leaf"]);
     assert.deepEqual(
-      found.map((c) => [c.folder, c.definition.name]),
+      others.map((o) => [o.file, o.definition.name]),
+      [["images/gpu/image.ts", "gpu-cu118"]],
+    );
+    assert.deepEqual(
+      catalogue.map((c) => [c.folder, c.definition.name]),
       [
         ["images/gpu", "gpu-cu121"],
         ["images/leaf", "leaf"],
       ],
     );
-  });
-
-  it("is all that there is where a name is unknown, so that a message can say what is known", async () => {
-    folder("a", { name: "a", base: "debian" });
-    folder("b", { name: "b", base: "missing" });
-    assert.deepEqual(await names("c"), ["a", "b"]);
-    assert.deepEqual(await names("b"), ["a", "b"]);
-    assert.deepEqual(await names("../a"), ["a", "b"]);
   });
 
   it("refuses an image.ts that exports nothing", async () => {

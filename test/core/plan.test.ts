@@ -55,6 +55,27 @@ describe("plan", () => {
     );
   });
 
+  it("holds definitions that the stack does not build to the lineage's rules, and builds none of them", () => {
+    const others = [entry("leaf", "middle"), entry("stray", "nothing")].map(({ definition }) => ({
+      definition,
+      file: `elsewhere/${definition.name}.ts`,
+    }));
+    const { plan, findings } = makePlan({ ...input, images: ["middle", "stra"], others });
+    assert.deepEqual(
+      findings.map((f) => [f.rule, f.subject, f.where?.file]),
+      [
+        ["config/unknown-image", "keelson:images", undefined],
+        ["lineage/duplicate", "leaf", "images/leaf/image.ts"],
+        ["lineage/unknown-base", "stray", "elsewhere/stray.ts"],
+      ],
+    );
+    assert.match(findings[0]?.fix ?? "", /leaf, middle, other, stray.*did you mean "stray"/);
+    assert.deepEqual(
+      plan.images.map((i) => i.name),
+      ["middle"],
+    );
+  });
+
   it("says which platform is native and which is emulated", () => {
     const builds = makePlan(input).plan.images[0]?.builds;
     assert.deepEqual(builds, [

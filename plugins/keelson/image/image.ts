@@ -16,14 +16,12 @@ import {
 import type { OpenRegistry, Toolbox } from "../toolbox.ts";
 import { findFailures, readInputs } from "../validate.ts";
 import { UNKNOWN } from "../wire.ts";
-import { type Sizes, sizesOf } from "./check.ts";
+import type { Sizes } from "./check.ts";
 import type { PlatformManifest } from "./document.ts";
-import { importImage } from "./import.ts";
 import { type ImageInputs, imageInputs, type PlatformBuild } from "./inputs.ts";
 import { type Existing, finalDigest, findExisting, missingBuilds } from "./lookup.ts";
 import { type Produced, where } from "./outcome.ts";
-import { produce, recheck } from "./produce.ts";
-import { publish } from "./publish.ts";
+import type { produce } from "./produce.ts";
 
 /** What the resource says of itself, beside its inputs. */
 export interface ImageState {
@@ -42,13 +40,16 @@ const CHECKED = ["budget", "smokeHash", "user", "gates"] as const;
 /** Time that a look at the registry may take where its answer is a convenience, milliseconds. */
 const GLANCE = 2000;
 
+/** Most runs find nothing to do: what only a build needs is loaded when one comes. */
+const produceLazily: typeof produce = async (...given) => (await import("./produce.ts")).produce(...given);
+
 /** `keelson:index:Image`: an image in a registry, found by its content hash or built, checked and pushed. */
 export class ImageType implements ResourceType {
   private readonly toolbox: Toolbox;
   private readonly produce: typeof produce;
 
   /** @param make builds the platforms that are missing */
-  constructor(toolbox: Toolbox, make = produce) {
+  constructor(toolbox: Toolbox, make = produceLazily) {
     this.toolbox = toolbox;
     this.produce = make;
   }
@@ -97,7 +98,7 @@ export class ImageType implements ResourceType {
     const production = { inputs, registry, toolbox: this.toolbox, call, previous: sizesByPlatform(previous) };
     const missing = missingBuilds(existing, inputs.builds);
     if (previous !== undefined && CHECKED.some((key) => differs(previous.inputs[key], values[key])))
-      await recheck(production, existing.platforms);
+      await (await import("./produce.ts")).recheck(production, existing.platforms);
     const produced = missing.length === 0 ? [] : await this.produce(production, missing);
     // A build takes minutes, in which another stack may have put platforms of its own under the same hash.
     const latest = produced.length === 0 ? existing : await this.find(registry, inputs);
@@ -107,12 +108,13 @@ export class ImageType implements ResourceType {
       existing.platforms,
     );
     call.status("pushing the index");
+    const { publish } = await import("./publish.ts");
     const digest = await publish(registry, inputs, latest, platforms, call);
     return { id: inputs.repository, state: { ...this.state(registry.host, inputs, digest, platforms, produced) } };
   }
 
   async read(id: string, previous: Previous | undefined, call: Call): Promise<Found | undefined> {
-    if (previous === undefined) return importImage(id, this.toolbox, call);
+    if (previous === undefined) return (await import("./import.ts")).importImage(id, this.toolbox, call);
     const inputs = readInputs(imageInputs, previous.inputs);
     const registry = await this.toolbox.useRegistry(inputs.registry, progressOf(call));
     const gone = await missingDigests(registry, inputs, previous.state);
@@ -154,12 +156,10 @@ export class ImageType implements ResourceType {
   }
 
   private find(registry: OpenRegistry, inputs: ImageInputs): Promise<Existing> {
-    return findExisting(
-      registry.client,
-      inputs,
-      async (repository, manifest) =>
-        sizesOf((await this.toolbox.readImage(registry.client, repository, manifest)).image).unpacked,
-    );
+    return findExisting(registry.client, inputs, async (repository, manifest) => {
+      const { sizesOf } = await import("./check.ts");
+      return sizesOf((await this.toolbox.readImage(registry.client, repository, manifest)).image).unpacked;
+    });
   }
 
   private state(
