@@ -6,7 +6,7 @@ import type { StackConfig } from "./config/schema.ts";
 import { lastSnapshot } from "./config/snapshot.ts";
 import { enginePassphraseProblem, engineSecretKeys, engineStackConfig } from "./config/stack.ts";
 import { UserError } from "./core/error.ts";
-import { formatFinding } from "./core/finding.ts";
+import { describeFinding, formatFinding } from "./core/finding.ts";
 import type { Snapshot } from "./core/impact.ts";
 import { judgePlan } from "./gates/plan.ts";
 
@@ -25,8 +25,12 @@ async function program(): Promise<Record<string, unknown>> {
   const { plan } = loaded;
   const findings = judgePlan(loaded, config.gates);
   const errors = findings.filter((f) => f.severity === "error");
-  if (errors.length > 0) throw new UserError(errors.map(formatFinding).join("\n"), "the preview stops here");
-  for (const warning of findings.filter((f) => f.severity === "warning")) pulumi.log.warn(formatFinding(warning));
+  if (errors.length > 0)
+    throw new UserError(
+      `the plan can't be carried out:\n${errors.map(formatFinding).join("\n")}`,
+      "the preview stops here",
+    );
+  for (const warning of findings.filter((f) => f.severity === "warning")) pulumi.log.warn(describeFinding(warning));
   if (pulumi.runtime.isDryRun()) await tellImpact(loaded);
 
   const images = buildImages(plan, {

@@ -12,6 +12,7 @@ import { type Finding, formatFinding } from "../core/finding.ts";
 import { formatSummary, type ImageResult } from "../core/summary.ts";
 import { judgePlan } from "../gates/plan.ts";
 import { breakStaleLocks, liveStackLocks, stackExists } from "../toolchain/backend.ts";
+import { HOME_BYTES } from "../toolchain/bootstrap/room.mjs";
 import { resolveBuilder } from "../toolchain/builder.ts";
 import { requireSpace } from "../toolchain/disk.ts";
 import { prepareHome, projectRoot } from "../toolchain/home.ts";
@@ -24,8 +25,6 @@ import { answerSignals } from "./signals.ts";
 import { runSteps, type Step } from "./steps.ts";
 
 const PROJECT = "keelson";
-/** What an `up` from nothing leaves on disk: tools 0.7 GB, store 0.5 GB, builder 3 GB, registry 0.5 GB; measured, rounded up. */
-const COLD_BYTES = 6e9;
 
 interface Up {
   readonly root: string;
@@ -51,7 +50,7 @@ async function up(stack: string, preview: boolean): Promise<number> {
   const loaded = await loadPlan(root, stack, config, surroundings(root));
   report(judgePlan(loaded, config.gates));
   const home = prepareHome();
-  if (!(await isReady("pulumi"))) await requireSpace(home.root, COLD_BYTES, "a first `npm run up`");
+  if (!(await isReady("pulumi"))) await requireSpace(home.root, HOME_BYTES, "a first `npm run up`");
   const environment = pulumiEnvironment(root);
   const problem = passphraseProblem(stack, environment);
   if (problem !== undefined) throw problem;

@@ -85,13 +85,17 @@ function unionFindings(
     .flat()
     .filter(isWhole)
     .map((f) => f.message.replace(/, found .*$/s, "").replace(/^expected /, ""));
+  const words = issue.errors.flat().flatMap((i) => (i.code === "invalid_value" ? i.values.map(String) : []));
   return [
     {
       rule: "config/invalid-value",
       severity: "error",
       subject: keyPath(path),
       message: `expected ${[...new Set(allowed)].join(" or ")}, found ${show(found)}`,
-      fix: "see the key's description in Pulumi.yaml",
+      fix:
+        typeof found === "string" && words.length > 0
+          ? `write one of: ${words.join(", ")}, or a map as Pulumi.yaml describes it${hint(found, words)}`
+          : "see the key's description in Pulumi.yaml",
       where: { file },
     },
   ];

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Finding, sortFindings } from "../core/finding.ts";
-import { builderNodes } from "../core/nodes.ts";
+import { builderNodes, unreachableRegistry } from "../core/nodes.ts";
 import { type CatalogueImage, makePlan, type Plan } from "../core/plan.ts";
 import type { Platform } from "../core/platform.ts";
 import type { Revision } from "../core/tags.ts";
@@ -59,7 +59,8 @@ export async function loadPlan(
     catalogue,
     made.plan.images.map((image) => image.name),
   );
-  return { plan: made.plan, findings: sortFindings([...made.findings, ...locks]), catalogue };
+  const away = unreachableRegistry(config.builder, config.registry);
+  return { plan: made.plan, findings: sortFindings([...made.findings, ...locks, ...away]), catalogue };
 }
 
 /** The project's home, as package.json names it. */

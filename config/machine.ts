@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { TRACKS } from "../core/cuda.ts";
+import { parseArchs, TRACKS } from "../core/cuda.ts";
+import type { Finding } from "../core/finding.ts";
+import { resolveMachine } from "../core/machine.ts";
 
 const size = z.string().regex(/^\d+(?:\.\d+)? ?(?:MB|GB|MiB|GiB)$/, "a size with its unit, such as 24 GiB");
 
@@ -28,3 +30,20 @@ export const cudaTrackSchema = z.enum(["auto", ...TRACKS]);
 
 /** The keys of each object above, for hints. */
 export const MACHINE_KEYS: readonly string[] = Object.keys(machineSchema.shape);
+
+/**
+ * What no catalogue knows in values whose form is right: a machine's profile and numbers, architectures. Told with all
+ * else that is wrong in a stack's config; what the schema refuses is left to it.
+ */
+export function machineFindings(raw: Readonly<Record<string, unknown>>, file: string): Finding[] {
+  const machine = machineSchema.safeParse(raw.machine);
+  const archs = cudaArchsSchema.safeParse(raw.cudaArchs);
+  const found: Finding[] = [];
+  if (machine.success) {
+    const { profile, ...overrides } = machine.data;
+    found.push(...resolveMachine("keelson:machine", profile, overrides).findings);
+  }
+  if (archs.success && archs.data !== "")
+    found.push(...parseArchs(archs.data, { subject: "keelson:cudaArchs" }).findings);
+  return found.map((finding) => ({ ...finding, where: { file } }));
+}

@@ -1,6 +1,7 @@
 import type { UserError } from "../core/error.ts";
 import { passphraseProblem } from "../toolchain/passphrase.ts";
 import { ConfigError, configFindings } from "./diagnostics.ts";
+import { machineFindings } from "./machine.ts";
 import { type StackConfig, stackSchema } from "./schema.ts";
 
 const PREFIX = "keelson:";
@@ -35,7 +36,9 @@ export function enginePassphraseProblem(stack: string): UserError | undefined {
 /** @throws ConfigError with everything that is wrong. */
 export function parseStackConfig(raw: Readonly<Record<string, unknown>>, file: string): StackConfig {
   const parsed = stackSchema.safeParse(raw);
-  if (!parsed.success) throw new ConfigError(file, configFindings(parsed.error, raw, file));
+  const unknown = machineFindings(raw, file);
+  if (!parsed.success) throw new ConfigError(file, [...configFindings(parsed.error, raw, file), ...unknown]);
+  if (unknown.length > 0) throw new ConfigError(file, unknown);
   return parsed.data;
 }
 

@@ -39,6 +39,11 @@ function compareKeys(a: readonly (string | number)[], b: readonly (string | numb
 
 /** One finding as plain text, two lines: what, then what to do. */
 export function formatFinding(f: Finding): string {
+  return `${f.severity}: ${describeFinding(f)}`;
+}
+
+/** {@link formatFinding} without its severity: for a log that writes one itself, as the engine's does. */
+export function describeFinding(f: Finding): string {
   const where = f.where ? ` (${f.where.file}${f.where.line === undefined ? "" : `:${f.where.line}`})` : "";
-  return `${f.severity}: ${f.subject}: ${f.message} [${f.rule}]${where}\n  fix: ${f.fix}`;
+  return `${f.subject}: ${f.message} [${f.rule}]${where}\n  fix: ${f.fix}`;
 }

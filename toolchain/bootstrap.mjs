@@ -7,7 +7,7 @@ import module from "node:module";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ensureNode, home, isNewEnough, makeFolder } from "./bootstrap/node.mjs";
-import { Failure, npmCi, run, say, tellWait } from "./bootstrap/process.mjs";
+import { diskFailure, Failure, npmCi, run, say, tellWait } from "./bootstrap/process.mjs";
 import { withLock } from "./lock.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -23,7 +23,11 @@ async function main(args) {
   process.env.NODE_COMPILE_CACHE ||= compileCache();
   if (!modulesAreCurrent()) {
     const options = { what: "npm ci", onWait: tellWait("the packages") };
-    await withLock(join(root, ".keelson", "npm-ci.lock"), installModules, options);
+    try {
+      await withLock(join(root, ".keelson", "npm-ci.lock"), installModules, options);
+    } catch (error) {
+      throw diskFailure(error, root, "work in a copy of this checkout that you can write");
+    }
   }
   if (args[0] === "--script")
     return run("npm", ["run", "--silent", args[1] ?? "", "--", ...args.slice(2)], { cwd: root });

@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { UserError } from "../core/error.ts";
+import { HOME_ROOM } from "./bootstrap/room.mjs";
 
 /** What keelson keeps for a user, across checkouts; everything in it can be deleted while nothing runs. */
 export interface Home {
@@ -54,7 +55,7 @@ export function prepareHome(h: Home = home()): Home {
   } catch (error) {
     throw new UserError(
       `keelson keeps its tools in ${h.root}, which can't be written (${(error as NodeJS.ErrnoException).code})`,
-      "set KEELSON_HOME to a folder that you can write, with 8 GB of room",
+      `set KEELSON_HOME to a folder that you can write, with ${HOME_ROOM} of room`,
       { cause: error },
     );
   }

@@ -54,6 +54,28 @@ describe("stack config", () => {
     assert.match(all, /keelson:gates\.severity\.size\/budget: expected .* found "fatal"/);
   });
 
+  it("hints at the nearest word where a map is allowed too", () => {
+    assert.deepEqual(findings({ builder: "embeded" }), [
+      'keelson:builder: expected "auto" or "embedded" or "docker" or an object, found "embeded"; ' +
+        'write one of: auto, embedded, docker, or a map as Pulumi.yaml describes it; did you mean "embedded"?',
+    ]);
+    assert.match(findings({ registry: "embeded" }).join(), /did you mean "embedded"\?/);
+  });
+
+  it("tells what no catalogue knows with all the rest", () => {
+    const found = findings({
+      images: 7,
+      machine: { profile: "rtx-4909", cores: 4 },
+      cudaArchs: "8.9;sm_8x",
+    });
+    assert.equal(found.length, 3, found.join("\n"));
+    assert.match(found[0] ?? "", /^keelson:images: expected a list/);
+    assert.match(found[1] ?? "", /^keelson:machine: .*found "rtx-4909".*did you mean "rtx-4090"\?/);
+    assert.match(found[2] ?? "", /^keelson:cudaArchs: .*sm_8x/);
+    assert.equal(findings({ machine: { profile: "rtx-4090", cores: 0, gpus: 99 } }).length, 2);
+    assert.deepEqual(findings({ machine: "", cudaArchs: "" }), []);
+  });
+
   it("judges a value by the branch that it comes nearest to", () => {
     const found = findings({ builder: { remote: { nodes: [{ name: "a", address: "10.0.0.2", platforms: [] }] } } });
     assert.equal(found.length, 2);

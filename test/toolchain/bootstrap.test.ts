@@ -5,6 +5,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symli
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isNewEnough } from "../../toolchain/bootstrap/node.mjs";
+import { diskFailure, Failure } from "../../toolchain/bootstrap/process.mjs";
 
 const toolchain = join(import.meta.dirname, "../../toolchain");
 /** Stands for npm in a checkout without packages: writes down its calls, and leaves the record that npm leaves. */
@@ -140,6 +141,17 @@ describe("bootstrap", () => {
       assert.equal(code, expected);
     });
   }
+
+  it("says what a full or read-only disk is, and leaves other errors alone", () => {
+    const error = (code: string, syscall: string) => Object.assign(new Error(`${code}: told`), { code, syscall });
+    for (const refused of [error("ENOSPC", "write"), error("EROFS", "open"), error("ENOENT", "mkdir")]) {
+      const failure = diskFailure(refused, "/the/home", "set KEELSON_HOME");
+      assert.ok(failure instanceof Failure);
+      assert.match(failure.message, /^keelson can't write into \/the\/home: \w+: told\n {2}make room there, or set K/);
+    }
+    for (const other of [error("ENOENT", "open"), new TypeError("slip"), new Failure("told", "do")])
+      assert.equal(diskFailure(other, "/the/home", "set KEELSON_HOME"), other);
+  });
 
   const nodes: [string, boolean][] = [
     ["20.20.2", false],

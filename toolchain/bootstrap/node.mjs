@@ -10,6 +10,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -17,7 +18,8 @@ import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { withLock } from "../lock.mjs";
-import { Failure, npmCi, say, tellWait } from "./process.mjs";
+import { diskFailure, Failure, npmCi, say, tellWait } from "./process.mjs";
+import { HOME_ROOM, NODE_BYTES } from "./room.mjs";
 
 const recipe = join(dirname(dirname(fileURLToPath(import.meta.url))), "node");
 // The same default stands in home.ts.
@@ -44,7 +46,11 @@ export async function ensureNode() {
   if (isIntact(folder)) return node;
   makeFolder(join(home, "tmp"));
   const options = { what: `getting node ${version}`, onWait: tellWait(`node ${version}`) };
-  await withLock(join(home, "locks", "node.lock"), () => install(name, version, folder), options);
+  try {
+    await withLock(join(home, "locks", "node.lock"), () => install(name, version, folder), options);
+  } catch (error) {
+    throw diskFailure(error, home, `set KEELSON_HOME to a folder that you can write, with ${HOME_ROOM} of room`);
+  }
   return node;
 }
 
@@ -52,6 +58,7 @@ export async function ensureNode() {
 async function install(name, version, folder) {
   if (isIntact(folder)) return; // another run has done it
   say(`node ${process.version} is older than ${wanted}: getting node ${version} for keelson`);
+  requireRoom();
   const tmp = join(home, "tmp");
   const left = readdirSync(tmp).filter((entry) => entry.startsWith("node."));
   for (const entry of left) rmSync(join(tmp, entry), { recursive: true, force: true });
@@ -70,6 +77,17 @@ async function install(name, version, folder) {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Says before npm starts what would end in the middle of it. */
+function requireRoom() {
+  const { bavail, bsize } = statfsSync(home);
+  if (bavail * bsize >= NODE_BYTES) return;
+  const megabytes = (/** @type {number} */ bytes) => `${Math.round(bytes / 1e6)} MB`;
+  throw new Failure(
+    `getting node ${wanted} needs ${megabytes(NODE_BYTES)} of disk, and ${home} has ${megabytes(bavail * bsize)} left`,
+    `make room, or set KEELSON_HOME to a folder on a larger disk: keelson needs ${HOME_ROOM} in all`,
+  );
 }
 
 /** Whether the entry is as it was made: as cache.ts does, by size and time, by hash where the time differs. @param {string} folder */
@@ -106,7 +124,7 @@ export function makeFolder(folder) {
     if (code === "EEXIST") return;
     throw new Failure(
       `keelson keeps its tools in ${home}, which can't be written (${code})`,
-      "set KEELSON_HOME to a folder that you can write, with 8 GB of room",
+      `set KEELSON_HOME to a folder that you can write, with ${HOME_ROOM} of room`,
     );
   }
 }

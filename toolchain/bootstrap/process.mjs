@@ -14,6 +14,20 @@ export class Failure extends Error {
   }
 }
 
+const DISK_CODES = ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO"];
+
+/**
+ * A full, failing or read-only disk in one message for people; any other error as it is.
+ * @param {unknown} error @param {string} folder where it was to be written @param {string} otherwise what helps beside making room
+ */
+export function diskFailure(error, folder, otherwise) {
+  const { code, message, syscall } = /** @type {NodeJS.ErrnoException} */ (error);
+  // Node's recursive mkdir says ENOENT where the file system is read-only.
+  const refused = DISK_CODES.includes(code ?? "") || syscall === "mkdir";
+  if (error instanceof Failure || !refused) return error;
+  return new Failure(`keelson can't write into ${folder}: ${message}`, `make room there, or ${otherwise}`);
+}
+
 /** @param {string} line stdout belongs to the command: `npm run --silent env` is read by a shell */
 export const say = (line) => process.stderr.write(`${line}\n`);
 

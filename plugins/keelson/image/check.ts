@@ -1,5 +1,5 @@
 import type { ReadImage } from "../../../core/analysis.ts";
-import { type Finding, formatFinding } from "../../../core/finding.ts";
+import { describeFinding, type Finding, formatFinding } from "../../../core/finding.ts";
 import type { GateSettings } from "../../../core/gate-settings.ts";
 import { checkRead } from "../../../gates/check.ts";
 import type { ReadPlatform } from "../../../oci/analyze.ts";
@@ -51,6 +51,11 @@ export function sizesOf({ layers }: ReadImage): Sizes {
     compressed: layers.reduce((sum, layer) => sum + layer.compressed, 0),
     unpacked: layers.reduce((sum, layer) => sum + layer.scan.unpacked, 0),
   };
+}
+
+/** Warnings as the engine's log takes them, which says itself that they are. */
+export function describeWarnings(findings: readonly Finding[]): string {
+  return findings.map(describeFinding).join("\n");
 }
 
 /** Findings as lines for a message. */

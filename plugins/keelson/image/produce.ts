@@ -5,7 +5,7 @@ import type { StepCounts } from "../progress.ts";
 import { type Call, progressOf } from "../resource.ts";
 import type { OpenRegistry, Toolbox } from "../toolbox.ts";
 import { buildPlatform, type Place } from "./build.ts";
-import { checkImage, formatFindings, type Sizes, sizesOf } from "./check.ts";
+import { checkImage, describeWarnings, formatFindings, type Sizes, sizesOf } from "./check.ts";
 import { type PlatformManifest, platformTag } from "./document.ts";
 import { basePrefix, type ImageInputs, type PlatformBuild } from "./inputs.ts";
 import { describeError, type Failed, imageError, type Produced } from "./outcome.ts";
@@ -162,7 +162,7 @@ async function inspect(production: Production, { platform }: PlatformBuild, dige
     toolbox.readImage(registry.client, inputs.repository, digest),
   ]);
   const { errors, warnings } = checkImage(inputs, read, production.previous);
-  if (warnings.length > 0) call.log("warning", formatFindings(warnings));
+  if (warnings.length > 0) call.log("warning", describeWarnings(warnings));
   if (errors.length > 0) throw new UserError(formatFindings(errors), "mend these, or allow them in keelson:gates");
   return { platform, digest, size: descriptor?.size ?? 0, ...sizesOf(read.image) };
 }
