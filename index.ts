@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { buildImages } from "./components/image/image.ts";
+import { type BuildPlatforms, buildImages } from "./components/image/image.ts";
 import type { RegistryInputs } from "./components/image/keelson.ts";
 import { loadPlan, surroundings } from "./config/load.ts";
 import type { StackConfig } from "./config/schema.ts";
@@ -38,6 +38,7 @@ async function program(): Promise<Record<string, unknown>> {
     builder: config.builder,
     cache: config.cache,
     gates: config.gates,
+    buildPlatforms: await platformBuilder(config.imageResource),
   });
   return {
     images: Object.fromEntries(
@@ -47,6 +48,11 @@ async function program(): Promise<Record<string, unknown>> {
       }),
     ),
   };
+}
+
+/** What builds an image's platforms, where keelson's own resource doesn't; its SDK is loaded where it is used. */
+async function platformBuilder(resource: StackConfig["imageResource"]): Promise<BuildPlatforms | undefined> {
+  return resource === "keelson" ? undefined : (await import("./components/image/docker-build.ts")).buildPlatforms;
 }
 
 /** A preview says which images rebuild, and why, against this checkout's last up. */

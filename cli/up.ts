@@ -83,13 +83,19 @@ function steps({ config }: Up): Step<Up>[] {
   return [
     { title: "Pulumi", run: async (_, progress) => tool("pulumi", progress) },
     { title: "buildx", run: async (_, progress) => tool("buildx", progress) },
+    ...(config.imageResource === "docker-build" ? [{ title: "docker-build", run: dockerBuild }] : []),
     { title: "builder", run: prepareBuilder },
     ...(config.registry === "embedded" ? [{ title: "registry", run: startRegistry }] : []),
     { title: "stack", run: prepareStack },
   ];
 }
 
-async function tool(name: "pulumi" | "buildx", progress: Parameters<typeof ensureTool>[1]): Promise<string> {
+const dockerBuild: Step<Up>["run"] = async (_, progress) => tool("docker-build", progress);
+
+async function tool(
+  name: "pulumi" | "buildx" | "docker-build",
+  progress: Parameters<typeof ensureTool>[1],
+): Promise<string> {
   const { version, origin } = await ensureTool(name, progress);
   return `${version} (${origin})`;
 }

@@ -91,6 +91,7 @@ export const stackSchema = z
     builder: builderSchema.default("auto"),
     images: z.array(name).default([]),
     platforms: unset(z.array(platform)),
+    imageResource: z.enum(["keelson", "docker-build"]).default("keelson"),
     bases: z.enum(["auto", "upstream", "bootstrapped"]).default("auto"),
     cache: z.enum(["none", "registry", "gha"]).default("none"),
     gates: gatesSchema.default({ severity: {}, allow: [] }),

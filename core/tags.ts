@@ -1,4 +1,5 @@
 import semver from "semver";
+import { type Platform, platformSlug } from "./platform.ts";
 
 /** What git says of the commit that is built. */
 export interface Revision {
@@ -77,4 +78,12 @@ function parseRelease(version: string): semver.SemVer {
 /** The tag that stands on an image of a content hash, once it is whole and checked. @example hashTag("0ab1…") // "h-0ab1…" */
 export function hashTag(contentHash: string): string {
   return `h-${contentHash}`;
+}
+
+/**
+ * The tag on one platform that was pushed and not yet checked: nothing is found or run by it.
+ * @example uncheckedTag("0ab1…", "linux/arm64") // "unchecked-0ab1…-linux-arm64"
+ */
+export function uncheckedTag(contentHash: string, platform: Platform): string {
+  return `unchecked-${contentHash}-${platformSlug(platform)}`;
 }

@@ -1,7 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { CacheSetting } from "../../core/build-options.ts";
 import type { Plan, PlannedBase, PlannedImage } from "../../core/plan.ts";
 import type { PlatformResult } from "../../core/summary.ts";
-import { type BaseInputs, ImageResource, type NamedContextInputs, type RegistryInputs } from "./keelson.ts";
+import {
+  type BaseInputs,
+  ImageResource,
+  type NamedContextInputs,
+  type RegistryInputs,
+  type SourceArgs,
+} from "./keelson.ts";
 
 export interface ImageArgs {
   /** What to build, from the plan. */
@@ -10,11 +17,21 @@ export interface ImageArgs {
   readonly registry: RegistryInputs;
   /** `keelson:builder`, `keelson:cache` and `keelson:gates` of the stack. */
   readonly builder: pulumi.Input<unknown>;
-  readonly cache: string;
+  readonly cache: CacheSetting;
   readonly gates: pulumi.Input<unknown>;
+  /** Builds the platforms with other resources; absent: `keelson:index:Image` builds them itself. */
+  readonly buildPlatforms?: BuildPlatforms | undefined;
   /** The images that this one is made from, by name. */
   readonly parents: ReadonlyMap<string, Image>;
 }
+
+/** Declares resources below `options.parent` that build and push each platform. @returns their digests by platform. */
+export type BuildPlatforms = (
+  name: string,
+  source: SourceArgs,
+  cache: CacheSetting,
+  options: pulumi.CustomResourceOptions,
+) => Readonly<Record<string, pulumi.Output<string>>>;
 
 /**
  * One image of the catalogue in a registry: an index for all its platforms, smoke-tested and within its gates.
@@ -32,21 +49,26 @@ export class Image extends pulumi.ComponentResource {
   constructor(name: string, args: ImageArgs, options?: pulumi.ComponentResourceOptions) {
     super("keelson:image:Image", name, {}, options);
     const { image } = args;
+    const source: SourceArgs = {
+      imageName: image.name,
+      repository: image.repository,
+      registry: args.registry,
+      contentHash: image.contentHash,
+      folder: image.folder,
+      ...(image.target === undefined ? {} : { target: image.target }),
+      args: image.args,
+      base: baseInputs(image, args),
+      contexts: contextInputs(image, args.parents),
+      builds: image.builds,
+      builder: args.builder,
+    };
+    const built = args.buildPlatforms?.(name, source, args.cache, { parent: this });
     const resource = new ImageResource(
       name,
       {
-        imageName: image.name,
-        repository: image.repository,
-        registry: args.registry,
-        contentHash: image.contentHash,
-        folder: image.folder,
-        ...(image.target === undefined ? {} : { target: image.target }),
-        args: image.args,
-        base: baseInputs(image, args),
-        contexts: contextInputs(image, args.parents),
-        builds: image.builds,
-        builder: args.builder,
+        ...source,
         cache: args.cache,
+        ...(built === undefined ? {} : { built }),
         tags: image.tags,
         annotations: image.annotations,
         provenance: provenance(args.plan),

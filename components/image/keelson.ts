@@ -26,7 +26,8 @@ export type NamedContextInputs = { readonly hash: string } & (
   | { readonly kind: "image"; readonly ref: pulumi.Input<string> }
 );
 
-export interface ImageResourceArgs {
+/** What an image is built from, where, and where it goes. */
+export interface SourceArgs {
   readonly imageName: string;
   readonly repository: string;
   readonly registry: RegistryInputs;
@@ -41,7 +42,12 @@ export interface ImageResourceArgs {
   readonly builds: readonly PlannedBuild[];
   /** `keelson:builder` as the stack has it: which nodes there are and how they are reached. */
   readonly builder: pulumi.Input<unknown>;
+}
+
+export interface ImageResourceArgs extends SourceArgs {
   readonly cache: string;
+  /** Digests of platforms that another resource builds and pushes: they are checked and taken into the index. */
+  readonly built?: pulumi.Input<Readonly<Record<string, pulumi.Input<string>>>>;
   readonly tags: readonly string[];
   readonly annotations: Readonly<Record<string, string>>;
   /** Annotations that every commit changes: pushed beside the image, as an artifact that refers to it. */
@@ -67,6 +73,40 @@ export class ImageResource extends pulumi.CustomResource {
 
   constructor(name: string, args: ImageResourceArgs, options?: pulumi.CustomResourceOptions) {
     super("keelson:index:Image", name, { ...args, ref: undefined, digest: undefined, platforms: undefined }, options);
+  }
+}
+
+/** Where a platform is built, and the named contexts that its build sees. */
+export interface PlatformContext {
+  /** buildx builder of its node. */
+  readonly builder: string;
+  /** Folders relative to the project, or `docker-image://` references, by name. */
+  readonly contexts: Readonly<Record<string, string>>;
+}
+
+/**
+ * `keelson:index:BuildContext` of plugins/keelson: what an image is built from, staged in the checkout as exactly the
+ * bytes of its content hash, for a resource of another plugin that builds it.
+ */
+export class BuildContextResource extends pulumi.CustomResource {
+  /** The registry's name in references. */
+  declare readonly host: pulumi.Output<string>;
+  /** What the Dockerfile gets as BASE_IMAGE, pinned by digest. */
+  declare readonly baseRef: pulumi.Output<string>;
+  /** Folder of the context, relative to the project. */
+  declare readonly location: pulumi.Output<string>;
+  declare readonly dockerfile: pulumi.Output<string>;
+  declare readonly platforms: pulumi.Output<Readonly<Record<string, PlatformContext>>>;
+
+  constructor(name: string, args: SourceArgs, options?: pulumi.CustomResourceOptions) {
+    const outputs = {
+      host: undefined,
+      baseRef: undefined,
+      location: undefined,
+      dockerfile: undefined,
+      platforms: undefined,
+    };
+    super("keelson:index:BuildContext", name, { ...args, ...outputs }, options);
   }
 }
 

@@ -27,6 +27,10 @@ const provider = new Provider({
       const [{ ImageType }, tools] = await Promise.all([import("./image/image.ts"), toolboxOf()]);
       return new ImageType(tools);
     },
+    "keelson:index:BuildContext": async () => {
+      const [{ BuildContextType }, tools] = await Promise.all([import("./context/context.ts"), toolboxOf()]);
+      return new BuildContextType(tools);
+    },
     "keelson:index:Tag": async () => {
       const [{ TagType }, tools] = await Promise.all([import("./tag/tag.ts"), toolboxOf()]);
       return new TagType(tools);

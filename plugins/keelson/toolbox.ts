@@ -32,7 +32,12 @@ export interface Toolbox {
   lookAtRegistry(registry: RegistryInputs): Promise<OpenRegistry | undefined>;
   useRegistry(registry: RegistryInputs, progress: Progress): Promise<OpenRegistry>;
   /** `work`: a folder where files may lie that the builder needs on the way. */
-  useBuilder(inputs: ImageInputs, registry: OpenRegistry, work: string, progress: Progress): Promise<OpenBuilder>;
+  useBuilder(
+    inputs: Pick<ImageInputs, "builder" | "registry">,
+    registry: OpenRegistry,
+    work: string,
+    progress: Progress,
+  ): Promise<OpenBuilder>;
   /** What a Dockerfile gets as BASE_IMAGE. `prefix`: before the repository of a base that is pushed there; or empty. */
   resolveBase(
     base: ExternalBase,

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { cacheOptions, PUSHED_AS } from "../../../core/build-options.ts";
 import { SOURCE_DATE_EPOCH } from "../../../core/epoch.ts";
 import { type Platform, platformSlug } from "../../../core/platform.ts";
 import { type Buildx, runBuildx } from "../buildx.ts";
@@ -54,17 +55,8 @@ export async function buildPlatform(order: BuildOrder): Promise<Pushed> {
 
 async function buildArguments(order: BuildOrder, metadata: string): Promise<string[]> {
   const { inputs, staged } = order;
-  const output = [
-    "type=image",
-    `name=${order.host}/${inputs.repository}`,
-    "push=true",
-    "push-by-digest=true",
-    "name-canonical=true",
-    "oci-mediatypes=true",
-    "rewrite-timestamp=true",
-    "compression=gzip",
-    "force-compression=true",
-  ].join(",");
+  const name = `${order.host}/${inputs.repository}`;
+  const output = `type=image,name=${name},push-by-digest=true,name-canonical=true,${PUSHED_AS}`;
   const values = { ...inputs.args, BASE_IMAGE: order.base, SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH) };
   const named = await staged.namedContexts(order.platform);
   return [
@@ -74,7 +66,7 @@ async function buildArguments(order: BuildOrder, metadata: string): Promise<stri
     ...["--output", output],
     ...(inputs.target === undefined ? [] : ["--target", inputs.target]),
     ...Object.entries(values).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),
-    ...named.flatMap((context) => ["--build-context", context]),
+    ...Object.entries(named).flatMap(([context, place]) => ["--build-context", `${context}=${place}`]),
     ...cacheArguments(order),
     staged.context,
   ];
@@ -85,21 +77,10 @@ export function placeArguments({ builder, platform }: Place): string[] {
   return ["--builder", builder, "--platform", platform, "--provenance=false", "--sbom=false"];
 }
 
-/** A cache for each platform: builds of two platforms would overwrite each other's. A cache that fails stops no build. */
 function cacheArguments({ inputs, host, platform }: BuildOrder): string[] {
-  const slug = platformSlug(platform);
-  if (inputs.cache === "none") return [];
-  if (inputs.cache === "gha") {
-    const scope = `type=gha,scope=${inputs.imageName}-${slug}`;
-    return ["--cache-from", scope, "--cache-to", `${scope},mode=max,ignore-error=true`];
-  }
-  const ref = `type=registry,ref=${host}/${inputs.repository}:cache-${slug}`;
-  return [
-    "--cache-from",
-    ref,
-    "--cache-to",
-    `${ref},mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true`,
-  ];
+  const { imageName: name, repository, cache } = inputs;
+  const { from, to } = cacheOptions(cache, { name, repository, host }, platform);
+  return [...from.flatMap((option) => ["--cache-from", option]), ...to.flatMap((option) => ["--cache-to", option])];
 }
 
 async function retryPassing<T>(order: BuildOrder, attempt: () => Promise<T>): Promise<T> {

@@ -204,7 +204,8 @@ export function mergePlatforms(...lists: readonly (readonly PlatformManifest[])[
 function plan(inputs: ImageInputs, missing: readonly PlatformBuild[], previous: Previous | undefined): string {
   if (missing.length === 0) return "reuses what the registry has";
   const why = previous === undefined || previous.inputs.contentHash === inputs.contentHash ? "" : " (content changed)";
-  return `builds ${missing.map((b) => `${b.platform} ${where(b)}`).join(", ")}${why}`;
+  const platforms = missing.map((b) => `${b.platform} ${where(b)}`).join(", ");
+  return inputs.built === undefined ? `builds ${platforms}${why}` : `checks ${platforms} once it is built${why}`;
 }
 
 /** Digests of the index and its platforms that the registry no longer has. */

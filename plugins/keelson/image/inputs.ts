@@ -72,6 +72,8 @@ export const imageInputs = z.object({
   builds: z.array(build).min(1, "expected at least one platform"),
   builder: z.unknown(),
   cache: z.enum(["none", "registry", "gha"]),
+  /** Platforms that someone else has built and pushed, by digest: checked and taken into the index, not built. */
+  built: z.partialRecord(z.enum(PLATFORMS), digest).optional(),
   tags: z.array(tag),
   annotations: z.record(z.string(), z.string()),
   /** Annotations that change with a commit: they go beside the image, as a referrer, and change no digest. */
@@ -91,6 +93,23 @@ export const imageInputs = z.object({
 });
 
 export type ImageInputs = z.infer<typeof imageInputs>;
+
+/** Of these, what a build reads, where it runs and where it goes: the inputs of `keelson:index:BuildContext`. */
+export const sourceInputs = imageInputs.pick({
+  imageName: true,
+  repository: true,
+  registry: true,
+  contentHash: true,
+  folder: true,
+  target: true,
+  args: true,
+  base: true,
+  contexts: true,
+  builds: true,
+  builder: true,
+});
+
+export type SourceInputs = z.infer<typeof sourceInputs>;
 export type PlatformBuild = z.infer<typeof build>;
 export type RegistryInputs = z.infer<typeof registry>;
 

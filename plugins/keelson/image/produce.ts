@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { UserError } from "../../../core/error.ts";
+import type { Platform } from "../../../core/platform.ts";
 import { Limiter } from "../limiter.ts";
 import type { StepCounts } from "../progress.ts";
 import { type Call, progressOf } from "../resource.ts";
@@ -7,7 +8,7 @@ import type { OpenRegistry, Toolbox } from "../toolbox.ts";
 import { buildPlatform, type Place } from "./build.ts";
 import { checkImage, describeWarnings, formatFindings, type Sizes, sizesOf } from "./check.ts";
 import { type PlatformManifest, platformTag } from "./document.ts";
-import { basePrefix, type ImageInputs, type PlatformBuild } from "./inputs.ts";
+import { basePrefix, type ImageInputs, type PlatformBuild, type SourceInputs } from "./inputs.ts";
 import { describeError, type Failed, imageError, type Produced } from "./outcome.ts";
 import { smokeTest, stageSmoke } from "./smoke.ts";
 import { stageImage } from "./staging.ts";
@@ -31,14 +32,9 @@ export interface Production {
  * @throws UserError that says which failed, why, and which were built.
  */
 export async function produce(production: Production, wanted: readonly PlatformBuild[]): Promise<Produced[]> {
-  const { inputs, registry, toolbox, call } = production;
+  const { inputs, call } = production;
   return inWorkFolder(production, async (work, placeOf) => {
-    const base =
-      inputs.base.kind === "image"
-        ? inputs.base.ref
-        : await toolbox.resolveBase(inputs.base, registry, basePrefix(inputs), call.signal, progressOf(call));
-    call.status("reading the build context");
-    const staged = await stageImage(call.root, inputs, work, toolbox, call.signal);
+    const push = inputs.built === undefined ? await builds(production, work) : takes(inputs.built);
     const script = await stageSmoke(call.root, inputs, work);
 
     const make = async (build: PlatformBuild): Promise<Produced> => {
@@ -47,10 +43,10 @@ export async function produce(production: Production, wanted: readonly PlatformB
       let manifest: PlatformManifest | undefined;
       try {
         const place = await placeOf(build);
-        const pushed = await buildPlatform({ ...place, base, staged });
+        const pushed = await push(place);
         counts = pushed.counts;
         manifest = await examine(production, build, place, script, pushed.digest);
-        await record(production, build, "built", clock, manifest, counts);
+        if (counts !== undefined) await record(production, build, "built", clock, manifest, counts);
         return { manifest, build, seconds: clock.seconds() };
       } catch (error) {
         if (!call.signal.aborted) await record(production, build, "failed", clock, manifest, counts);
@@ -62,6 +58,37 @@ export async function produce(production: Production, wanted: readonly PlatformB
     await keep(production, done);
     throw imageError(inputs, failed, done);
   });
+}
+
+type Push = (place: Place) => Promise<{ readonly digest: string; readonly counts?: StepCounts }>;
+
+/** Builds and pushes: base and files are made ready once for all platforms. */
+async function builds({ inputs, registry, toolbox, call }: Production, work: string): Promise<Push> {
+  const base = await resolveBase(inputs, registry, toolbox, call);
+  call.status("reading the build context");
+  const staged = await stageImage(call.root, inputs, work, toolbox, call.signal);
+  return (place) => buildPlatform({ ...place, base, staged });
+}
+
+/** Takes what another resource has built and pushed. */
+function takes(built: Readonly<Partial<Record<Platform, string>>>): Push {
+  return async ({ inputs, platform }) => {
+    const digest = built[platform];
+    if (digest !== undefined) return { digest };
+    throw new UserError(`${inputs.imageName} got no digest for ${platform}`, "give `built` one for each platform");
+  };
+}
+
+/** What the Dockerfile gets as BASE_IMAGE. */
+export async function resolveBase(
+  inputs: SourceInputs,
+  registry: OpenRegistry,
+  toolbox: Pick<Toolbox, "resolveBase">,
+  call: Call,
+): Promise<string> {
+  const { base } = inputs;
+  if (base.kind === "image") return base.ref;
+  return toolbox.resolveBase(base, registry, basePrefix(inputs), call.signal, progressOf(call));
 }
 
 /** Runs the smoke test and the checks on platforms that are in the registry already. @throws UserError */

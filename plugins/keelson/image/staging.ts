@@ -7,17 +7,17 @@ import { type Platform, platformSlug } from "../../../core/platform.ts";
 import { readContext } from "../../../toolchain/context.ts";
 import { stageContext, stageDockerfile } from "../stage.ts";
 import type { Toolbox } from "../toolbox.ts";
-import type { ImageInputs } from "./inputs.ts";
+import type { SourceInputs } from "./inputs.ts";
 
 /** An image's build context and Dockerfile, staged: exactly the bytes that its content hash was made of. */
 export interface StagedImage {
   readonly context: string;
   readonly dockerfile: string;
-  /** Arguments of `--build-context` for a platform. @example ["debs=/…/debs-linux-arm64-0a1b2c3d4e5f"] */
-  namedContexts(platform: Platform): Promise<readonly string[]>;
+  /** Where a platform's named contexts are. @example { debs: "/…/debs-linux-arm64-0a1b2c3d4e5f" } */
+  namedContexts(platform: Platform): Promise<Readonly<Record<string, string>>>;
 }
 
-type NamedContext = ImageInputs["contexts"][string];
+type NamedContext = SourceInputs["contexts"][string];
 
 /**
  * Stages what a build reads into a work folder, and holds it against the planned content hash.
@@ -25,9 +25,9 @@ type NamedContext = ImageInputs["contexts"][string];
  */
 export async function stageImage(
   root: string,
-  inputs: ImageInputs,
+  inputs: SourceInputs,
   work: string,
-  toolbox: Toolbox,
+  toolbox: Pick<Toolbox, "stageLock">,
   signal: AbortSignal,
 ): Promise<StagedImage> {
   const folder = join(root, inputs.folder);
@@ -52,8 +52,10 @@ export async function stageImage(
   return {
     context,
     dockerfile: stageDockerfile(text, join(work, "dockerfile")),
-    namedContexts: (platform) =>
-      Promise.all(named.map(async ([name, staged]) => `${name}=${await staged.place(platform)}`)),
+    namedContexts: async (platform) =>
+      Object.fromEntries(
+        await Promise.all(named.map(async ([name, staged]) => [name, await staged.place(platform)] as const)),
+      ),
   };
 }
 
@@ -65,11 +67,11 @@ interface StagedContext {
 
 async function stageNamed(
   root: string,
-  inputs: ImageInputs,
+  inputs: SourceInputs,
   name: string,
   context: NamedContext,
   work: string,
-  toolbox: Toolbox,
+  toolbox: Pick<Toolbox, "stageLock">,
   signal: AbortSignal,
 ): Promise<StagedContext> {
   if (context.kind === "image") return { hash: context.hash ?? "", place: async () => `docker-image://${context.ref}` };
@@ -93,7 +95,7 @@ async function stageNamed(
   };
 }
 
-function checkHash(inputs: ImageInputs, seen: Parameters<typeof imageContentHash>[0]): void {
+function checkHash(inputs: SourceInputs, seen: Parameters<typeof imageContentHash>[0]): void {
   const planned = [inputs.base, ...Object.values(inputs.contexts)];
   if (planned.some((part) => part.hash === undefined)) return; // whoever gave no hashes trusts the content hash
   if (imageContentHash(seen) === inputs.contentHash) return;

@@ -56,6 +56,8 @@ export interface TestProject {
   readonly stack: automation.Stack;
   /** The images that the next run has. */
   images: readonly TestImage[];
+  /** Declares an image's resources; by default keelson's own one. */
+  make: (name: string, args: ImageResourceArgs) => ImageResource;
   /** Further resources of the next run. */
   extra: (images: ReadonlyMap<string, ImageResource>) => void;
   preview(): Promise<Run>;
@@ -76,18 +78,24 @@ const builds: ImageResourceArgs["builds"] = [
 export async function makeProject(): Promise<TestProject> {
   const root = mkdtempSync(join(tmpdir(), "keelson plugin "));
   mkdirSync(join(root, "state"));
-  const plugin = join(projectRoot(), "plugins/keelson");
+  const providers = ["keelson", "docker-build"].map(
+    (name) => `    - name: ${name}\n      path: ${JSON.stringify(join(projectRoot(), "plugins", name))}\n`,
+  );
   writeFileSync(
     join(root, "Pulumi.yaml"),
-    `name: plugin-test\nruntime: nodejs\nplugins:\n  providers:\n    - name: keelson\n      path: ${JSON.stringify(plugin)}\n`,
+    `name: plugin-test\nruntime: nodejs\nplugins:\n  providers:\n${providers.join("")}`,
   );
-  const project: Pick<TestProject, "images" | "extra"> = { images: [], extra: () => {} };
+  const project: Pick<TestProject, "images" | "make" | "extra"> = {
+    images: [],
+    make: (name, args) => new ImageResource(name, args),
+    extra: () => {},
+  };
   const workspace = await automation.LocalWorkspace.create({
     workDir: root,
     envVars: await prepareEnvironment(root),
     program: async () => {
       const made = new Map<string, ImageResource>();
-      for (const image of project.images) made.set(image.name, await declare(root, image, made));
+      for (const image of project.images) made.set(image.name, await declare(root, image, made, project.make));
       project.extra(made);
       return Object.fromEntries([...made].map(([name, r]) => [name, r.digest]));
     },
@@ -136,7 +144,7 @@ async function run(
     return { ok: true, text, changes: Object.fromEntries(changes) };
   } catch (error) {
     if (!(error instanceof automation.CommandError)) throw error;
-    return { ok: false, text, changes: {} };
+    return { ok: false, text: text + error.message, changes: {} };
   }
 }
 
@@ -158,6 +166,7 @@ async function declare(
   root: string,
   image: TestImage,
   made: ReadonlyMap<string, ImageResource>,
+  make: TestProject["make"],
 ): Promise<ImageResource> {
   const folder = `images/${image.name}`;
   for (const [path, text] of Object.entries(image.files)) {
@@ -175,7 +184,7 @@ async function declare(
     base: base.hash,
   });
   hashes.set(image.name, contentHash);
-  return new ImageResource(image.name, {
+  return make(image.name, {
     imageName: image.name,
     repository: `plugin-test/${image.name}`,
     registry: { host: "embedded" },

@@ -63,7 +63,11 @@ describe("the plugin's process", () => {
       ).getSchema(),
     );
     assert.equal(schema.version, info.getVersion());
-    assert.deepEqual(Object.keys(schema.resources), ["keelson:index:Image", "keelson:index:Tag"]);
+    assert.deepEqual(Object.keys(schema.resources), [
+      "keelson:index:Image",
+      "keelson:index:BuildContext",
+      "keelson:index:Tag",
+    ]);
     const configured = await ask<provider.ConfigureResponse>((done) =>
       client.configure(new provider.ConfigureRequest(), done),
     );

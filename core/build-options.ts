@@ -1,0 +1,44 @@
+import { type Platform, platformSlug } from "./platform.ts";
+
+/** `keelson:cache`: what a build may reuse beside the builder's own cache. */
+export type CacheSetting = "none" | "registry" | "gha";
+
+/**
+ * What an image is pushed as, in BuildKit's words: OCI media types, gzip layers whatever the base has, and no time of a
+ * build in them, so that the same input gives the same digest.
+ */
+export const PUSHED_AS = [
+  "push=true",
+  "oci-mediatypes=true",
+  "rewrite-timestamp=true",
+  "compression=gzip",
+  "force-compression=true",
+].join(",");
+
+/** Cache import and export, each as `--cache-from` and `--cache-to` take it. */
+export interface CacheOptions {
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+}
+
+/**
+ * The caches of one platform's build. Each platform has its own: two builds would overwrite each other's. Exports keep
+ * every stage's layers (`mode=max`), and one that fails stops no build.
+ * @param image.host the registry's name in references
+ * @example cacheOptions("registry", { name: "web", repository: "acme/web", host: "ghcr.io" }, "linux/amd64").from
+ * // ["type=registry,ref=ghcr.io/acme/web:cache-linux-amd64"]
+ */
+export function cacheOptions(
+  cache: CacheSetting,
+  image: { readonly name: string; readonly repository: string; readonly host: string },
+  platform: Platform,
+): CacheOptions {
+  const slug = platformSlug(platform);
+  if (cache === "none") return { from: [], to: [] };
+  if (cache === "gha") {
+    const scope = `type=gha,scope=${image.name}-${slug}`;
+    return { from: [scope], to: [`${scope},mode=max,ignore-error=true`] };
+  }
+  const ref = `type=registry,ref=${image.host}/${image.repository}:cache-${slug}`;
+  return { from: [ref], to: [`${ref},mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true`] };
+}
