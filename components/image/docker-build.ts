@@ -36,7 +36,13 @@ export function buildPlatforms(
         },
         dockerfile: { location: context.dockerfile },
         ...(source.target === undefined ? {} : { target: source.target }),
-        buildArgs: { ...source.args, BASE_IMAGE: context.baseRef, SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH) },
+        buildArgs: {
+          ...source.args,
+          BASE_IMAGE: context.baseRef,
+          SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH),
+          // Every FROM takes its base as an argument without a default here; the resource would warn of each.
+          BUILDKIT_DOCKERFILE_CHECK: "skip=InvalidDefaultArgInFrom",
+        },
         // Names the content hash, so that a preview knows of every change; a refresh finds by it what is gone.
         tags: [pulumi.interpolate`${context.host}/${repository}:${uncheckedTag(contentHash, platform)}`],
         exports: [{ raw: `type=image,${PUSHED_AS}` }],
