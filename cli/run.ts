@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   impact: async () => (await import("./impact.ts")).impactCommand(),
   report: async () => (await import("./report.ts")).reportCommand(),
   gates: async () => (await import("./gates.ts")).gatesCommand(),
+  reproduce: async () => (await import("./reproduce.ts")).reproduceCommand(),
   promote: async () => (await import("./promote.ts")).promoteCommand(),
   prune: async () => (await import("./prune.ts")).pruneCommand(),
   bases: async () => (await import("./bases.ts")).basesCommand(),

@@ -4,16 +4,18 @@ import { type Platform, platformSlug } from "./platform.ts";
 export type CacheSetting = "none" | "registry" | "gha";
 
 /**
- * What an image is pushed as, in BuildKit's words: OCI media types, gzip layers whatever the base has, and no time of a
+ * What an image is written as, in BuildKit's words: OCI media types, gzip layers whatever the base has, and no time of a
  * build in them, so that the same input gives the same digest.
  */
-export const PUSHED_AS = [
-  "push=true",
+export const WRITTEN_AS = [
   "oci-mediatypes=true",
   "rewrite-timestamp=true",
   "compression=gzip",
   "force-compression=true",
 ].join(",");
+
+/** {@link WRITTEN_AS}, and pushed. */
+export const PUSHED_AS = `push=true,${WRITTEN_AS}`;
 
 /** Cache import and export, each as `--cache-from` and `--cache-to` take it. */
 export interface CacheOptions {

@@ -12,6 +12,10 @@ export interface TarHeader {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** Time of the last change, seconds since 1970; fractions where the archive has them. */
+  readonly mtime: number;
+  /** Extended attributes by name, such as `security.capability`. */
+  readonly attributes: Readonly<Record<string, string>>;
   /** Target of a link. */
   readonly link: string;
 }
@@ -143,6 +147,8 @@ export class TarParser {
       mode: number(block, 100, 8) & 0o7777,
       uid: extended.uid === undefined ? number(block, 108, 8) : Number(extended.uid),
       gid: extended.gid === undefined ? number(block, 116, 8) : Number(extended.gid),
+      mtime: extended.mtime === undefined ? number(block, 136, 12) : Number(extended.mtime),
+      attributes: attributesOf(extended),
       link: extended.linkpath ?? cString(block.subarray(157, 257)),
     });
     this.#body(size, kind === "file" ? sink : undefined);
@@ -172,6 +178,14 @@ function kindOf(type: string, path: string): TarKind {
     default:
       return "other";
   }
+}
+
+const ATTRIBUTE = "SCHILY.xattr.";
+const NONE: Readonly<Record<string, string>> = {};
+
+function attributesOf(extended: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const found = Object.entries(extended).filter(([key]) => key.startsWith(ATTRIBUTE));
+  return found.length === 0 ? NONE : Object.fromEntries(found.map(([key, v]) => [key.slice(ATTRIBUTE.length), v]));
 }
 
 function checksumFits(block: Buffer): boolean {

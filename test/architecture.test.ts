@@ -14,7 +14,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ["toolchain", "core"],
   plugins: ["toolchain", "gates", "oci", "core"],
   components: ["core"],
-  cli: ["gates", "toolchain", "oci", "config", "core"],
+  // The plugin, so that `keelson reproduce` builds as an `up` does.
+  cli: ["plugins", "gates", "toolchain", "oci", "config", "core"],
   runtime: [],
   bench: ["cli", "gates", "toolchain", "oci", "config", "core", "runtime"],
 };

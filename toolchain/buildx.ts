@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { access, mkdir, readFile } from "node:fs/promises";
+import { access, mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { UserError } from "../core/error.ts";
@@ -71,6 +71,7 @@ export async function stopBuilder(name: string): Promise<boolean> {
 /** Removes a builder, its daemons and their caches, where there is one. */
 export async function removeBuilder(name: string): Promise<void> {
   if (await hasBuilder(name)) await buildx(["rm", "--force", name], silent);
+  await rm(join(buildxConfigDirectory(), "keelson", name), { force: true });
 }
 
 /** The arguments of the `buildx create` calls that make a builder: one for each node, all but the first appending. */

@@ -18,7 +18,8 @@ export async function scratch(parent: string, name: string): Promise<string> {
   return dir;
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this number runs, of whichever user. */
+export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {

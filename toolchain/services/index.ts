@@ -93,6 +93,26 @@ export async function ensureNode(name: string, options: InstanceOptions = {}): P
   });
 }
 
+/** Stops a daemon that {@link ensureNode} started, and deletes its cache; one that is not there is fine. */
+export async function removeNode(name: string): Promise<void> {
+  if (name === DEFAULT_INSTANCE) throw new Error("the default builder is no node");
+  await locked(`removing the builder ${name}`, silent, async (services) => {
+    const directory = join(buildkitDirectory(services), name);
+    await stopService(buildkitRemains(services, name));
+    if (process.getuid?.() === 0) await rm(directory, { recursive: true, force: true });
+    else await removeRootless(directory);
+    const state = await readServicesState(services);
+    if (state?.nodes[name] === undefined) return;
+    const { [name]: _, ...nodes } = state.nodes;
+    await writeServicesState(services, { ...state, nodes });
+  });
+}
+
+/** Names of all daemons that were started beside the default one. */
+export async function nodeNames(): Promise<string[]> {
+  return (await buildkitInstances(home().services)).filter((name) => name !== DEFAULT_INSTANCE);
+}
+
 /** The last known state, without starting or asking anything. */
 export async function lastKnownServices(): Promise<ServicesState | undefined> {
   return readServicesState(home().services);

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { cacheOptions, PUSHED_AS } from "../../../core/build-options.ts";
+import { cacheOptions, PUSHED_AS, WRITTEN_AS } from "../../../core/build-options.ts";
 import { SOURCE_DATE_EPOCH } from "../../../core/epoch.ts";
 import { type Platform, platformSlug } from "../../../core/platform.ts";
 import { type Buildx, runBuildx } from "../buildx.ts";
@@ -54,20 +54,36 @@ export async function buildPlatform(order: BuildOrder): Promise<Pushed> {
 }
 
 async function buildArguments(order: BuildOrder, metadata: string): Promise<string[]> {
-  const { inputs, staged } = order;
-  const name = `${order.host}/${inputs.repository}`;
+  const name = `${order.host}/${order.inputs.repository}`;
   const output = `type=image,name=${name},push-by-digest=true,name-canonical=true,${PUSHED_AS}`;
+  return ["--metadata-file", metadata, "--output", output, ...cacheArguments(order), ...(await sourceArguments(order))];
+}
+
+/**
+ * Builds one platform into a folder, as an OCI image layout: the same manifest that {@link buildPlatform} pushes, pushed
+ * nowhere and taken from no cache of the registry's.
+ * @param more further arguments of `buildx build`
+ * @throws BuildFailure
+ */
+export async function buildLayout(order: BuildOrder, folder: string, more: readonly string[] = []): Promise<void> {
+  // Commas part an output's fields: a path with one stands in quotes, as CSV has it.
+  const dest = `"dest=${folder.replaceAll('"', '""')}"`;
+  const output = `type=oci,${dest},tar=false,${WRITTEN_AS}`;
+  const args = ["--output", output, ...more, ...(await sourceArguments(order))];
+  await runBuildx(order.buildx, { args, signal: order.signal, onStatus: order.onStatus });
+}
+
+/** Where and what is built. */
+async function sourceArguments(order: BuildOrder): Promise<string[]> {
+  const { inputs, staged } = order;
   const values = { ...inputs.args, BASE_IMAGE: order.base, SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH) };
   const named = await staged.namedContexts(order.platform);
   return [
     ...placeArguments(order),
     ...["--file", staged.dockerfile],
-    ...["--metadata-file", metadata],
-    ...["--output", output],
     ...(inputs.target === undefined ? [] : ["--target", inputs.target]),
     ...Object.entries(values).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),
     ...Object.entries(named).flatMap(([context, place]) => ["--build-context", `${context}=${place}`]),
-    ...cacheArguments(order),
     staged.context,
   ];
 }

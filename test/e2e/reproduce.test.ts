@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import type { Reproduction } from "../../core/reproduction.ts";
+import { home, projectRoot } from "../../toolchain/home.ts";
+import { silent } from "../../toolchain/progress.ts";
+import { nodeNames, stopServices } from "../../toolchain/services/index.ts";
+import { type TemporaryHome, temporaryHome } from "./home.ts";
+
+const NATIVE = process.arch === "arm64" ? "linux/arm64" : "linux/amd64";
+
+/** Needs root, the toolchain and a way to the package mirrors. One platform: the other takes the same way under QEMU. */
+describe("keelson reproduce", function () {
+  this.timeout("30m");
+  let temporary: TemporaryHome;
+  let checkout: string;
+
+  before(async () => {
+    const users = home();
+    temporary = await temporaryHome("buildctl", "buildkitd", "buildx", "runc", "docker-registry", "mmdebstrap", "qemu");
+    // Both are found by hash, and hashed again when they are used.
+    for (const shared of ["store", "bases"]) {
+      await mkdir(join(users.root, shared), { recursive: true });
+      await symlink(join(users.root, shared), join(home().root, shared));
+    }
+    checkout = join(await mkdtemp(join(tmpdir(), "keelson reproduce ")), "checkout");
+    await execa("git", ["clone", "--quiet", projectRoot(), checkout]);
+    await symlink(join(projectRoot(), "node_modules"), join(checkout, "node_modules"));
+  });
+  after(async () => {
+    await stopServices(silent);
+    await temporary.remove();
+    await rm(join(checkout, ".."), { recursive: true, force: true });
+  });
+
+  const reproduce = (image: string, ...args: string[]) => {
+    const command = [join(checkout, "cli/main.ts"), "reproduce", image, "--platform", NATIVE, ...args];
+    return execa(process.execPath, command, { cwd: checkout, reject: false });
+  };
+
+  /** An image of the checkout, made from Debian alone. */
+  async function plant(name: string, dockerfile: readonly string[]): Promise<void> {
+    const folder = join(checkout, "images", name);
+    await mkdir(folder);
+    await writeFile(
+      join(folder, "image.ts"),
+      `import { defineImage } from "../../core/image.ts";
+export default defineImage({
+  name: "${name}",
+  family: "test",
+  description: "an image of a test",
+  version: "1.0.0",
+  base: "debian:bookworm-slim",
+  platforms: ["linux/amd64", "linux/arm64"],
+  budget: {},
+  health: { command: ["true"], within: "5 s" },
+  user: "10001:10001",
+});
+`,
+    );
+    await writeFile(join(folder, ".dockerignore"), "image.ts\n");
+    await writeFile(join(folder, "Dockerfile"), ["ARG BASE_IMAGE", "FROM ${BASE_IMAGE}", ...dockerfile, ""].join("\n"));
+  }
+
+  it("names each file that two builds don't agree on, and no other", async () => {
+    await plant("planted", [
+      "RUN mkdir /srv/app && echo same > /srv/app/same && date +%s%N > /srv/app/built-at",
+      "RUN echo same > /etc/same-too",
+      "RUN --mount=type=cache,target=/cache ls /cache > /etc/cached; touch /cache/seen; cat /proc/sys/kernel/random/uuid > /etc/id",
+      "USER 10001:10001",
+    ]);
+    const { exitCode, stdout, stderr } = await reproduce("planted", "--json");
+    assert.equal(exitCode, 1, stderr);
+    const [platform] = (JSON.parse(stdout) as Reproduction).platforms;
+    assert.notEqual(platform?.builds[0], platform?.builds[1]);
+    assert.equal(platform?.registry, undefined);
+    const [difference] = platform?.differences ?? [];
+    assert.deepEqual(
+      difference?.layers.map(({ layer, entries }) => [layer, ...entries.map(({ path }) => path)]),
+      [
+        [2, "srv/app/built-at"],
+        [4, "etc/id"],
+      ],
+    );
+    assert.match(difference?.layers[0]?.createdBy ?? "", /date \+%s%N/);
+    for (const { entries } of difference?.layers ?? [])
+      assert.deepEqual(
+        entries.flatMap((entry) => entry.differences.map(({ what }) => what)),
+        ["content"],
+      );
+    assert.deepEqual(difference?.config, []);
+  });
+
+  // A native program, Python, and what the catalogue builds from source.
+  for (const image of ["worker-ultramin", "base-python"])
+    it(`finds ${image} reproducible`, async () => {
+      const { exitCode, stdout, stderr } = await reproduce(image);
+      assert.equal(exitCode, 0, stdout + stderr);
+      assert.match(stdout, new RegExp(`^${image}: reproducible`));
+      assert.match(stdout, new RegExp(`${NATIVE} +sha256:[0-9a-f]{12}… +the same +has none`));
+      assert.match(stderr, /first build/);
+    });
+
+  it("says which image has to be built before", async () => {
+    const { exitCode, stderr } = await reproduce("family-web");
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /error: family-web is made from base-cpu-pydeps, which localhost:\d+ does not hold/);
+    assert.match(stderr, /add family-web to keelson:images/);
+  });
+
+  it("tells names and platforms that it doesn't know", async () => {
+    const image = await reproduce("base-pyton");
+    assert.equal(image.exitCode, 1);
+    assert.match(image.stderr, /"base-pyton" is no image of the catalogue[\s\S]*did you mean "base-python"\?/);
+    const platform = await reproduce("base-python", "--platform", "linux/arm46");
+    assert.equal(platform.exitCode, 1);
+    assert.match(platform.stderr, /base-python is not built for "linux\/arm46"/);
+  });
+
+  it("leaves no builder and no folder behind, when it is stopped too", async () => {
+    await plant("slow", ["RUN sleep 60", "USER 10001:10001"]);
+    const running = reproduce("slow");
+    for await (const line of running.iterable({ from: "stderr" })) if (line.includes("first build")) break;
+    setTimeout(() => running.kill("SIGINT"), 5000);
+    const { exitCode, stderr } = await running;
+    assert.notEqual(exitCode, 0);
+    assert.match(stderr, /stopped by SIGINT/);
+    assert.deepEqual(await nodeNames(), []);
+    assert.deepEqual(await readdir(home().tmp), []);
+  });
+});
