@@ -122,8 +122,13 @@ export default defineImage({
   it("leaves no builder and no folder behind, when it is stopped too", async () => {
     await plant("slow", ["RUN sleep 60", "USER 10001:10001"]);
     const running = reproduce("slow");
-    for await (const line of running.iterable({ from: "stderr" })) if (line.includes("first build")) break;
-    setTimeout(() => running.kill("SIGINT"), 5000);
+    let told = "";
+    running.stderr.on("data", (piece: Buffer) => {
+      const before = told;
+      told += piece;
+      if (!before.includes("first build") && told.includes("first build"))
+        setTimeout(() => running.kill("SIGINT"), 5000);
+    });
     const { exitCode, stderr } = await running;
     assert.notEqual(exitCode, 0);
     assert.match(stderr, /stopped by SIGINT/);
