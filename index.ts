@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type BuildPlatforms, buildImages } from "./components/image/image.ts";
 import type { RegistryInputs } from "./components/image/keelson.ts";
+import { hadolintReport } from "./config/hadolint.ts";
 import { loadPlan, surroundings } from "./config/load.ts";
 import type { StackConfig } from "./config/schema.ts";
 import { lastSnapshot } from "./config/snapshot.ts";
@@ -23,7 +24,7 @@ async function program(): Promise<Record<string, unknown>> {
   const config = engineStackConfig(pulumi.runtime.allConfig(), engineSecretKeys(), stack);
   const loaded = await loadPlan(root, stack, config, surroundings(root));
   const { plan } = loaded;
-  const findings = judgePlan(loaded, config.gates);
+  const findings = judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, false));
   const errors = findings.filter((f) => f.severity === "error");
   if (errors.length > 0)
     throw new UserError(

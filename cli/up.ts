@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { execa } from "execa";
+import { hadolintReport } from "../config/hadolint.ts";
 import { loadPlan, surroundings } from "../config/load.ts";
 import type { StackConfig } from "../config/schema.ts";
 import { keepSnapshot } from "../config/snapshot.ts";
@@ -48,7 +49,7 @@ async function up(stack: string, preview: boolean): Promise<number> {
   const root = projectRoot();
   const config = readStackFile(root, stack);
   const loaded = await loadPlan(root, stack, config, surroundings(root));
-  report(judgePlan(loaded, config.gates));
+  report(judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, true)));
   const home = prepareHome();
   if (!(await isReady("pulumi"))) await requireSpace(home.root, HOME_BYTES, "a first `npm run up`");
   const environment = pulumiEnvironment(root);

@@ -2,6 +2,7 @@ import type { ReadImage } from "../core/analysis.ts";
 import type { CudaWish } from "../core/cuda.ts";
 import type { Dockerfile } from "../core/dockerfile.ts";
 import type { Finding, Severity } from "../core/finding.ts";
+import type { HadolintHit } from "../core/hadolint.ts";
 import type { Budget } from "../core/image.ts";
 import { printable } from "../core/printable.ts";
 import type { FinalFile } from "../core/rootfs.ts";
@@ -42,6 +43,8 @@ export interface DockerfileSubject {
   /** Name of the image. */
   readonly name: string;
   readonly dockerfile: Dockerfile;
+  /** What hadolint says of it; absent where it was not asked. */
+  readonly hadolint?: readonly HadolintHit[];
 }
 
 /** A check with findings: one idea, one file. */

@@ -6,6 +6,7 @@ import { cudaArch } from "./cuda-arch.ts";
 import { efficiency } from "./efficiency.ts";
 import type { DockerfileGate, DockerfileSubject, ImageGate, ImageSubject } from "./gate.ts";
 import { growth } from "./growth.ts";
+import { HADOLINT_DEFAULTS, hadolint } from "./hadolint.ts";
 import { health } from "./health.ts";
 import { init } from "./init.ts";
 import { insecure } from "./insecure.ts";
@@ -43,12 +44,12 @@ export function judgeImage(subject: ImageSubject, settings: GateSettings = {}): 
 }
 
 /** The gates on the catalogue's Dockerfiles, before anything is built. */
-export const DOCKERFILE_GATES: readonly DockerfileGate[] = [pinned, insecure];
+export const DOCKERFILE_GATES: readonly DockerfileGate[] = [pinned, insecure, hadolint];
 
 /** All that the gates find in a Dockerfile, under a stack's settings. */
 export function judgeDockerfile(subject: DockerfileSubject, settings: GateSettings = {}): Finding[] {
   return applySettings(
     DOCKERFILE_GATES.flatMap((gate) => gate.check(subject)),
-    settings,
+    { ...settings, severity: { ...HADOLINT_DEFAULTS, ...settings.severity } },
   );
 }

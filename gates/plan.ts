@@ -1,7 +1,9 @@
 import { type Dockerfile, parseDockerfile } from "../core/dockerfile.ts";
 import { type Finding, sortFindings } from "../core/finding.ts";
-import type { GateSettings } from "../core/gate-settings.ts";
+import { applySettings, type GateSettings } from "../core/gate-settings.ts";
+import type { HadolintReport } from "../core/hadolint.ts";
 import type { CatalogueImage, Plan } from "../core/plan.ts";
+import { hadolintObstacle } from "./hadolint.ts";
 import { judgeDockerfile } from "./index.ts";
 
 /** A plan with what it was made from. */
@@ -15,13 +17,21 @@ export interface LoadedPlan {
 /**
  * All that is to be said of a plan before anything is built: what making it found, and the gates on the Dockerfiles of
  * its images, under the stack's settings.
+ * @param hadolint what it said of the Dockerfiles; none: it was not asked
  */
-export function judgePlan({ plan, findings, catalogue }: LoadedPlan, settings: GateSettings = {}): Finding[] {
+export function judgePlan(
+  { plan, findings, catalogue }: LoadedPlan,
+  settings: GateSettings = {},
+  hadolint: HadolintReport = { hits: new Map() },
+): Finding[] {
   const names = new Set(plan.images.map((i) => i.name));
   const judged = catalogue
     .filter((c) => names.has(c.definition.name))
-    .flatMap((c) => judgeDockerfile({ name: c.definition.name, dockerfile: parse(c) }, settings));
-  return sortFindings([...findings, ...judged]);
+    .flatMap((c) => {
+      const { name } = c.definition;
+      return judgeDockerfile({ name, dockerfile: parse(c), hadolint: hadolint.hits.get(name) ?? [] }, settings);
+    });
+  return sortFindings([...findings, ...judged, ...applySettings(hadolintObstacle(hadolint), settings)]);
 }
 
 function parse({ dockerfile, folder }: CatalogueImage): Dockerfile {

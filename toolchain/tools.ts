@@ -6,6 +6,7 @@ import type { Tool, ToolDefinition } from "./tool.ts";
 import { buildctl, buildkitd, buildx } from "./tools/buildkit.ts";
 import { mmdebstrap, qemu, registry, runc, skopeo } from "./tools/debian.ts";
 import { dockerBuild } from "./tools/docker-build.ts";
+import { hadolint } from "./tools/hadolint.ts";
 import { pulumi } from "./tools/pulumi.ts";
 import { uv } from "./tools/uv.ts";
 
@@ -22,6 +23,7 @@ export const CATALOGUE = {
   "docker-build": dockerBuild,
   skopeo,
   uv,
+  hadolint,
 } as const satisfies Record<string, ToolDefinition>;
 
 export type ToolName = keyof typeof CATALOGUE;
