@@ -1,3 +1,6 @@
+/** The version whose rules the catalogue is held to; one on PATH may be newer. */
+export const HADOLINT_VERSION = "2.15.1";
+
 /** One thing that hadolint says of a Dockerfile. */
 export interface HadolintHit {
   /** hadolint's rule, or ShellCheck's. @example "DL3008", "SC2046" */

