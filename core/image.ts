@@ -32,8 +32,16 @@ export interface Health {
   readonly within: Duration;
 }
 
+/** What core/machine-plan.ts gives builds: the machine, and its CUDA architectures as torch, CMake and vllm read them. */
+export type MachineArg =
+  | "MACHINE"
+  | "MACHINE_PROFILE"
+  | "TORCH_CUDA_ARCH_LIST"
+  | "CMAKE_CUDA_ARCHITECTURES"
+  | "torch_cuda_arch_list";
+
 /**
- * One buildable image: a folder under `images/` with a Dockerfile and an `image.ts` that exports this.
+ * One buildable image, or with others of the same folder one variant: a folder under `images/` with a Dockerfile and an `image.ts` that exports this.
  * The Dockerfile takes its base as `ARG BASE_IMAGE` and `FROM ${BASE_IMAGE}`.
  */
 export interface ImageDefinition {
@@ -50,6 +58,13 @@ export interface ImageDefinition {
   readonly platforms: readonly Platform[];
   /** Build arguments; never secrets. */
   readonly args?: Readonly<Record<string, string>>;
+  /**
+   * Build arguments that a stack's machine gives, of those that its plan has (`MACHINE`, `TORCH_CUDA_ARCH_LIST`, …): the image is
+   * then another one for each machine. A stack without a machine leaves them to the Dockerfile's defaults.
+   */
+  readonly machineArgs?: readonly MachineArg[];
+  /** CUDA track of a GPU image, such as `cu121`: the end of its tags. */
+  readonly track?: string;
   readonly contexts?: Readonly<Record<string, ContextSource>>;
   /** Stage to build. Default: the Dockerfile's last. */
   readonly target?: string;

@@ -1,0 +1,24 @@
+import { defineImage } from "../../core/image.ts";
+
+/** torch 2.2.2, as seed 004 has it, is released for CUDA 11.8 and 12.1; the index has its 12.1 wheel alone. */
+const TORCH = { cu121: "2.2.2", cu124: "2.5.1" } as const;
+
+/** One definition for each CUDA track that has a wheel of torch. */
+export default (["cu121", "cu124"] as const).map((track) =>
+  defineImage({
+    name: `family-torch-${track}`,
+    family: "torch",
+    track,
+    description: `base-gpu-${track} with torch ${TORCH[track]} and torchvision`,
+    version: "1.0.0",
+    base: `base-gpu-${track}`,
+    platforms: ["linux/amd64"],
+    args: { TRACK: track },
+    contexts: { packages: { lock: `${track}.lock.json` }, python: { path: "../shared/python" } },
+    // 004: from 5.2 GB to 3.
+    budget: { compressed: "3 GB" },
+    health: { command: ["python3", "-c", "import torch, torchvision"], within: "60 s" },
+    user: "10001:10001",
+    smoke: "smoke",
+  }),
+);

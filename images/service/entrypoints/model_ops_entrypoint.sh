@@ -1,0 +1,4 @@
+#!/bin/sh
+# ModelOpsCoordinator: seed 004, section E.
+set -eu
+exec service_entry.sh
