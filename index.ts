@@ -24,7 +24,7 @@ async function program(): Promise<Record<string, unknown>> {
   const config = engineStackConfig(pulumi.runtime.allConfig(), engineSecretKeys(), stack);
   const loaded = await loadPlan(root, stack, config, surroundings(root));
   const { plan } = loaded;
-  const findings = judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, false));
+  const findings = await judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, false));
   const errors = findings.filter((f) => f.severity === "error");
   if (errors.length > 0)
     throw new UserError(
@@ -48,6 +48,14 @@ async function program(): Promise<Record<string, unknown>> {
         return [image.name, { ref, digest, platforms, tags: image.tags, budget: image.budget }];
       }),
     ),
+    services:
+      plan.machine &&
+      Object.fromEntries(
+        plan.machine.services.map(({ name, image, wave, port }) => [
+          name,
+          { image: images.get(image)?.ref, wave, port },
+        ]),
+      ),
   };
 }
 
@@ -90,4 +98,4 @@ try {
   if (!(error instanceof UserError)) throw error;
   throw new pulumi.RunError(`${error.message}\n${error.fix}`);
 }
-export const { images } = outputs;
+export const { images, services } = outputs;

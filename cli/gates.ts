@@ -49,7 +49,15 @@ async function check(names: readonly string[], options: Options): Promise<void> 
 
 function requestOf({ name, client, repository, reference, planned }: Target) {
   if (!planned) return { name, client, repository, reference };
-  const { budget, user, health, folder } = planned;
+  const { budget, user, health, folder, cuda } = planned;
   const definition = { budget, user, healthDefined: health !== undefined };
-  return { name: planned.name, client, repository, reference, definition, file: `${folder}/image.ts` };
+  return {
+    name: planned.name,
+    client,
+    repository,
+    reference,
+    definition,
+    file: `${folder}/image.ts`,
+    ...(cuda && { cuda }),
+  };
 }

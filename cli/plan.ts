@@ -18,7 +18,7 @@ export function planCommand(): Command {
       const config = readStackFile(root, options.stack);
       const loaded = await loadPlan(root, options.stack, config, surroundings(root));
       const { plan } = loaded;
-      const findings = judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, false));
+      const findings = await judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, false));
       console.log(options.json ? JSON.stringify(plan, null, 2) : formatPlan(plan));
       for (const finding of findings) console.error(formatFinding(finding));
       if (findings.some((f) => f.severity === "error")) process.exitCode = 1;

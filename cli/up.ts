@@ -49,7 +49,7 @@ async function up(stack: string, preview: boolean): Promise<number> {
   const root = projectRoot();
   const config = readStackFile(root, stack);
   const loaded = await loadPlan(root, stack, config, surroundings(root));
-  report(judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, true)));
+  report(await judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, true)));
   const home = prepareHome();
   if (!(await isReady("pulumi"))) await requireSpace(home.root, HOME_BYTES, "a first `npm run up`");
   const environment = pulumiEnvironment(root);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Finding, sortFindings } from "../core/finding.ts";
+import type { MachinePlan } from "../core/machine-plan.ts";
 import { builderNodes, unreachableRegistry } from "../core/nodes.ts";
 import { type CatalogueImage, makePlan, type Plan } from "../core/plan.ts";
 import type { Platform } from "../core/platform.ts";
@@ -36,15 +37,24 @@ export async function loadPlan(
   readonly plan: Plan;
   readonly findings: readonly Finding[];
   readonly catalogue: readonly CatalogueImage[];
+  /** The stack's machine, for the gates on it. */
+  readonly machine?: MachinePlan;
 }> {
-  const [{ catalogue, others }, { host, revision }] = await Promise.all([readCatalogue(root, config.images), around]);
+  const fleet = config.machine === undefined ? undefined : await import("./fleet.ts");
+  const machine = config.machine && (await fleet?.loadMachine(root, stack, { ...config, machine: config.machine }));
+  const services = machine?.images ?? [];
+  const [{ catalogue, others }, { host, revision }] = await Promise.all([
+    readCatalogue(root, [...config.images, ...services]),
+    around,
+  ]);
+  const known = [...catalogue.map((c) => c.definition), ...others.map((o) => o.definition)].map((d) => d.name);
   const registry = config.registry === "embedded" ? { host: "embedded", prefix: "" } : config.registry;
   const bases = readBasesLock(root);
   const made = makePlan({
     stack,
     registry: registry.host,
     prefix: registry.prefix ?? "",
-    images: config.images,
+    images: [...config.images, ...services.filter((name) => known.includes(name))],
     platforms: config.platforms,
     catalogue,
     others,
@@ -53,6 +63,7 @@ export async function loadPlan(
     nodes: builderNodes(config.builder, host),
     revision,
     source: repository(root),
+    machine: machine?.input,
   });
   const locks = pythonLocks(
     root,
@@ -60,7 +71,28 @@ export async function loadPlan(
     made.plan.images.map((image) => image.name),
   );
   const away = unreachableRegistry(config.builder, config.registry);
-  return { plan: made.plan, findings: sortFindings([...made.findings, ...locks, ...away]), catalogue };
+  const found = machine === undefined ? [] : [...machine.findings, ...(fleet?.missingImages(machine, known) ?? [])];
+  return {
+    plan: made.plan,
+    findings: sortFindings([...made.findings, ...locks, ...found, ...away, ...withoutMachine(config, stack)]),
+    catalogue,
+    ...(machine?.plan === undefined ? {} : { machine: machine.plan }),
+  };
+}
+
+/** Keys that only say something of a machine's images and services. */
+function withoutMachine(config: StackConfig, stack: string): Finding[] {
+  if (config.machine !== undefined) return [];
+  return (["cudaArchs", "services"] as const)
+    .filter((key) => config[key] !== undefined)
+    .map((key) => ({
+      rule: "config/no-machine",
+      severity: "warning",
+      subject: `keelson:${key}`,
+      message: "means nothing on a stack without keelson:machine",
+      fix: "name the stack's machine, or remove the key",
+      where: { file: `Pulumi.${stack}.yaml` },
+    }));
 }
 
 /** The project's home, as package.json names it. */

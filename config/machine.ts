@@ -19,6 +19,7 @@ export const machineSchema = z
       .optional(),
     driver: z.string().min(1).optional(),
     environment: z.record(z.string(), z.string()).optional(),
+    bake: z.boolean().optional(),
   })
   .strict();
 

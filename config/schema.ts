@@ -98,6 +98,8 @@ export const stackSchema = z
     machine: unset(machineSchema),
     cudaArchs: unset(cudaArchsSchema),
     cudaTrack: cudaTrackSchema.default("auto"),
+    services: unset(z.array(z.string().min(1))),
+    families: z.record(z.string(), z.string()).default({}),
   })
   .strict();
 

@@ -3,4 +3,6 @@ export * from "./fleet/findings.ts";
 export * from "./fleet/memory.ts";
 export * from "./fleet/placement.ts";
 export * from "./fleet/row.ts";
+export * from "./fleet/selection.ts";
+export * from "./fleet/service.ts";
 export * from "./fleet/waves.ts";

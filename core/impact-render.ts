@@ -12,6 +12,7 @@ export function formatImpact(impact: Impact): string {
       `  ${i.image}${i.kind === "new" ? " (new)" : ""}${i.forecast === undefined ? "" : `: ${forecast(i.forecast)}`}`,
       `    ← ${i.reason.join("\n    ← ")}`,
       ...i.alsoChanged.map((c) => `    and ${c}`),
+      ...(i.services.length === 0 ? [] : [`    run by ${i.services.join(", ")}`]),
     ]),
     ...impact.removed.map((name) => `  ${name}: no longer in the plan`),
   ].join("\n");
@@ -22,11 +23,15 @@ export function impactMarkdown(impact: Impact): string {
   const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
   const row = (i: ImageImpact) =>
     `| \`${i.image}\` | ${cell([i.reason.join(" ← "), ...i.alsoChanged].join("; "))} | ${i.forecast === undefined ? "unknown" : forecast(i.forecast)} |`;
+  const services = impact.images.flatMap((i) => i.services);
   return [
     `**${headline(impact)}**`,
     ...(impact.images.length === 0
       ? []
       : ["", "| image | why | forecast |", "|---|---|---|", ...impact.images.map(row)]),
+    ...(services.length === 0
+      ? []
+      : ["", `Services that get a new image: ${services.map((s) => `\`${s}\``).join(", ")}`]),
     ...(impact.removed.length === 0
       ? []
       : ["", `No longer in the plan: ${impact.removed.map((r) => `\`${r}\``).join(", ")}`]),

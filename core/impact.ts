@@ -29,6 +29,8 @@ export interface ImageImpact {
   /** Further changes of the image's own, beside the first that `reason` ends with. */
   readonly alsoChanged: readonly string[];
   readonly forecast: PastBuilds | undefined;
+  /** Services of the stack's machine that run it. */
+  readonly services: readonly string[];
 }
 
 export interface Impact {
@@ -60,6 +62,7 @@ export function impact(before: Snapshot, after: Snapshot, past: ReadonlyMap<stri
       reason: reason.length > 0 ? reason : ["what its hash covers changed"],
       alsoChanged: first === undefined ? [] : [...others, ...(inherited.length > 0 ? [inherited.join(" ← ")] : [])],
       forecast: past.get(image.name),
+      services: (after.plan.machine?.services ?? []).filter((s) => s.image === image.name).map((s) => s.name),
     });
   }
   const images = [...found.values()];
@@ -95,7 +98,7 @@ function ownChanges(name: string, before: Snapshot, after: Snapshot): string[] {
     changes.push(
       `${is.folder}/image.ts: target ${was.definition.target ?? "(last)"} → ${is.definition.target ?? "(last)"}`,
     );
-  changes.push(...argumentChanges(was, is));
+  changes.push(...argumentChanges(was, is), ...machineChanges(name, before, after));
   for (const key of union(Object.keys(was.contexts), Object.keys(is.contexts)))
     changes.push(...contextChanges(key, was.contexts[key], is.contexts[key], is.folder));
   return changes;
@@ -106,6 +109,21 @@ function argumentChanges(was: CatalogueImage, is: CatalogueImage): string[] {
   return union(Object.keys(a), Object.keys(b))
     .filter((key) => a[key] !== b[key])
     .map((key) => `${is.folder}/image.ts: argument ${key} ${a[key] ?? "(unset)"} → ${b[key] ?? "(unset)"}`);
+}
+
+/** What the stack's machine gives to the build: values that people do not read are left out. */
+function machineChanges(name: string, before: Snapshot, after: Snapshot): string[] {
+  const [a, b] = [before, after].map(({ plan, catalogue }) => {
+    const own = catalogue.find((c) => c.definition.name === name)?.definition.args ?? {};
+    const { args = {} } = plan.images.find((i) => i.name === name) ?? {};
+    return Object.fromEntries(Object.entries(args).filter(([key]) => own[key] === undefined));
+  });
+  return union(Object.keys(a ?? {}), Object.keys(b ?? {}))
+    .filter((key) => a?.[key] !== b?.[key])
+    .map((key) => {
+      const [x = "(unset)", y = "(unset)"] = [a?.[key], b?.[key]];
+      return `keelson:machine: argument ${key} ${x.length + y.length > 60 ? "changed" : `${x} → ${y}`}`;
+    });
 }
 
 function contextChanges(

@@ -9,7 +9,18 @@ import {
   vllmArchList,
 } from "./cuda.ts";
 import { type Finding, sortFindings } from "./finding.ts";
-import { type Fleet, type PlacedWave, placeFleet, placementFindings, planWaves } from "./fleet.ts";
+import {
+  exchangeFamilies,
+  type Fleet,
+  type FleetSelection,
+  type PlacedWave,
+  type PlannedService,
+  placeFleet,
+  placementFindings,
+  planServices,
+  planWaves,
+  selectServices,
+} from "./fleet.ts";
 import {
   type Environment,
   type MachineOverrides,
@@ -24,10 +35,15 @@ import {
 export interface MachineConfig extends MachineOverrides {
   /** Entry of the catalogue. @example "rtx-4090" */
   readonly profile: string;
+  /**
+   * Whether services' images carry /etc/machine-profile.json. Without it one image serves every machine, and the profile comes as
+   * environment alone. Default: true.
+   */
+  readonly bake?: boolean | undefined;
 }
 
 /** All that a machine's plan follows from. */
-export interface MachinePlanInput {
+export interface MachinePlanInput extends FleetSelection {
   /** The stack's name, which is the machine's name in the fleet's table. @example "mainpc" */
   readonly stack: string;
   readonly machine: MachineConfig;
@@ -54,6 +70,45 @@ export interface MachinePlan {
   /** Arguments for the builds of this machine's images. */
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly waves: readonly PlacedWave[];
+  readonly services: readonly PlannedService[];
+}
+
+/** A machine as the plan shows it: plain data, the architectures as each builder reads them. */
+export interface PlannedMachine {
+  readonly profile: MachineProfile;
+  /** Of every service of the machine. */
+  readonly environment: Environment;
+  readonly cuda?: {
+    readonly track: Track;
+    readonly reason: string;
+    readonly archs: { readonly torch: string; readonly cmake: string; readonly vllm: string };
+  };
+  /** Each starts when every service of the one before is healthy; services by their names. */
+  readonly waves: readonly { readonly name: string; readonly services: readonly string[] }[];
+  readonly services: readonly PlannedService[];
+}
+
+/** What the plan keeps of a machine. */
+export function plannedMachine({ profile, environment, cuda, services }: MachinePlan): PlannedMachine {
+  return {
+    profile,
+    environment,
+    ...(cuda === undefined
+      ? {}
+      : {
+          cuda: {
+            track: cuda.track,
+            reason: cuda.reason,
+            archs: {
+              torch: torchArchList(cuda.archs),
+              cmake: cmakeArchitectures(cuda.archs),
+              vllm: vllmArchList(cuda.archs),
+            },
+          },
+        }),
+    waves: [...Map.groupBy(services, (s) => s.wave)].map(([name, all]) => ({ name, services: all.map((s) => s.name) })),
+    services,
+  };
 }
 
 /**
@@ -65,16 +120,17 @@ export function planMachine(input: MachinePlanInput): {
   readonly plan?: MachinePlan;
   readonly findings: readonly Finding[];
 } {
-  const { stack, fleet } = input;
-  const { profile: entry, ...overrides } = input.machine;
+  const { stack } = input;
+  const { profile: entry, bake = true, ...overrides } = input.machine;
   const { profile, findings: impossible } = resolveMachine(stack, entry, overrides);
   const parsed =
     input.cudaArchs === undefined ? undefined : parseArchs(input.cudaArchs, { subject: "keelson:cudaArchs" });
+  const { fleet, findings: exchange } = exchangeFamilies(input.fleet, input.families);
   const placed = placeFleet(fleet);
-  const found = [...impossible, ...(parsed?.findings ?? []), ...placed.findings];
+  const { placements: here, findings: selection } = selectServices(placed.placements, stack, input.services);
+  const found = [...impossible, ...(parsed?.findings ?? []), ...exchange, ...placed.findings, ...selection];
   if (profile === undefined) return { findings: sortFindings(found) };
   const { gpu } = profile;
-  const here = placed.placements.filter((p) => p.machine === stack);
   const { modelEvictThresholdPct = 0 } = machineDefaults(profile);
   const machine = {
     name: stack,
@@ -83,13 +139,18 @@ export function planMachine(input: MachinePlanInput): {
       : { gpu: { memory: gpu.memory * gpu.count, evictThresholdPct: modelEvictThresholdPct } }),
   };
   const cuda = gpu && planCuda(profile, gpu, parsed?.archs, input.cudaTrack);
+  const waves = planWaves(here, fleet.waves);
   return {
     plan: {
       profile,
       environment: machineEnvironment(profile),
       ...(cuda === undefined ? {} : { cuda }),
-      buildArgs: { ...machineBuildArgs(profile), ...(cuda === undefined ? {} : cudaBuildArgs(cuda.archs)) },
-      waves: planWaves(here, fleet.waves),
+      buildArgs: {
+        ...(bake ? machineBuildArgs(profile) : {}),
+        ...(cuda === undefined ? {} : cudaBuildArgs(cuda.archs)),
+      },
+      waves,
+      services: planServices(waves, fleet, cuda?.track),
     },
     findings: sortFindings([...found, ...placementFindings(here, [machine], fleet)]),
   };

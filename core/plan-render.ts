@@ -1,3 +1,4 @@
+import type { PlannedMachine } from "./machine-plan.ts";
 import type { Plan, PlannedImage } from "./plan.ts";
 import { formatTable } from "./table.ts";
 
@@ -19,7 +20,31 @@ export function formatPlan(plan: Plan): string {
     "",
     "external bases:",
     ...bases,
+    ...(plan.machine === undefined ? [] : ["", ...formatMachine(plan.machine)]),
   ].join("\n");
+}
+
+function formatMachine({ profile, cuda, waves, services }: PlannedMachine): string[] {
+  const { machine, gpu, cores } = profile;
+  const rows = services.map((s) => [
+    s.name,
+    s.wave,
+    s.image,
+    String(s.port),
+    s.gpu ? "yes" : "-",
+    s.optional ? "optional" : "-",
+  ]);
+  return [
+    `machine ${machine}: ${gpu === undefined ? "no GPU" : `${gpu.count} × ${gpu.name} (${gpu.capability})`}, ${cores} cores; ${services.length} services in ${waves.length} waves`,
+    ...(cuda === undefined
+      ? []
+      : [
+          `CUDA track ${cuda.track}: ${cuda.reason}`,
+          `architectures: torch ${cuda.archs.torch}, CMake ${cuda.archs.cmake}, vllm ${cuda.archs.vllm}`,
+        ]),
+    "",
+    formatTable(["service", "wave", "image", "port", "GPU", ""], rows),
+  ];
 }
 
 function count(images: readonly PlannedImage[]): string {

@@ -1,12 +1,14 @@
 import type { ArtifactLock } from "./artifact.ts";
 import type { BasesLock, LockedBase } from "./base.ts";
 import type { ContextEntry } from "./context.ts";
+import type { CudaWish } from "./cuda/wish.ts";
 import { parseDockerfile } from "./dockerfile.ts";
 import { type Finding, sortFindings } from "./finding.ts";
 import { bootstrapHash, contextHash, imageContentHash, lockHash } from "./hash.ts";
 import type { Budget, Health, ImageDefinition } from "./image.ts";
 import { buildOrder, checkLineage, hint, type LineageNode, withAncestors } from "./lineage.ts";
 import { lintLineage } from "./lineage-lint.ts";
+import type { PlannedMachine } from "./machine-plan.ts";
 import type { Platform } from "./platform.ts";
 import { imageTags, type Revision } from "./tags.ts";
 
@@ -48,6 +50,8 @@ export interface PlannedImage {
   readonly user: string;
   readonly smoke?: string;
   readonly annotations: Readonly<Record<string, string>>;
+  /** For images of a CUDA track on a stack with a GPU: the cards that their code has to run on. */
+  readonly cuda?: CudaWish;
 }
 
 /** An external base as the plan uses it. */
@@ -73,6 +77,8 @@ export interface Plan {
   readonly bases: readonly PlannedBase[];
   /** In build order: an image stands after all that it is built from. */
   readonly images: readonly PlannedImage[];
+  /** The stack's machine and what runs on it; absent for a stack without one. */
+  readonly machine?: PlannedMachine;
 }
 
 /** One definition with the bytes that its build sees, as read from disk. */
@@ -117,6 +123,17 @@ export interface PlanInput {
   readonly revision?: Revision | undefined;
   /** Where the catalogue's source is kept, for image annotations. */
   readonly source?: string | undefined;
+  /** The stack's machine. */
+  readonly machine?: MachineInput | undefined;
+}
+
+/** What a plan takes from its machine, worked out by core/machine-plan.ts. */
+export interface MachineInput {
+  readonly planned: PlannedMachine;
+  /** Arguments for the images that ask for them. */
+  readonly buildArgs: Readonly<Record<string, string>>;
+  /** What CUDA images are for; undefined without a GPU. */
+  readonly cuda?: Required<CudaWish> | undefined;
 }
 
 /**
@@ -152,10 +169,11 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
     if (base === undefined) continue; // reported by checkLineage
     findings.push(...lintDockerfile(entry));
     const contexts = planContexts(entry, hashes);
+    const args = { ...definition.args, ...machineArgs(definition, input.machine) };
     const contentHash = imageContentHash({
       dockerfile: entry.dockerfile,
       target: definition.target,
-      args: definition.args ?? {},
+      args,
       context: entry.context,
       contexts: Object.fromEntries(Object.entries(contexts).map(([name, c]) => [name, c.hash])),
       base,
@@ -170,7 +188,7 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
       folder: entry.folder,
       base: { kind: byName.has(definition.base) ? "image" : "external", name: definition.base },
       contexts,
-      args: definition.args ?? {},
+      args,
       ...(definition.target === undefined ? {} : { target: definition.target }),
       contentHash,
       builds: platforms.flatMap((platform) => planBuild(definition, platform, input.nodes, findings)),
@@ -181,6 +199,7 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
       user: definition.user,
       ...(definition.smoke === undefined ? {} : { smoke: definition.smoke }),
       annotations: imageAnnotations(definition, input.source),
+      ...cudaWish(definition, input.machine),
     });
   }
   const plan: Plan = {
@@ -192,8 +211,30 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
       : { commit: { id: input.revision.commit, date: input.revision.date } }),
     bases: [...bases.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     images,
+    ...(input.machine === undefined ? {} : { machine: input.machine.planned }),
   };
   return { plan, findings: sortFindings(findings) };
+}
+
+/** The build arguments of the stack's machine that an image asks for. */
+function machineArgs({ machineArgs = [] }: ImageDefinition, machine: MachineInput | undefined): Record<string, string> {
+  return Object.fromEntries(
+    machineArgs.flatMap((name) => {
+      const value = machine?.buildArgs[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+/** What the gates hold a CUDA image's code against: its list only where it is compiled for one, and not taken ready-made. */
+function cudaWish(
+  { track, machineArgs = [] }: ImageDefinition,
+  machine: MachineInput | undefined,
+): { readonly cuda?: CudaWish } {
+  if (track === undefined || machine?.cuda === undefined) return {};
+  const { targets, archs } = machine.cuda;
+  const compiled = machineArgs.some((name) => !name.startsWith("MACHINE"));
+  return { cuda: { targets, ...(compiled ? { archs } : {}) } };
 }
 
 /** The OCI image specification's annotations that no commit changes; the definition's own win. */

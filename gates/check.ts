@@ -1,4 +1,5 @@
 import { rootFsOf } from "../core/analysis.ts";
+import type { CudaWish } from "../core/cuda.ts";
 import type { Finding } from "../core/finding.ts";
 import type { GateSettings } from "../core/gate-settings.ts";
 import { annotationsAbout } from "../oci/about.ts";
@@ -21,6 +22,8 @@ export interface CheckRequest {
   /** The file that defines it, for findings. */
   readonly file?: string;
   readonly definition?: DefinitionFacts;
+  /** The cards that its CUDA code has to run on. */
+  readonly cuda?: CudaWish;
   /** Annotations that are or will be on the index, or on what refers to it. */
   readonly annotations?: Readonly<Record<string, string>>;
   /** Sizes in bytes of what was pushed last, by platform. */
@@ -44,10 +47,13 @@ export async function checkImage(request: CheckRequest): Promise<Finding[]> {
 
 /** {@link checkImage} for a platform that has been read already. */
 export function checkRead(
-  request: Pick<CheckRequest, "name" | "repository" | "file" | "definition" | "annotations" | "previous" | "settings">,
+  request: Pick<
+    CheckRequest,
+    "name" | "repository" | "file" | "definition" | "cuda" | "annotations" | "previous" | "settings"
+  >,
   { image, source }: ReadPlatform,
 ): Finding[] {
-  const { name, repository, file, definition = {}, annotations = {}, previous, settings } = request;
+  const { name, repository, file, definition = {}, cuda, annotations = {}, previous, settings } = request;
   const before = previous?.[source.platform];
   const subject: ImageSubject = {
     name: name ?? repository,
@@ -58,6 +64,7 @@ export function checkRead(
     annotations: { ...source.annotations, ...annotations },
     definition,
     ...(file === undefined ? {} : { file }),
+    ...(cuda === undefined ? {} : { cuda }),
     ...(before === undefined ? {} : { previous: before }),
   };
   return judgeImage(subject, settings);

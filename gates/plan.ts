@@ -2,6 +2,7 @@ import { type Dockerfile, parseDockerfile } from "../core/dockerfile.ts";
 import { type Finding, sortFindings } from "../core/finding.ts";
 import { applySettings, type GateSettings } from "../core/gate-settings.ts";
 import type { HadolintReport } from "../core/hadolint.ts";
+import type { MachinePlan } from "../core/machine-plan.ts";
 import type { CatalogueImage, Plan } from "../core/plan.ts";
 import { hadolintObstacle } from "./hadolint.ts";
 import { judgeDockerfile } from "./index.ts";
@@ -9,21 +10,22 @@ import { judgeDockerfile } from "./index.ts";
 /** A plan with what it was made from. */
 export interface LoadedPlan {
   readonly plan: Plan;
-  /** What making the plan found: these stand whatever the gates' settings are. */
+  /** What making the plan found: these stand whatever the gates' settings are, but for the fleet's. */
   readonly findings: readonly Finding[];
   readonly catalogue: readonly CatalogueImage[];
+  readonly machine?: MachinePlan;
 }
 
 /**
  * All that is to be said of a plan before anything is built: what making it found, and the gates on the Dockerfiles of
- * its images, under the stack's settings.
+ * its images and on its machine, under the stack's settings, which hold for what was found of the fleet as well.
  * @param hadolint what it said of the Dockerfiles; none: it was not asked
  */
-export function judgePlan(
-  { plan, findings, catalogue }: LoadedPlan,
+export async function judgePlan(
+  { plan, findings, catalogue, machine }: LoadedPlan,
   settings: GateSettings = {},
   hadolint: HadolintReport = { hits: new Map() },
-): Finding[] {
+): Promise<Finding[]> {
   const names = new Set(plan.images.map((i) => i.name));
   const judged = catalogue
     .filter((c) => names.has(c.definition.name))
@@ -31,7 +33,13 @@ export function judgePlan(
       const { name } = c.definition;
       return judgeDockerfile({ name, dockerfile: parse(c), hadolint: hadolint.hits.get(name) ?? [] }, settings);
     });
-  return sortFindings([...findings, ...judged, ...applySettings(hadolintObstacle(hadolint), settings)]);
+  const fleet = findings.filter((f) => f.rule.startsWith("fleet/"));
+  return sortFindings([
+    ...findings.filter((f) => !fleet.includes(f)),
+    ...applySettings([...fleet, ...hadolintObstacle(hadolint)], settings),
+    ...judged,
+    ...(machine === undefined ? [] : (await import("./machine.ts")).judgeMachine(machine, settings)),
+  ]);
 }
 
 function parse({ dockerfile, folder }: CatalogueImage): Dockerfile {

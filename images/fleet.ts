@@ -115,12 +115,12 @@ const CONTEXT_SOURCE = "context: pytorch/pytorch#86509";
 export const FLEET: Fleet = {
   rows: ROWS,
   families: {
-    "base-cpu-pydeps": { aliases: ["family-cpu-pydeps"], provides: ["cpu"] },
-    "family-web": { provides: ["cpu", "web"] },
-    "family-torch": { provides: ["cpu", "gpu"], cuda: true },
-    "family-llm": { provides: ["cpu", "gpu", "llm"], cuda: true },
-    "family-vision": { provides: ["cpu", "gpu", "vision"], cuda: true },
-    "legacy-py310-cpu": { provides: ["cpu"] },
+    "base-cpu-pydeps": { aliases: ["family-cpu-pydeps"], provides: ["cpu"], service: "service-cpu" },
+    "family-web": { provides: ["cpu", "web"], service: "service-web" },
+    "family-torch": { provides: ["cpu", "gpu"], cuda: true, service: "service-torch" },
+    "family-llm": { provides: ["cpu", "gpu", "llm"], cuda: true, service: "service-llm" },
+    "family-vision": { provides: ["cpu", "gpu", "vision"], cuda: true, service: "service-vision" },
+    "legacy-py310-cpu": { provides: ["cpu"], service: "service-legacy" },
   },
   // Section E.
   entrypoints: {

@@ -17,7 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // The plugin, so that `keelson reproduce` builds as an `up` does.
   cli: ["plugins", "gates", "toolchain", "oci", "config", "core"],
   runtime: [],
-  bench: ["cli", "gates", "toolchain", "oci", "config", "core", "runtime"],
+  bench: ["cli", "gates", "toolchain", "oci", "config", "images", "core", "runtime"],
 };
 const rooms = Object.keys(MAY_IMPORT).filter((room) => existsSync(join(root, room)));
 

@@ -77,6 +77,7 @@ export class Image extends pulumi.ComponentResource {
         user: image.user,
         healthDefined: image.health !== undefined,
         gates: args.gates,
+        ...(image.cuda === undefined ? {} : { cuda: image.cuda }),
       },
       { parent: this, retainOnDelete: true },
     );

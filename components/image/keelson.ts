@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { CudaWish } from "../../core/cuda/wish.ts";
 import type { Budget } from "../../core/image.ts";
 import type { PlannedBuild } from "../../core/plan.ts";
 import type { PlatformResult } from "../../core/summary.ts";
@@ -60,6 +61,8 @@ export interface ImageResourceArgs extends SourceArgs {
   readonly healthDefined: boolean;
   /** `keelson:gates`. */
   readonly gates: pulumi.Input<unknown>;
+  /** The cards that its CUDA code has to run on. */
+  readonly cuda?: CudaWish;
 }
 
 /**

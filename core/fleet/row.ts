@@ -36,6 +36,8 @@ export interface FleetFamily {
   readonly provides: readonly Need[];
   /** Built once per CUDA track. */
   readonly cuda?: true;
+  /** The image of services on this family that have no source of their own, before need and track. @example "service-web" */
+  readonly service?: string;
 }
 
 /** What a GPU service holds of a card's memory. */

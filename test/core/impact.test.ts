@@ -4,7 +4,9 @@ import type { ContextEntry } from "../../core/context.ts";
 import { impact, type Snapshot } from "../../core/impact.ts";
 import { formatImpact, impactMarkdown } from "../../core/impact-render.ts";
 import { descendants } from "../../core/lineage.ts";
-import { type CatalogueImage, makePlan } from "../../core/plan.ts";
+import { planMachine, plannedMachine } from "../../core/machine-plan.ts";
+import { type CatalogueImage, type MachineInput, makePlan } from "../../core/plan.ts";
+import { FLEET } from "../../images/fleet.ts";
 
 function image(name: string, base: string, more: Partial<CatalogueImage> = {}): CatalogueImage {
   return {
@@ -31,7 +33,12 @@ function file(path: string, byte: string): ContextEntry {
   return { kind: "file", path, executable: false, size: 1, sha256: byte.repeat(64) };
 }
 
-function snapshot(catalogue: readonly CatalogueImage[], digest = "1", wanted?: string[]): Snapshot {
+function snapshot(
+  catalogue: readonly CatalogueImage[],
+  digest = "1",
+  wanted?: string[],
+  machine?: MachineInput,
+): Snapshot {
   const { plan, findings } = makePlan({
     stack: "test",
     registry: "embedded",
@@ -40,6 +47,7 @@ function snapshot(catalogue: readonly CatalogueImage[], digest = "1", wanted?: s
     catalogue,
     bases: { bases: [{ name: "debian", platforms: ["linux/amd64"], digest: `sha256:${digest.repeat(64)}` }] },
     nodes: [{ name: "local", native: ["linux/amd64"], emulated: [] }],
+    machine,
   });
   assert.deepEqual(
     findings.filter((f) => f.severity === "error"),
@@ -161,4 +169,29 @@ describe("impact", () => {
         for (const i of found.images) assert.match(i.reason.at(-1) ?? "", /Dockerfile changed$/);
       }),
     ));
+
+  it("names the services that run what rebuilds, and what of their machine changed", () => {
+    const fleet = {
+      ...FLEET,
+      rows: FLEET.rows.filter((row) => ["ServiceRegistry", "TieredResponder"].includes(row.service)),
+    };
+    const web = image("service-web", "base");
+    const all = [
+      ...catalogue,
+      { ...web, definition: { ...web.definition, machineArgs: ["MACHINE", "MACHINE_PROFILE"] as const } },
+    ];
+    const on = (cores: number): Snapshot => {
+      const { plan: machine } = planMachine({ stack: "mainpc", machine: { profile: "rtx-4090", cores }, fleet });
+      assert.ok(machine);
+      const planned = { planned: plannedMachine(machine), buildArgs: machine.buildArgs };
+      return snapshot(all, "1", undefined, planned);
+    };
+    const found = impact(on(16), on(8));
+    assert.deepEqual(
+      found.images.map((i) => [i.image, i.reason, i.services]),
+      [["service-web", ["keelson:machine: argument MACHINE_PROFILE changed"], ["service-registry"]]],
+    );
+    assert.match(formatImpact(found), /run by service-registry/);
+    assert.match(impactMarkdown(found), /Services that get a new image: `service-registry`/);
+  });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { ImageDefinition } from "../../core/image.ts";
+import { planMachine, plannedMachine } from "../../core/machine-plan.ts";
 import { type CatalogueImage, makePlan, type PlanInput } from "../../core/plan.ts";
 
 function entry(name: string, base: string, more: Partial<ImageDefinition> = {}): CatalogueImage {
@@ -185,5 +186,48 @@ describe("plan", () => {
     assert.equal(a?.contentHash, b?.contentHash);
     assert.equal(b?.repository, "acme/leaf");
     assert.deepEqual(b?.tags, ["test-20260102-0123456"]);
+  });
+
+  it("gives a machine's arguments to the images that ask for them, and to no other", () => {
+    const { plan: machinePlan } = planMachine({
+      stack: "mainpc",
+      machine: { profile: "rtx-4090" },
+      fleet: {
+        rows: [],
+        families: {},
+        entrypoints: {},
+        defaultEntrypoint: "x",
+        gpuMemory: { services: {}, needs: {} },
+        waves: [],
+      },
+    });
+    assert.ok(machinePlan?.cuda);
+    const targets = [{ machine: "mainpc", capability: "8.9" as const }];
+    const machine = {
+      planned: plannedMachine(machinePlan),
+      buildArgs: machinePlan.buildArgs,
+      cuda: { targets, archs: machinePlan.cuda.archs },
+    };
+    const catalogue = [
+      entry("family", "debian:bookworm-slim", { track: "cu121" }),
+      entry("compiled", "family", { track: "cu121", machineArgs: ["TORCH_CUDA_ARCH_LIST"] }),
+      entry("service", "debian:bookworm-slim", { args: { PINS: "a" }, machineArgs: ["MACHINE"] }),
+    ];
+    const images = ["compiled", "service"];
+    const { plan, findings } = makePlan({ ...input, catalogue, images, machine });
+    assert.deepEqual(findings, []);
+    const of = (name: string, p = plan) => p.images.find((i) => i.name === name);
+    assert.deepEqual(of("service")?.args, { PINS: "a", MACHINE: "mainpc" });
+    assert.equal(of("service")?.cuda, undefined);
+    assert.deepEqual([of("family")?.args, of("family")?.cuda], [{}, { targets }]);
+    assert.deepEqual(of("compiled")?.args, { TORCH_CUDA_ARCH_LIST: "8.9" });
+    assert.deepEqual(of("compiled")?.cuda, { targets, archs: machinePlan.cuda.archs });
+    assert.equal(plan.machine?.profile.machine, "mainpc");
+
+    const { plan: without } = makePlan({ ...input, catalogue, images });
+    assert.deepEqual(of("service", without)?.args, { PINS: "a" });
+    assert.notEqual(of("service", without)?.contentHash, of("service")?.contentHash);
+    assert.equal(of("family", without)?.contentHash, of("family")?.contentHash);
+    assert.equal(without.machine, undefined);
   });
 });

@@ -1,4 +1,5 @@
 import type { ReadImage } from "../../../core/analysis.ts";
+import type { CudaWish } from "../../../core/cuda/wish.ts";
 import { describeFinding, type Finding, formatFinding } from "../../../core/finding.ts";
 import type { GateSettings } from "../../../core/gate-settings.ts";
 import { checkRead } from "../../../gates/check.ts";
@@ -36,6 +37,7 @@ export function checkImage(
       annotations: { ...inputs.annotations, ...inputs.provenance },
       previous,
       settings: inputs.gates as GateSettings,
+      ...(inputs.cuda === undefined ? {} : { cuda: inputs.cuda as CudaWish }),
     },
     read,
   );

@@ -33,9 +33,19 @@ export interface ImageState {
 }
 
 /** Inputs whose change calls for an update. Registry credentials, builder, nodes and caches decide nothing. */
-const DECISIVE = ["contentHash", "repository", "tags", "annotations", "budget", "smokeHash", "user", "gates"] as const;
+const DECISIVE = [
+  "contentHash",
+  "repository",
+  "tags",
+  "annotations",
+  "budget",
+  "smokeHash",
+  "user",
+  "gates",
+  "cuda",
+] as const;
 /** Of these, the ones that images which are there already are held against again. */
-const CHECKED = ["budget", "smokeHash", "user", "gates"] as const;
+const CHECKED = ["budget", "smokeHash", "user", "gates", "cuda"] as const;
 
 /** Time that a look at the registry may take where its answer is a convenience, milliseconds. */
 const GLANCE = 2000;

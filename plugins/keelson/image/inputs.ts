@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Capability } from "../../../core/cuda/capability.ts";
 import type { Budget } from "../../../core/image.ts";
 import { PLATFORMS } from "../../../core/platform.ts";
 import { isDigest, isRepository, isTag } from "../../../core/reference.ts";
@@ -45,6 +46,17 @@ const context = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("image"), ref, hash: hash.optional() }),
 ]);
 
+const capability = z
+  .string()
+  .regex(/^\d{1,2}\.\d$/, "expected a compute capability such as 8.9") as unknown as z.ZodType<Capability>;
+/** What an image's CUDA code is for. */
+const cuda = z.object({
+  targets: z.array(z.object({ machine: z.string().min(1), capability })),
+  archs: z
+    .array(z.object({ capability, variant: z.enum(["", "a", "f"]), sass: z.boolean(), ptx: z.boolean() }))
+    .optional(),
+});
+
 const severity = z.enum(["error", "warning", "info", "off"]);
 const budget = z.object({
   compressed: size.optional(),
@@ -90,6 +102,7 @@ export const imageInputs = z.object({
       allow: z.array(z.object({ rule: z.string(), subject: z.string(), reason: z.string() })).default([]),
     })
     .default({ severity: {}, allow: [] }),
+  cuda: cuda.optional(),
 });
 
 export type ImageInputs = z.infer<typeof imageInputs>;

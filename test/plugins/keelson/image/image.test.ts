@@ -180,6 +180,7 @@ describe("keelson:index:Image", () => {
       ["smokeHash", { smokeHash: "e".repeat(64) }],
       ["user", { user: "0:0" }],
       ["gates", { gates: { severity: { labels: "off" }, allow: [] } }],
+      ["cuda", { cuda: { targets: [{ machine: "pc2", capability: "8.6" }] } }],
       ["builds", { builds: (inputs.builds as never[]).slice(1) }],
       ["registry.host", { registry: { host: "ghcr.io" } }],
     ];

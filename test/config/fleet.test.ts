@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { loadPlan } from "../../config/load.ts";
+import { parseStackConfig } from "../../config/stack.ts";
+import type { Finding } from "../../core/finding.ts";
+import { judgePlan } from "../../gates/plan.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+describe("a stack with a machine", () => {
+  const load = (config: Record<string, unknown>, stack = "pc2") =>
+    loadPlan(root, stack, parseStackConfig(config, `Pulumi.${stack}.yaml`), {
+      host: "linux/amd64",
+      revision: undefined,
+    });
+  const machine = { profile: "rtx-3060", driver: "535.54.03" };
+  const services = ["CentralErrorBus", "TieredResponder"];
+  const text = (findings: readonly Finding[]) =>
+    findings.map((f) => `${f.severity} ${f.rule} ${f.subject} (${f.where?.file}): ${f.message}; ${f.fix}`).join("\n");
+
+  it("builds what its services run, and what that is made from", async () => {
+    const { plan, findings } = await load({ machine, services });
+    assert.deepEqual(findings, []);
+    assert.deepEqual(
+      plan.images.map((i) => i.name),
+      ["base-python", "base-utils", "base-cpu-pydeps", "family-web", "service-cpu", "service-web"],
+    );
+    assert.deepEqual(
+      plan.machine?.services.map((s) => [s.name, s.image, s.wave]),
+      [
+        ["central-error-bus", "service-web", "cpu-pc2"],
+        ["tiered-responder", "service-cpu", "cpu-pc2"],
+      ],
+    );
+    assert.deepEqual(plan.machine?.waves, [{ name: "cpu-pc2", services: ["central-error-bus", "tiered-responder"] }]);
+  });
+
+  it("tells an unknown machine and an unknown architecture, with where they stand and what is allowed", async () => {
+    const unknown = text((await load({ machine: { profile: "rtx-3061" } })).findings);
+    assert.match(
+      unknown,
+      /^error machine\/unknown pc2 \(Pulumi\.pc2\.yaml\): .*found "rtx-3061"; .*rtx-3060.*did you mean/m,
+    );
+    const arch = text((await load({ machine, services, cudaArchs: "sm_85" })).findings);
+    assert.match(
+      arch,
+      /^error cuda-arch\/unknown keelson:cudaArchs \(Pulumi\.pc2\.yaml\): .*"sm_85".*; write one of: .*8\.6/m,
+    );
+    const impossible = text((await load({ machine: { ...machine, cores: 0 } })).findings);
+    assert.match(impossible, /expected 1 to 1024 CPU cores, found 0/);
+  });
+
+  it("holds the list against the card at preview, under the stack's settings", async () => {
+    const judge = async (gates = {}) =>
+      (await judgePlan(await load({ machine, services, cudaArchs: "8.9" }), gates)).map(
+        (f) => `${f.severity} ${f.rule}`,
+      );
+    assert.deepEqual(await judge(), ["error cuda-arch/missing", "info cuda-arch/wasted"]);
+    assert.deepEqual(await judge({ severity: { "cuda-arch/missing": "warning", "cuda-arch/wasted": "off" } }), [
+      "warning cuda-arch/missing",
+    ]);
+  });
+
+  it("lets a stack lower what the fleet's rules find, and no other finding of the plan", async () => {
+    const loaded = await load({ machine: { profile: "none" }, services: ["SpeechRelayService"], images: ["nothing"] });
+    const rules = async (gates = {}) => (await judgePlan(loaded, gates)).map((f) => `${f.severity} ${f.rule}`);
+    assert.deepEqual(await rules(), ["error fleet/no-gpu", "error config/unknown-image", "error fleet/no-image"]);
+    const lowered = await rules({ severity: { fleet: "warning", config: "warning" } });
+    assert.ok(lowered.includes("error config/unknown-image"), lowered.join());
+    assert.ok(lowered.includes("warning fleet/no-gpu"), lowered.join());
+  });
+
+  it("says which services lack an image on another CUDA track, and which tracks there are", async () => {
+    const { plan, findings } = await load({ machine, services: ["SpeechRelayService"], cudaTrack: "cu118" });
+    assert.match(
+      text(findings),
+      /^error fleet\/no-image service-torch-audio-cu118 .*1 service runs it: SpeechRelayService; set keelson:cudaTrack to one that there is: service-torch-audio-cu121/m,
+    );
+    assert.deepEqual(plan.images, []);
+  });
+
+  it("leaves the machine out of images that are to serve every machine", async () => {
+    const hashes = async (stack: string, own: object, service: string) => {
+      const { plan } = await load({ machine: own, services: [service] }, stack);
+      return plan.images.map((i) => `${i.name} ${i.contentHash} ${Object.keys(i.args)}`);
+    };
+    const mainpc = { profile: "rtx-4090", driver: "550.54.14" };
+    assert.deepEqual(
+      await hashes("mainpc", { ...mainpc, bake: false }, "SmartHomeAgent"),
+      await hashes("pc2", { ...machine, bake: false }, "CentralErrorBus"),
+    );
+    assert.notDeepEqual(
+      await hashes("mainpc", mainpc, "SmartHomeAgent"),
+      await hashes("pc2", machine, "CentralErrorBus"),
+    );
+  });
+
+  it("that has none is told of keys that mean nothing there", async () => {
+    const { plan, findings } = await load({ services, cudaArchs: "8.9" });
+    assert.equal(plan.machine, undefined);
+    assert.deepEqual(
+      findings.map((f) => `${f.severity} ${f.rule} ${f.subject}`),
+      ["warning config/no-machine keelson:cudaArchs", "warning config/no-machine keelson:services"],
+    );
+  });
+});
