@@ -31,6 +31,7 @@ export function globalScope(
 /**
  * Visits a stage's instructions with the variables that each of them sees: ARG and ENV of the stage so far, and those
  * inherited from the stages that it is built from. What an outside base image sets is not known here.
+ * `variables` is one map that grows: it holds for an instruction until the next one is asked for.
  */
 export function* walkStage(
   file: Scoped,
@@ -43,21 +44,25 @@ export function* walkStage(
   const variables: Variables = parent
     ? finalVariables(file, parent, buildArgs, platform)
     : { args: new Map(), env: new Map() };
+  const seen = new Map([...variables.args, ...variables.env]);
   for (const instruction of stage.instructions) {
-    const seen = new Map([...variables.args, ...variables.env]);
     yield { instruction, variables: seen };
     if (instruction.keyword === "ARG") {
       for (const { name, value } of instruction.args) {
         const standard = value === undefined ? globals.get(name) : expand(file, value, mapLookup(seen));
         const given = own(buildArgs, name) ?? standard;
-        if (given !== undefined) {
-          variables.args.set(name, given);
-          seen.set(name, given);
-        }
+        if (given === undefined) continue;
+        variables.args.set(name, given);
+        // ENV goes before ARG, whichever comes last.
+        if (!variables.env.has(name)) seen.set(name, given);
       }
     } else if (instruction.keyword === "ENV") {
       // All pairs of one ENV see the values before it.
-      for (const { name, value } of instruction.pairs) variables.env.set(name, expand(file, value, mapLookup(seen)));
+      const pairs = instruction.pairs.map(({ name, value }) => [name, expand(file, value, mapLookup(seen))] as const);
+      for (const [name, value] of pairs) {
+        variables.env.set(name, value);
+        seen.set(name, value);
+      }
     }
   }
   return variables;

@@ -11,7 +11,7 @@ export type Substitution =
       readonly value: string;
       /** The value split at blanks that are neither quoted nor escaped. */
       readonly words: readonly string[];
-      /** Names that are not set, in the order in which they were read. */
+      /** Names that are not set and have no word in their place, in the order in which they were read. */
       readonly missing: readonly string[];
       /** Names that are set and were read. */
       readonly used: readonly string[];
@@ -53,6 +53,10 @@ export function substitute(
 /** Never leaves this file. */
 class BadSubstitution extends Error {}
 
+/** Nobody nests deeper by hand; a file made to exhaust the stack does. */
+const MAX_DEPTH = 200;
+/** Longest value, characters: variables that hold each other twice grow without end. */
+const MAX_LENGTH = 65_536;
 const ALPHANUMERIC = /[\p{L}\p{Nd}_]/u;
 const DIGIT = /\p{Nd}/u;
 const SPECIAL = new Set("@*#?-$!0");
@@ -66,6 +70,7 @@ class Reader {
   private readonly escapeToken: Escape;
   private pos = 0;
   private rawEscapes = false;
+  private depth = 0;
 
   constructor(text: string, lookup: Lookup, escapeToken: Escape, options: Options) {
     this.chars = [...text];
@@ -76,6 +81,7 @@ class Reader {
 
   /** Reads up to `stop`, or to the end for an empty `stop`. */
   readTo(stop: string, rawEscapes: boolean): { value: string; words: string[] } {
+    if (++this.depth > MAX_DEPTH) throw new BadSubstitution("${ is nested too deep");
     const outer = this.rawEscapes;
     this.rawEscapes = rawEscapes;
     let value = "";
@@ -84,10 +90,12 @@ class Reader {
       if (ch === stop) {
         this.pos++;
         this.rawEscapes = outer;
+        this.depth--;
         return { value, words: words.end() };
       }
       if (ch === "$") {
         const part = this.dollar();
+        if (value.length + part.length > MAX_LENGTH) throw new BadSubstitution("the value is too long");
         value += part;
         words.addSplit(part);
       } else if (ch === "'" || ch === '"' || ch === "<") {
@@ -135,6 +143,7 @@ class Reader {
       if (ch === "") throw new BadSubstitution("a closing double quote is missing");
       if (ch === "$") {
         out += this.dollar();
+        if (out.length > MAX_LENGTH) throw new BadSubstitution("the value is too long");
         continue;
       }
       this.pos++;
@@ -182,7 +191,9 @@ class Reader {
       throw new BadSubstitution(`\${${name}${op}… has no known form`);
     }
     const word = this.readTo("}", isPattern).value;
-    const value = this.get(name);
+    // With a word in its place a name that is not set lacks nothing.
+    const value = modifier === "-" || modifier === "+" ? this.lookup(name) : this.get(name);
+    if (value !== undefined) this.used.add(name);
     if (value === undefined && this.options.keepUnset) {
       return `\${${name}${emptyIsUnset ? ":" : ""}${modifier}${word}}`;
     }

@@ -29,9 +29,9 @@ describe("substitute", () => {
     for (const [text, expected] of table) assert.equal(value(text), expected, text);
   });
 
-  it("tells names that are not set, and names that were read", () => {
+  it("tells names that are not set and have no word in their place, and names that were read", () => {
     const result = substitute("$u ${x} ${w:-$u2} $u", (name) => values[name], "\\");
-    assert.deepEqual(result.ok && [result.missing, result.used], [["u", "u2", "w"], ["x"]]);
+    assert.deepEqual(result.ok && [result.missing, result.used], [["u", "u2"], ["x"]]);
   });
 
   it("refuses what the builder refuses", () => {
