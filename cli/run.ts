@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   down: async () => (await import("./down.ts")).downCommand(),
   plan: async () => (await import("./plan.ts")).planCommand(),
   impact: async () => (await import("./impact.ts")).impactCommand(),
+  adopt: async () => (await import("./adopt.ts")).adoptCommand(),
   report: async () => (await import("./report.ts")).reportCommand(),
   gates: async () => (await import("./gates.ts")).gatesCommand(),
   reproduce: async () => (await import("./reproduce.ts")).reproduceCommand(),
