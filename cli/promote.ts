@@ -7,6 +7,7 @@ import { formatBytes } from "../core/size.ts";
 import { formatTable } from "../core/table.ts";
 import { floatingTags, hashTag, higherRelease } from "../core/tags.ts";
 import { copyImage } from "../oci/copy.ts";
+import { hasVerdict } from "../oci/verdict.ts";
 import { confirm } from "./confirm.ts";
 import { openStack, type Stack } from "./targets.ts";
 
@@ -65,6 +66,8 @@ async function promote(name: string, options: Options): Promise<void> {
       `stack ${options.to} builds ${name} with other arguments or bases (${hashTag(target.contentHash).slice(0, 14)}…): its next up will not take this one`,
     );
   }
+  if (!(await hasVerdict(from.client, source.repository, found.digest)))
+    console.log(`no verdict says that it passed its smoke test and gates: the next up of stack ${options.to} tests it`);
   if (moving.length === 0) return console.log("nothing to do");
   if (options.dryRun || (!options.yes && !(await confirm(`promote ${name} to ${options.to}?`))))
     return console.log("nothing promoted");

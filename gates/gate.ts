@@ -65,7 +65,7 @@ export type DockerfileGate = Gate<DockerfileSubject>;
 /** A finding on an image; `path`, if any, is part of its subject, so that it can be allowed alone. */
 export function imageFinding(
   gate: ImageGate,
-  subject: ImageSubject,
+  subject: Pick<ImageSubject, "name" | "file" | "platform">,
   found: { readonly rule: string; readonly message: string; readonly fix: string; readonly path?: string },
 ): Finding {
   const { name, file, platform } = subject;

@@ -17,6 +17,7 @@ import { digestOf } from "../../oci/digest.ts";
 import { openRegistry } from "../../oci/open.ts";
 import { deleteManifests, surveyRepository } from "../../oci/prune.ts";
 import { type Descriptor, MEDIA } from "../../oci/schemas.ts";
+import { findVerdict, putVerdict } from "../../oci/verdict.ts";
 import { home } from "../../toolchain/home.ts";
 import { silent } from "../../toolchain/progress.ts";
 import { ensureRegistry, stopServices } from "../../toolchain/services/index.ts";
@@ -76,6 +77,14 @@ describe("oci, on a real registry", function () {
 
   async function pushIndex(repository: string, tag: string, manifests: Descriptor[]): Promise<string> {
     return (await client.putManifest(repository, tag, { schemaVersion: 2, mediaType: MEDIA.index, manifests })).digest;
+  }
+
+  const terms = { image: "app", smoke: null, gates: "9".repeat(64), health: true, user: "10001:10001" };
+  /** Says of an index that its one platform has passed. */
+  async function judge(repository: string, index: string, platform: Descriptor): Promise<void> {
+    const { descriptor } = await client.getManifest(repository, index);
+    const platforms = { "linux/amd64": { digest: platform.digest, findings: 1 } };
+    await putVerdict(client, repository, descriptor, { terms, platforms });
   }
 
   const layer = async (packing: "plain" | "gzip" | "zstd", ...entries: Entry[]) => {
@@ -167,6 +176,7 @@ describe("oci, on a real registry", function () {
       layers: [empty],
     };
     const about = await client.putManifest("source", undefined, { ...sbom, subject: amd64 });
+    await judge("source", digest, amd64);
     const other = new RegistryClient({ host: host.replace("localhost", "127.0.0.1"), ca: await readFile(ca, "utf8") });
 
     const mounted = await copyImage({
@@ -175,7 +185,7 @@ describe("oci, on a real registry", function () {
       reference: "1.0.0",
       tags: ["1.0.0", "latest"],
     });
-    assert.deepEqual({ ...mounted, done: 0 }, { blobs: 5, done: 0, sent: 0, digest, manifests: 4 });
+    assert.deepEqual({ ...mounted, done: 0 }, { blobs: 6, done: 0, sent: 0, digest, manifests: 5 });
     const sent = await copyImage({
       from: { client, repository: "source" },
       to: { client: other, repository: "sent" },
@@ -201,12 +211,18 @@ describe("oci, on a real registry", function () {
         (await client.referrers(repository, amd64.digest)).map((r) => [r.digest, r.artifactType]),
         [[about.digest, "application/spdx+json"]],
       );
+      const passed = await findVerdict(client, repository, digest, terms);
+      assert.deepEqual([...passed], [[amd64.digest, 1]], "the verdict came along");
       const inspected = JSON.parse(
         await skopeo("inspect", "--override-arch", "arm64", `docker://${host}/${repository}:1.0.0`),
       );
       assert.equal(inspected.Architecture, "arm64");
     }
-    assert.deepEqual(await client.listTags("mounted"), ["1.0.0", "latest", amd64.digest.replace(":", "-")]);
+    assert.deepEqual(await client.listTags("mounted"), [
+      "1.0.0",
+      "latest",
+      ...[amd64.digest, digest].map((d) => d.replace(":", "-")).sort(),
+    ]);
   });
 
   it("prunes what nothing keeps, referrers too, and leaves the rest whole", async () => {
@@ -216,19 +232,9 @@ describe("oci, on a real registry", function () {
         await push("pruned", "amd64", [await small(`x${n}`)]),
         await push("pruned", "arm64", [await small(`y${n}`)]),
       ];
-      images.push(await pushIndex("pruned", `h-${n}`, platforms));
-    }
-    const empty = await client.pushBytes("pruned", Buffer.from("{}"), MEDIA.empty);
-    for (const digest of images.slice(0, 2)) {
-      const subject = (await client.getManifest("pruned", digest)).descriptor;
-      await client.putManifest("pruned", undefined, {
-        schemaVersion: 2,
-        mediaType: MEDIA.manifest,
-        artifactType: "a/b",
-        config: empty,
-        layers: [empty],
-        subject,
-      });
+      const digest = await pushIndex("pruned", `h-${n}`, platforms);
+      if (n <= 2 && platforms[0]) await judge("pruned", digest, platforms[0]);
+      images.push(digest);
     }
     const [first = "", second = "", third = ""] = images;
     const stored = await surveyRepository(client, "pruned");
@@ -243,7 +249,8 @@ describe("oci, on a real registry", function () {
     await deleteManifests(client, drop);
     assert.deepEqual(await client.listTags("pruned"), ["h-2", "h-3", second.replace(":", "-")].sort());
     assert.equal(await client.headManifest("pruned", first), undefined);
-    assert.equal((await client.referrers("pruned", second)).length, 1);
+    assert.equal((await findVerdict(client, "pruned", second, terms)).size, 1);
+    assert.equal((await findVerdict(client, "pruned", first, terms)).size, 0);
     await skopeo("inspect", `docker://${host}/pruned:h-3`);
     assert.deepEqual(
       (await surveyRepository(client, "pruned")).map((m) => m.digest).sort(),

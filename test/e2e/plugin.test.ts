@@ -5,6 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { TagResource } from "../../components/image/keelson.ts";
 import { RegistryClient } from "../../oci/client.ts";
+import { copyImage } from "../../oci/copy.ts";
+import { VERDICT } from "../../oci/verdict.ts";
 import { openHistory } from "../../toolchain/history.ts";
 import { home } from "../../toolchain/home.ts";
 import { silent } from "../../toolchain/progress.ts";
@@ -42,7 +44,13 @@ describe("the keelson plugin on the real engine", function () {
 
   const digestOf = async (name: string, reference: string) =>
     (await registry.headManifest(`plugin-test/${name}`, reference))?.digest;
-  const tagsOf = (name: string) => registry.listTags(`plugin-test/${name}`);
+  /** Tags that are not lists of what refers to an image: this registry has no other way to keep those. */
+  const tagsOf = async (name: string) => {
+    const tags = await registry.listTags(`plugin-test/${name}`);
+    const lists = tags.filter((tag) => /^sha256-[0-9a-f]{64}$/.test(tag));
+    for (const list of lists) assert.ok(await digestOf(name, list.replace("-", ":")), `${list} is about what is there`);
+    return tags.filter((tag) => !lists.includes(tag));
+  };
   /** A new image in every test, so that none knows what an earlier one left. */
   let serial = 0;
   const unique = (lines: string[], files: Record<string, string> = {}, more: TestImage["more"] = {}): TestImage => {
@@ -155,6 +163,135 @@ describe("the keelson plugin on the real engine", function () {
     ]);
     return stdout.split("\n").toSorted().join("\n");
   }
+
+  describe("an image that is found", () => {
+    const REPOSITORY = "plugin-test/";
+    let web: TestImage;
+    let hash: string;
+    let digest: string;
+
+    before(async () => {
+      web = unique(
+        ["COPY hello.txt /srv/"],
+        {
+          "hello.txt": "found\n",
+          "smoke.sh": '#!/bin/sh\n[ "$(cat /srv/hello.txt)" = found ]\n',
+          ".dockerignore": "smoke.sh\n",
+        },
+        { smoke: "smoke.sh" },
+      );
+      project.images = [busybox, web];
+      await succeed(project.up());
+      [hash = ""] = await tagsOf(web.name);
+      digest = (await digestOf(web.name, hash)) ?? "";
+    });
+    beforeEach(() => forget());
+
+    /** A checkout whose state has no such image. */
+    async function forget(): Promise<void> {
+      other.images = [busybox];
+      await succeed(other.up());
+    }
+    const builtByOther = () => {
+      using history = openHistory(other.root);
+      return history.builds(web.name, "linux/amd64", 5).length;
+    };
+    /** Whatever has to be run would have to be run here. */
+    const nowhere: TestImage["more"] = {
+      builder: { remote: { nodes: [{ name: "gone", address: "tcp://127.0.0.1:1", platforms: ["linux/amd64"] }] } },
+      builds: [
+        { platform: "linux/amd64", node: "gone", mode: "native" },
+        { platform: "linux/arm64", node: "gone", mode: "qemu" },
+      ],
+    };
+    const verdicts = async () =>
+      (await registry.referrers(REPOSITORY + web.name, digest)).filter((r) => r.artifactType === VERDICT);
+    const dropVerdicts = async () => {
+      const list = await registry.headManifest(REPOSITORY + web.name, digest.replace(":", "-"));
+      await registry.deleteManifest(REPOSITORY + web.name, list?.digest ?? "");
+      assert.deepEqual(await verdicts(), []);
+    };
+
+    it("is taken as its verdict says, with no builder and no write", async () => {
+      assert.equal((await verdicts()).length, 1);
+      const before = await storage();
+      other.images = [busybox, { ...web, more: { ...web.more, ...nowhere } }];
+      const preview = await succeed(other.preview());
+      assert.match(preview.text, new RegExp(digest), "the preview knows the digest");
+      await succeed(other.up());
+      assert.deepEqual(await storage(), before);
+    });
+
+    it("is tested first where it has no verdict, not built, and gets the same verdict again", async () => {
+      const [verdict] = await verdicts();
+      await dropVerdicts();
+      other.images = [busybox, { ...web, more: { ...web.more, ...nowhere } }];
+      await fail(other.up(), /node gone does not answer/);
+      assert.deepEqual(await verdicts(), []);
+      other.images = [busybox, web];
+      await succeed(other.up());
+      assert.deepEqual(await verdicts(), [verdict], "byte for byte");
+      assert.equal(builtByOther(), 0);
+    });
+
+    it("is not taken with a smoke test or a budget that it fails here, though it passed elsewhere", async () => {
+      const strict = { ...web.files, "smoke.sh": "#!/bin/sh\necho stricter here; exit 4\n" };
+      other.images = [busybox, { ...web, files: strict }];
+      await fail(
+        other.up(),
+        /2 of 2 platforms failed/,
+        /stricter here/,
+        /was there already, and nobody had tested it as this stack asks: it is not taken/,
+      );
+      other.images = [busybox, { ...web, more: { ...web.more, budget: { unpacked: "1 MB" } } }];
+      await fail(other.up(), /size\/unpacked/, /its budget is 1 MB/, /or delete it there/);
+      assert.equal(builtByOther(), 0);
+      assert.equal((await verdicts()).length, 1, "a failed test is no verdict");
+    });
+
+    it("is not taken where someone else's stands under its hash, even with a verdict of its own", async () => {
+      const foreign = unique(
+        ["RUN mkdir -p /root/.ssh && echo key > /root/.ssh/id_rsa"],
+        {},
+        { gates: { severity: { secret: "off", labels: "off", user: "off", init: "off" } } },
+      );
+      project.images = [busybox, web, foreign];
+      await succeed(project.up());
+      const [tag = ""] = await tagsOf(foreign.name);
+      const { digest: evil } = await copyImage({
+        from: { client: registry, repository: REPOSITORY + foreign.name },
+        to: { client: registry, repository: REPOSITORY + web.name },
+        reference: tag,
+        tags: [hash],
+      });
+      assert.equal(await digestOf(web.name, hash), evil);
+      other.images = [busybox, web];
+      await fail(other.up(), /secret\/file/, /\.ssh\/id_rsa/, /or delete it there/);
+
+      await registry.deleteManifest(REPOSITORY + web.name, evil);
+      await succeed(other.up());
+      assert.equal(await digestOf(web.name, hash), digest, "built anew, and the same");
+      assert.equal(builtByOther(), 1);
+    });
+
+    it("does not get a tag on which someone put another image, and nothing else is written", async () => {
+      const tagged = unique(["RUN true"], {}, { tags: ["taken"] });
+      const [base = ""] = await tagsOf("busybox");
+      const { digest: others } = await copyImage({
+        from: { client: registry, repository: "plugin-test/busybox" },
+        to: { client: registry, repository: REPOSITORY + tagged.name },
+        reference: base,
+        tags: ["taken"],
+      });
+      project.images = [busybox, tagged];
+      await fail(project.up(), new RegExp(`:taken stands on ${others} already, and never moves`), /fix: /);
+      assert.deepEqual(await tagsOf(tagged.name), ["taken"]);
+      const list = await digestOf(tagged.name, others.replace(":", "-"));
+      for (const gone of [others, list ?? ""]) await registry.deleteManifest(REPOSITORY + tagged.name, gone);
+      await succeed(project.up());
+      assert.deepEqual((await tagsOf(tagged.name)).map((t) => t.slice(0, 2)).toSorted(), ["h-", "ta"]);
+    });
+  });
 
   it("builds anew exactly what sees a change", async () => {
     const web = unique(["COPY hello.txt /srv/"], { "hello.txt": "one\n", ignored: "1", ".dockerignore": "ignored\n" });

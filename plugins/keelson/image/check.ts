@@ -1,9 +1,11 @@
 import type { ReadImage } from "../../../core/analysis.ts";
 import type { CudaWish } from "../../../core/cuda/wish.ts";
 import { describeFinding, type Finding, formatFinding } from "../../../core/finding.ts";
-import type { GateSettings } from "../../../core/gate-settings.ts";
+import { applySettings, type GateSettings } from "../../../core/gate-settings.ts";
 import { checkRead } from "../../../gates/check.ts";
+import { growth, growthFindings } from "../../../gates/growth.ts";
 import type { ReadPlatform } from "../../../oci/analyze.ts";
+import type { PlatformManifest } from "./document.ts";
 import type { ImageInputs } from "./inputs.ts";
 
 /** Sizes in bytes. */
@@ -13,9 +15,11 @@ export interface Sizes {
 }
 
 /** What the gates say of one platform of an image: errors keep it from getting any tag. */
-export interface Verdict {
+export interface Findings {
   readonly errors: readonly Finding[];
   readonly warnings: readonly Finding[];
+  /** How many there are of any severity but errors, without those that say how much it has grown. */
+  readonly count: number;
 }
 
 /**
@@ -26,13 +30,13 @@ export function checkImage(
   inputs: ImageInputs,
   read: ReadPlatform,
   previous: Readonly<Record<string, Sizes>> = {},
-): Verdict {
+): Findings {
   const { imageName: name, repository, budget, user, healthDefined } = inputs;
   const found = checkRead(
     {
       name,
       repository,
-      file: `${inputs.folder}/image.ts`,
+      file: fileOf(inputs),
       definition: { budget, user, healthDefined },
       annotations: { ...inputs.annotations, ...inputs.provenance },
       previous,
@@ -41,11 +45,35 @@ export function checkImage(
     },
     read,
   );
+  return sort(found);
+}
+
+/** Holds the sizes of platforms against those that the last run left; both are known without reading any layer. */
+export function checkGrowth(
+  inputs: ImageInputs,
+  platforms: readonly PlatformManifest[],
+  previous: Readonly<Record<string, Sizes>>,
+): Findings {
+  const found = platforms.flatMap((manifest) => {
+    const { platform } = manifest;
+    const before = previous[platform];
+    if (before === undefined) return [];
+    return growthFindings({ name: inputs.imageName, file: fileOf(inputs), platform }, before, manifest);
+  });
+  return sort(applySettings(found, inputs.gates as GateSettings));
+}
+
+function sort(found: readonly Finding[]): Findings {
+  const own = found.filter((f) => f.severity !== "error" && !f.rule.startsWith(`${growth.id}/`));
   return {
     errors: found.filter((f) => f.severity === "error"),
     warnings: found.filter((f) => f.severity === "warning"),
+    count: own.length,
   };
 }
+
+/** Where findings send people. */
+const fileOf = ({ folder }: ImageInputs): string => `${folder}/image.ts`;
 
 /** Bytes of the layers as they are transferred, and of their archives. */
 export function sizesOf({ layers }: ReadImage): Sizes {

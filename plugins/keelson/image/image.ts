@@ -19,7 +19,7 @@ import { UNKNOWN } from "../wire.ts";
 import type { Sizes } from "./check.ts";
 import type { PlatformManifest } from "./document.ts";
 import { type ImageInputs, imageInputs, type PlatformBuild } from "./inputs.ts";
-import { type Existing, finalDigest, findExisting, missingBuilds } from "./lookup.ts";
+import { type Existing, finalDigest, findExisting, type Judged, missingBuilds, unjudged } from "./lookup.ts";
 import { type Produced, where } from "./outcome.ts";
 import type { produce } from "./produce.ts";
 
@@ -41,11 +41,10 @@ const DECISIVE = [
   "budget",
   "smokeHash",
   "user",
+  "healthDefined",
   "gates",
   "cuda",
 ] as const;
-/** Of these, the ones that images which are there already are held against again. */
-const CHECKED = ["budget", "smokeHash", "user", "gates", "cuda"] as const;
 
 /** Time that a look at the registry may take where its answer is a convenience, milliseconds. */
 const GLANCE = 2000;
@@ -94,7 +93,8 @@ export class ImageType implements ResourceType {
     const inputs = readInputs(imageInputs, values);
     const existing = await this.lookForPreview(inputs, call);
     const missing = existing === undefined ? inputs.builds : missingBuilds(existing.found, inputs.builds);
-    call.status(plan(inputs, missing, previous));
+    const open = existing === undefined ? [] : unjudged(inputs, existing.found.platforms, existing.judged);
+    call.status(plan(inputs, missing, open, previous));
     if (existing === undefined || missing.length > 0) return unknown;
     const digest = finalDigest(existing.found, inputs);
     if (digest === undefined) return unknown;
@@ -107,8 +107,11 @@ export class ImageType implements ResourceType {
     const existing = await this.find(registry, inputs);
     const production = { inputs, registry, toolbox: this.toolbox, call, previous: sizesByPlatform(previous) };
     const missing = missingBuilds(existing, inputs.builds);
-    if (previous !== undefined && CHECKED.some((key) => differs(previous.inputs[key], values[key])))
-      await (await import("./produce.ts")).recheck(production, existing.platforms);
+    const judging = await import("./judge.ts");
+    const standing = await judging.standingVerdict(registry, inputs, existing);
+    const settled = existing.platforms.filter((p) => standing.has(p.digest));
+    judging.judgeGrowth(production, settled);
+    const found = await judging.judge(production, existing.platforms, standing);
     const produced = missing.length === 0 ? [] : await this.produce(production, missing);
     // A build takes minutes, in which another stack may have put platforms of its own under the same hash.
     const latest = produced.length === 0 ? existing : await this.find(registry, inputs);
@@ -117,10 +120,15 @@ export class ImageType implements ResourceType {
       latest.platforms,
       existing.platforms,
     );
+    const built = new Map(produced.map((p) => [p.manifest.digest, p.findings]));
+    const judged = await judging.judge(production, platforms, new Map([...found, ...built]));
     call.status("pushing the index");
     const { publish } = await import("./publish.ts");
-    const digest = await publish(registry, inputs, latest, platforms, call);
-    return { id: inputs.repository, state: { ...this.state(registry.host, inputs, digest, platforms, produced) } };
+    const index = await publish(registry, inputs, latest, platforms, call);
+    const told = index.digest === existing.digest && unjudged(inputs, platforms, standing).length === 0;
+    if (!told) await judging.keepVerdict(production, index, platforms, judged);
+    const state = this.state(registry.host, inputs, index.digest, platforms, produced);
+    return { id: inputs.repository, state: { ...state } };
   }
 
   async read(id: string, previous: Previous | undefined, call: Call): Promise<Found | undefined> {
@@ -154,11 +162,14 @@ export class ImageType implements ResourceType {
   private async lookForPreview(
     inputs: ImageInputs,
     call: Call,
-  ): Promise<{ readonly host: string; readonly found: Existing } | undefined> {
+  ): Promise<{ readonly host: string; readonly found: Existing; readonly judged: Judged } | undefined> {
     if ((inputs.registry.password as unknown) === UNKNOWN) return undefined;
     try {
       const registry = await this.toolbox.lookAtRegistry(inputs.registry);
-      return registry && { host: registry.host, found: await this.find(registry, inputs) };
+      if (registry === undefined) return undefined;
+      const found = await this.find(registry, inputs);
+      const { standingVerdict } = await import("./judge.ts");
+      return { host: registry.host, found, judged: await standingVerdict(registry, inputs, found) };
     } catch (error) {
       call.log("warning", `the registry can't be asked, so all platforms count as new: ${(error as Error).message}`);
       return undefined;
@@ -211,11 +222,19 @@ export function mergePlatforms(...lists: readonly (readonly PlatformManifest[])[
 }
 
 /** What a preview says beside the image: which platforms are built, why, and where. */
-function plan(inputs: ImageInputs, missing: readonly PlatformBuild[], previous: Previous | undefined): string {
-  if (missing.length === 0) return "reuses what the registry has";
+function plan(
+  inputs: ImageInputs,
+  missing: readonly PlatformBuild[],
+  open: readonly PlatformManifest[],
+  previous: Previous | undefined,
+): string {
+  const names = open.map(({ platform }) => platform).join(", ");
+  const tests = open.length === 0 ? "" : `tests ${names} of the registry, which has no verdict on it as asked`;
+  if (missing.length === 0) return tests || "reuses what the registry has";
   const why = previous === undefined || previous.inputs.contentHash === inputs.contentHash ? "" : " (content changed)";
-  const platforms = missing.map((b) => `${b.platform} ${where(b)}`).join(", ");
-  return inputs.built === undefined ? `builds ${platforms}${why}` : `checks ${platforms} once it is built${why}`;
+  const builds = missing.map((b) => `${b.platform} ${where(b)}`).join(", ");
+  const makes = inputs.built === undefined ? `builds ${builds}${why}` : `checks ${builds} once it is built${why}`;
+  return tests === "" ? makes : `${makes}; ${tests}`;
 }
 
 /** Digests of the index and its platforms that the registry no longer has. */

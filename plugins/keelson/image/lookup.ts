@@ -8,7 +8,7 @@ export interface Existing {
   /** Digest of the index under the hash tag; undefined where there is none. */
   readonly digest: string | undefined;
   readonly annotations: Readonly<Record<string, string>>;
-  /** Platforms that are built and checked: of the index, wanted or not, and wanted ones that wait for others. */
+  /** Platforms that are there: of the index, wanted or not, and wanted ones that wait for others. */
   readonly platforms: readonly PlatformManifest[];
   /** True when the index has all that are wanted. */
   readonly whole: boolean;
@@ -33,15 +33,39 @@ export async function findExisting(client: RegistryClient, wanted: Wanted, measu
   const index = found?.document.kind === "index" ? found.document.index : undefined;
   const descriptors = index === undefined ? new Map<string, Descriptor>() : platformsOf(index);
   const relevant = PLATFORMS.filter((p) => descriptors.has(p) || wanted.builds.some((b) => b.platform === p));
-  const platforms = await Promise.all(
+  const looked = await Promise.all(
     relevant.map((platform) => findPlatform(client, wanted, platform, descriptors.get(platform), measure)),
   );
+  const platforms = looked.filter((p) => p !== undefined);
   return {
     digest: index === undefined ? undefined : found?.descriptor.digest,
     annotations: index?.annotations ?? {},
-    platforms: platforms.filter((p) => p !== undefined),
-    whole: wanted.builds.every(({ platform }) => descriptors.has(platform)),
+    platforms,
+    // An index may lead to manifests that are gone.
+    whole: wanted.builds.every(({ platform }) =>
+      platforms.some((p) => p.platform === platform && p.digest === descriptors.get(platform)?.digest),
+    ),
   };
+}
+
+/** Of these platforms, the ones that are wanted. */
+export function wantedOf(
+  platforms: readonly PlatformManifest[],
+  builds: readonly { readonly platform: Platform }[],
+): readonly PlatformManifest[] {
+  return platforms.filter((p) => builds.some(({ platform }) => platform === p.platform));
+}
+
+/** Manifests that passed smoke test and gates as they are asked now, by digest, each with its number of findings. */
+export type Judged = ReadonlyMap<string, number>;
+
+/** Of these platforms, the wanted ones that nobody has judged yet. */
+export function unjudged(
+  inputs: Pick<Wanted, "builds">,
+  platforms: readonly PlatformManifest[],
+  judged: Judged,
+): readonly PlatformManifest[] {
+  return wantedOf(platforms, inputs.builds).filter(({ digest }) => !judged.has(digest));
 }
 
 /** The wanted platforms that are not there yet. */

@@ -8,6 +8,8 @@ export interface Produced {
   readonly manifest: PlatformManifest;
   readonly build: PlatformBuild;
   readonly seconds: number;
+  /** Of its gates, errors excepted, and growth, which only this stack can judge. */
+  readonly findings: number;
 }
 
 /** One platform that could not be built, or did not pass. */
@@ -45,6 +47,16 @@ export function imageError(
       ),
     ].join("\n"),
     [...new Set(failed.map(({ fix }) => fix))].join("; "),
+  );
+}
+
+/** One error for the platforms of an image that was found in the registry and does not pass. */
+export function foundError(inputs: ImageInputs, host: string, digest: string, failed: readonly Failed[]): UserError {
+  const { message, fix } = imageError(inputs, failed);
+  const found = `${host}/${inputs.repository}@${digest}`;
+  return new UserError(
+    `${message}\n${found} was there already, and nobody had tested it as this stack asks: it is not taken`,
+    `${fix}; or delete it there, where it is not what this checkout builds`,
   );
 }
 

@@ -8,8 +8,10 @@ import type { OpenRegistry, Toolbox } from "../toolbox.ts";
 import { buildPlatform, type Place } from "./build.ts";
 import { checkImage, describeWarnings, formatFindings, type Sizes, sizesOf } from "./check.ts";
 import { type PlatformManifest, platformTag } from "./document.ts";
+
 import { basePrefix, type ImageInputs, type PlatformBuild, type SourceInputs } from "./inputs.ts";
-import { describeError, type Failed, imageError, type Produced } from "./outcome.ts";
+import { describeError, type Failed, foundError, imageError, type Produced } from "./outcome.ts";
+
 import { smokeTest, stageSmoke } from "./smoke.ts";
 import { stageImage } from "./staging.ts";
 
@@ -26,6 +28,9 @@ export interface Production {
   readonly previous: Readonly<Record<string, Sizes>>;
 }
 
+/** A platform that passed. */
+type Checked = Pick<Produced, "manifest" | "findings">;
+
 /**
  * Builds platforms, each as a build of its own on its own node, smoke-tests and checks them. Where one fails, the others
  * go on; those that came through get a tag of their own, so that the next run finds them.
@@ -40,16 +45,16 @@ export async function produce(production: Production, wanted: readonly PlatformB
     const make = async (build: PlatformBuild): Promise<Produced> => {
       const clock = new Clock();
       let counts: StepCounts | undefined;
-      let manifest: PlatformManifest | undefined;
+      let checked: Checked | undefined;
       try {
         const place = await placeOf(build);
         const pushed = await push(place);
         counts = pushed.counts;
-        manifest = await examine(production, build, place, script, pushed.digest);
-        if (counts !== undefined) await record(production, build, "built", clock, manifest, counts);
-        return { manifest, build, seconds: clock.seconds() };
+        checked = await examine(production, build, place, script, pushed.digest);
+        if (counts !== undefined) await record(production, build, "built", clock, checked.manifest, counts);
+        return { ...checked, build, seconds: clock.seconds() };
       } catch (error) {
-        if (!call.signal.aborted) await record(production, build, "failed", clock, manifest, counts);
+        if (!call.signal.aborted) await record(production, build, "failed", clock, checked?.manifest, counts);
         throw error;
       }
     };
@@ -91,18 +96,30 @@ export async function resolveBase(
   return toolbox.resolveBase(base, registry, basePrefix(inputs), call.signal, progressOf(call));
 }
 
-/** Runs the smoke test and the checks on platforms that are in the registry already. @throws UserError */
-export async function recheck(production: Production, existing: readonly PlatformManifest[]): Promise<void> {
-  const { inputs, call } = production;
-  await inWorkFolder(production, async (work, placeOf) => {
+/**
+ * Runs the checks and the smoke test on platforms that are in the registry already. The checks come first: they only
+ * read what anybody may have pushed, the smoke test runs it.
+ * @returns how many findings each has that are no errors, by digest.
+ * @throws UserError
+ */
+export async function judgeFound(
+  production: Production,
+  found: readonly PlatformManifest[],
+): Promise<ReadonlyMap<string, number>> {
+  const { inputs, registry, call } = production;
+  return inWorkFolder(production, async (work, placeOf) => {
     const script = await stageSmoke(call.root, inputs, work);
-    const { failed } = await settle(production, inputs.builds, async (build) => {
-      const manifest = existing.find((m) => m.platform === build.platform);
-      if (manifest === undefined) return;
-      if (script !== undefined) await smokeTest(await placeOf(build), script, manifest.digest);
-      await inspect(production, build, manifest.digest);
+    const builds = inputs.builds.filter(({ platform }) => found.some((m) => m.platform === platform));
+    const { done, failed } = await settle(production, builds, async (build) => {
+      const { digest } = found.find((m) => m.platform === build.platform) as PlatformManifest;
+      call.status(`${build.platform} was found, nobody tested it as asked: testing`);
+      const { findings } = await inspect(production, build, digest);
+      if (script !== undefined) await smokeTest(await placeOf(build), script, digest);
+      return [digest, findings] as const;
     });
-    if (failed.length > 0) throw imageError(inputs, failed);
+    if (failed.length === 0) return new Map(done);
+    const digests = failed.map(({ build }) => found.find((m) => m.platform === build.platform)?.digest ?? "");
+    throw foundError(inputs, registry.host, digests.join(", "), failed);
   });
 }
 
@@ -171,7 +188,7 @@ async function examine(
   place: Place,
   script: string | undefined,
   digest: string,
-): Promise<PlatformManifest> {
+): Promise<Checked> {
   const [smoke, inspection] = await Promise.allSettled([
     smokeTest(place, script, digest),
     inspect(production, build, digest),
@@ -182,16 +199,17 @@ async function examine(
 }
 
 /** Reads a platform's image from the registry and holds it against its checks. @throws UserError for errors */
-async function inspect(production: Production, { platform }: PlatformBuild, digest: string): Promise<PlatformManifest> {
+async function inspect(production: Production, { platform }: PlatformBuild, digest: string): Promise<Checked> {
   const { inputs, registry, toolbox, call } = production;
   const [descriptor, read] = await Promise.all([
     registry.client.headManifest(inputs.repository, digest),
     toolbox.readImage(registry.client, inputs.repository, digest),
   ]);
-  const { errors, warnings } = checkImage(inputs, read, production.previous);
+  const { errors, warnings, count } = checkImage(inputs, read, production.previous);
   if (warnings.length > 0) call.log("warning", describeWarnings(warnings));
   if (errors.length > 0) throw new UserError(formatFindings(errors), "mend these, or allow them in keelson:gates");
-  return { platform, digest, size: descriptor?.size ?? 0, ...sizesOf(read.image) };
+  const manifest = { platform, digest, size: descriptor?.size ?? 0, ...sizesOf(read.image) };
+  return { manifest, findings: count };
 }
 
 /** Puts a tag on each checked platform, so that the next run does not build it again. */

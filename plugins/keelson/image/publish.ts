@@ -10,7 +10,7 @@ import { type Existing, finalDigest } from "./lookup.ts";
 /**
  * Puts the index over all platforms into the registry under its hash tag, unless it is there, and the wanted tags on
  * it, which never move.
- * @returns the index' digest.
+ * @returns the index' descriptor.
  * @throws UserError before anything is written where a tag stands on another digest.
  */
 export async function publish(
@@ -19,7 +19,7 @@ export async function publish(
   existing: Existing,
   platforms: readonly PlatformManifest[],
   call: Call,
-): Promise<string> {
+): Promise<FetchedManifest["descriptor"]> {
   // An index that is there serves where it is over these very platforms: one made meanwhile may be over others.
   const same = existing.platforms.every(({ digest }) => platforms.some((p) => p.digest === digest));
   const digest = finalDigest({ ...existing, platforms, whole: existing.whole && same }, inputs);
@@ -48,7 +48,7 @@ export async function publish(
   const there = await client.headManifest(repository, hashTag(inputs.contentHash));
   if (there?.digest === digest) {
     await referProvenance(client, inputs, there);
-    return digest;
+    return there;
   }
   throw new UserError(
     `${host}/${repository}:${hashTag(inputs.contentHash)} is ${there?.digest ?? "gone"} right after ${digest} was pushed`,

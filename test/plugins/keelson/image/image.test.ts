@@ -3,11 +3,16 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../../../core/error.ts";
+import type { ReadPlatform } from "../../../../oci/analyze.ts";
+import { findVerdict, putVerdict } from "../../../../oci/verdict.ts";
 import { ImageType } from "../../../../plugins/keelson/image/image.ts";
+import { imageInputs } from "../../../../plugins/keelson/image/inputs.ts";
+import { termsOf } from "../../../../plugins/keelson/image/judge.ts";
 import type { Produced } from "../../../../plugins/keelson/image/outcome.ts";
 import type { Call, Values } from "../../../../plugins/keelson/resource.ts";
 import type { Toolbox } from "../../../../plugins/keelson/toolbox.ts";
 import { UNKNOWN } from "../../../../plugins/keelson/wire.ts";
+import { subjectOf } from "../../../gates/subject.ts";
 import { type MemoryRegistry, platformManifest, startRegistry } from "../registry.ts";
 
 const HASH = "c0".repeat(32);
@@ -60,8 +65,8 @@ describe("keelson:index:Image", () => {
     rmSync(root, { recursive: true, force: true });
   });
 
-  /** A machine that has a registry and must not be asked to build. */
-  function machine(running = true, make?: () => Promise<Produced[]>): ImageType {
+  /** A machine that has a registry and must not be asked to build, nor to read images but by `more`. */
+  function machine(running = true, make?: () => Promise<Produced[]>, more: Partial<Toolbox> = {}): ImageType {
     const open = async () => ({ client: registry.client, host: registry.host });
     const never = () => assert.fail("nothing is built here");
     const toolbox: Toolbox = {
@@ -73,12 +78,58 @@ describe("keelson:index:Image", () => {
       readImage: never,
       makeWorkFolder: never,
       record: never,
+      ...more,
     };
     return new ImageType(toolbox, make);
   }
 
+  /** What reading images takes, and which manifests were read. `file`: one that every image has. */
+  function reader(file?: string): { readonly read: string[]; readonly toolbox: Partial<Toolbox> } {
+    const read: string[] = [];
+    const readImage = async (_: unknown, repository: string, digest: string): Promise<ReadPlatform> => {
+      read.push(digest);
+      const config = { User: "10001:10001", Entrypoint: ["/usr/bin/tini", "--"] };
+      const subject = await subjectOf({ layers: [[[file ?? "etc/hello", "hello"]]], config });
+      const { document, descriptor } = await registry.client.getManifest(repository, digest);
+      assert.ok(document.kind === "manifest");
+      const { manifest } = document;
+      return {
+        image: subject.image,
+        source: { platform: subject.platform, descriptor, manifest, config: subject.config, annotations: {} },
+      };
+    };
+    return { read, toolbox: { readImage, makeWorkFolder: async () => mkdtempSync(join(root, "work-")) } };
+  }
+
   /** Puts a whole image into the registry, as an earlier run of someone else left it. */
-  function push(
+  async function push(
+    platforms: readonly string[] = ["linux/amd64", "linux/arm64"],
+    annotations = inputs.annotations,
+  ): Promise<string> {
+    const digest = pushUnjudged(platforms, annotations);
+    await giveVerdict(digest);
+    return digest;
+  }
+
+  /** Gives an index of the registry a verdict on the terms of these inputs. */
+  async function giveVerdict(digest: string, more: Values = {}): Promise<void> {
+    const { descriptor, document } = await registry.client.getManifest(REPOSITORY, digest);
+    assert.ok(document.kind === "index");
+    const judged = document.index.manifests.map(
+      (m) => [`${m.platform?.os}/${m.platform?.architecture}`, { digest: m.digest, findings: 0 }] as const,
+    );
+    await putVerdict(registry.client, REPOSITORY, descriptor, {
+      terms: termsOf(imageInputs.parse({ ...inputs, ...more })),
+      platforms: Object.fromEntries(judged),
+    });
+    registry.writes.length = 0;
+  }
+
+  const verdictOn = (digest: string, more: Values = {}) =>
+    findVerdict(registry.client, REPOSITORY, digest, termsOf(imageInputs.parse({ ...inputs, ...more })));
+
+  /** As somebody leaves it who pushed past keelson, or who was killed before the checks were done. */
+  function pushUnjudged(
     platforms: readonly string[] = ["linux/amd64", "linux/arm64"],
     annotations = inputs.annotations,
   ): string {
@@ -149,7 +200,7 @@ describe("keelson:index:Image", () => {
 
   describe("diff", () => {
     const state = async () => {
-      push();
+      await push();
       return { inputs, state: { ...(await machine().apply(inputs, undefined, call)).state } as Values };
     };
 
@@ -176,6 +227,7 @@ describe("keelson:index:Image", () => {
       ["repository", { repository: "team/other" }],
       ["tags", { tags: ["web-2"] }],
       ["annotations", { annotations: {} }],
+      ["healthDefined", { healthDefined: false }],
       ["budget", { budget: { compressed: "90 MB" } }],
       ["smokeHash", { smokeHash: "e".repeat(64) }],
       ["user", { user: "0:0" }],
@@ -188,6 +240,14 @@ describe("keelson:index:Image", () => {
       it(`finds ${path}`, async () => {
         assert.deepEqual(await machine().diff(await state(), { ...inputs, ...change }, call), [{ path, of: "inputs" }]);
       });
+
+    it("asks the registry for digests alone when there is nothing to do", async () => {
+      const previous = await state();
+      registry.requests.length = 0;
+      assert.deepEqual(await machine().diff(previous, inputs, call), []);
+      assert.equal(registry.requests.length, 3, "the index and two platforms");
+      for (const request of registry.requests) assert.match(request, /^HEAD .*\/manifests\/sha256:/);
+    });
 
     it("finds an image that vanished from the embedded registry", async () => {
       const previous = await state();
@@ -213,7 +273,7 @@ describe("keelson:index:Image", () => {
 
   describe("preview", () => {
     it("knows the digest of what the registry has", async () => {
-      const digest = push();
+      const digest = await push();
       const outputs = await machine().preview(inputs, undefined, call);
       assert.equal(outputs.digest, digest);
       assert.equal(outputs.ref, `${registry.host}/${REPOSITORY}@${digest}`);
@@ -222,21 +282,21 @@ describe("keelson:index:Image", () => {
     });
 
     it("knows the digest of an index that will be put together anew", async () => {
-      push(undefined, { other: "annotation" });
+      await push(undefined, { other: "annotation" });
       const { digest } = await machine().preview(inputs, undefined, call);
       const { state } = await machine().apply(inputs, undefined, call);
       assert.equal(state.digest, digest);
     });
 
     it("says what will be built, and where", async () => {
-      push(["linux/amd64"]);
+      await push(["linux/amd64"]);
       const outputs = await machine().preview(inputs, undefined, call);
       assert.deepEqual(outputs, { ref: UNKNOWN, digest: UNKNOWN, platforms: UNKNOWN });
       assert.deepEqual(lines, ["builds linux/arm64 under QEMU on node local"]);
     });
 
     it("works while the base, the login or the registry is unknown", async () => {
-      push();
+      await push();
       const base: Values = { ...inputs, base: { kind: "image", ref: UNKNOWN, hash: "b".repeat(64) } };
       assert.notEqual((await machine().preview(base, undefined, call)).digest, UNKNOWN);
       const login: Values = { ...inputs, registry: { host: "ghcr.io", username: "ada", password: UNKNOWN } };
@@ -250,7 +310,7 @@ describe("keelson:index:Image", () => {
 
   describe("apply", () => {
     it("moves nothing but tags when the registry has the image", async () => {
-      const digest = push();
+      const digest = await push();
       const { id, state } = await machine().apply(inputs, undefined, call);
       assert.equal(id, REPOSITORY);
       assert.deepEqual(registry.writes, [`${REPOSITORY} web-1`]);
@@ -271,7 +331,7 @@ describe("keelson:index:Image", () => {
     });
 
     it("writes nothing the second time", async () => {
-      push();
+      await push();
       await machine().apply(inputs, undefined, call);
       const before = registry.writes.length;
       await machine().apply(inputs, undefined, call);
@@ -281,22 +341,19 @@ describe("keelson:index:Image", () => {
     it("puts an index over platforms that were kept from runs in which another one failed", async () => {
       for (const platform of ["linux-amd64", "linux-arm64"])
         registry.put(REPOSITORY, `h-${HASH}-${platform}`, platformManifest(7, platform));
-      const type = machine();
-      Object.assign(type, {
-        toolbox: {
-          ...(type as unknown as { toolbox: Toolbox }).toolbox,
-          readImage: async () => ({ image: { layers: [{ compressed: 7, scan: { unpacked: 9 } }] } }),
-        },
-      });
+      const { read, toolbox } = reader();
+      const type = machine(true, undefined, toolbox);
       const { state } = await type.apply(inputs, undefined, call);
       assert.equal(registry.tag(REPOSITORY, `h-${HASH}`), state.digest);
-      assert.deepEqual(registry.writes, [`${REPOSITORY} web-1`, `${REPOSITORY} h-${HASH}`]);
+      assert.deepEqual(registry.writes.slice(0, 2), [`${REPOSITORY} web-1`, `${REPOSITORY} h-${HASH}`]);
+      assert.equal(new Set(read).size, 2, "nobody knows who put them there: both are judged");
+      assert.equal((await verdictOn(String(state.digest))).size, 2);
     });
 
     it("keeps platforms that only another stack wants", async () => {
-      push();
+      await push();
       const builds = (inputs.builds as never[]).slice(0, 1);
-      await machine().apply({ ...inputs, builds, annotations: {} }, undefined, call);
+      await machine(true, undefined, reader().toolbox).apply({ ...inputs, builds, annotations: {} }, undefined, call);
       const index = JSON.parse(registry.manifests.get(`${REPOSITORY}:h-${HASH}`)?.bytes.toString() ?? "{}");
       assert.equal(index.manifests.length, 2);
     });
@@ -304,7 +361,7 @@ describe("keelson:index:Image", () => {
     it("keeps platforms that another stack pushed while this one built", async () => {
       const [amd64] = inputs.builds as { platform: "linux/amd64"; node: string; mode: "native" }[];
       assert.ok(amd64);
-      const others = push(["linux/arm64"]);
+      const others = await push(["linux/arm64"]);
       const { document } = await registry.client.getManifest(REPOSITORY, others);
       registry.manifests.delete(`${REPOSITORY}:h-${HASH}`);
       const own = platformManifest(500, "own");
@@ -312,6 +369,7 @@ describe("keelson:index:Image", () => {
       const built: Produced = {
         build: amd64,
         seconds: 1,
+        findings: 4,
         manifest: { platform: "linux/amd64", digest, size: JSON.stringify(own).length, compressed: 500, unpacked: 900 },
       };
       // The other stack's index comes while this build is under way.
@@ -327,11 +385,13 @@ describe("keelson:index:Image", () => {
         merged.index.manifests.map((m) => m.digest),
         [digest, document.index.manifests[0]?.digest],
       );
+      const now = (await registry.client.headManifest(REPOSITORY, `h-${HASH}`))?.digest ?? "";
+      assert.deepEqual([...(await verdictOn(now, { builds: [amd64] }))], [[digest, 4]], "of what this stack wants");
     });
 
     it("refuses to move a tag to another image, before it writes anything", async () => {
       registry.put(REPOSITORY, "web-1", platformManifest(1));
-      push(undefined, { other: "annotation" });
+      await push(undefined, { other: "annotation" });
       await assert.rejects(machine().apply({ ...inputs, tags: ["web-0", "web-1"] }, undefined, call), (error) => {
         assert.ok(error instanceof UserError);
         assert.match(error.message, /:web-1 stands on sha256:[0-9a-f]{64} already, and never moves/);
@@ -341,10 +401,10 @@ describe("keelson:index:Image", () => {
     });
 
     it("lets a tag go on to the index that has more platforms, and tells", async () => {
-      push(["linux/amd64"]);
+      await push(["linux/amd64"]);
       const one = { ...inputs, builds: (inputs.builds as never[]).slice(0, 1) };
       await machine().apply(one, undefined, call);
-      const digest = push();
+      const digest = await push();
       await machine().apply(inputs, undefined, call);
       assert.equal(registry.tag(REPOSITORY, "web-1"), digest);
       assert.match(lines.join("\n"), /info: .*:web-1: the same platforms in sha256:/);
@@ -356,9 +416,158 @@ describe("keelson:index:Image", () => {
     });
   });
 
+  describe("apply to an image that was found", () => {
+    const error = async (work: Promise<unknown>): Promise<UserError> => {
+      const thrown = await work.then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      assert.ok(thrown instanceof UserError, String(thrown));
+      return thrown;
+    };
+
+    it("takes it as it is where its verdict is on what is asked now, in few requests", async () => {
+      const digest = await push();
+      registry.requests.length = 0;
+      assert.equal((await machine().apply(inputs, undefined, call)).state.digest, digest);
+      const asked = registry.requests.filter((r) => /referrers|sha256-|blobs/.test(r));
+      assert.equal(asked.length, 3, "list, tag of the list, verdict");
+    });
+
+    it("tests it first where nobody has, keeps the verdict, and builds nothing", async () => {
+      const digest = pushUnjudged();
+      const { read, toolbox } = reader();
+      await machine(true, undefined, toolbox).apply(inputs, undefined, call);
+      assert.equal(read.length, 2);
+      assert.equal((await verdictOn(digest)).size, 2);
+      await machine().apply(inputs, undefined, call);
+    });
+
+    it("says in the preview that it will", async () => {
+      pushUnjudged();
+      await machine().preview(inputs, undefined, call);
+      assert.deepEqual(lines, ["tests linux/amd64, linux/arm64 of the registry, which has no verdict on it as asked"]);
+    });
+
+    const other: readonly [what: string, change: Values][] = [
+      ["a smaller budget", { budget: { compressed: "90 MB" } }],
+      ["another smoke test", { smokeHash: "e".repeat(64) }],
+      ["another user", { user: "10001:10002" }],
+      ["other gate settings", { gates: { severity: { user: "off" }, allow: [] } }],
+      ["no health", { healthDefined: false }],
+      ["other cards", { cuda: { targets: [{ machine: "pc2", capability: "8.6" }] } }],
+    ];
+    for (const [what, change] of other)
+      it(`tests it again where the verdict was not on ${what}`, async () => {
+        await push();
+        const { read, toolbox } = reader();
+        const changed = machine(true, undefined, toolbox).apply({ ...inputs, ...change }, undefined, call);
+        await (what === "another user" ? assert.rejects(changed, /expected USER/) : changed);
+        assert.equal(read.length, 2);
+      });
+
+    it("tests the platforms alone that no verdict covers", async () => {
+      const digest = pushUnjudged();
+      const { document, descriptor } = await registry.client.getManifest(REPOSITORY, digest);
+      assert.ok(document.kind === "index");
+      const [amd64, arm64] = document.index.manifests.map((m) => m.digest);
+      assert.ok(amd64 && arm64);
+      await putVerdict(registry.client, REPOSITORY, descriptor, {
+        terms: termsOf(imageInputs.parse(inputs)),
+        platforms: { "linux/amd64": { digest: amd64, findings: 0 } },
+      });
+      const { read, toolbox } = reader();
+      await machine(true, undefined, toolbox).apply(inputs, undefined, call);
+      assert.deepEqual(read, [arm64]);
+    });
+
+    it("does not take it with a failing gate: says what it found, where it lies, and writes nothing", async () => {
+      const digest = pushUnjudged();
+      const { toolbox } = reader("root/.ssh/id_rsa");
+      const { message, fix } = await error(machine(true, undefined, toolbox).apply(inputs, undefined, call));
+      assert.match(message, /^web: 2 of 2 platforms failed/);
+      assert.match(message, /secret\/file/);
+      assert.match(message, new RegExp(`${registry.host}/${REPOSITORY}@sha256:[0-9a-f]{64}.* was there already`));
+      assert.match(fix, /or delete it there/);
+      assert.deepEqual(registry.writes, []);
+      assert.equal((await verdictOn(digest)).size, 0);
+    });
+
+    it("does not run the smoke test of what a gate refuses", async () => {
+      pushUnjudged();
+      writeFileSync(join(root, "images/web/smoke.sh"), "#!/bin/sh\n");
+      const smoked = { ...inputs, smoke: "smoke.sh", smokeHash: "e".repeat(64) };
+      const { toolbox } = reader("root/.ssh/id_rsa");
+      await assert.rejects(machine(true, undefined, toolbox).apply(smoked, undefined, call), /secret\/file/);
+      const builder = { ...reader().toolbox, useBuilder: async () => assert.fail("asked for a builder") };
+      await assert.rejects(machine(true, undefined, builder).apply(smoked, undefined, call), /asked for a builder/);
+    });
+
+    it("holds it to the growth that this stack allows, verdict or not", async () => {
+      await push();
+      const grown = { state: { platforms: [{ platform: "linux/amd64", compressed: 1000, unpacked: 1 }] } as Values };
+      const gates = { severity: { growth: "error" }, allow: [] };
+      const strict = { ...inputs, gates };
+      await giveVerdict(String(registry.tag(REPOSITORY, `h-${HASH}`)), { gates });
+      await machine().apply(strict, { inputs: strict, ...grown }, call);
+      const document = platformManifest(60_000_000, "fat");
+      const digest = registry.put(REPOSITORY, `h-${HASH}-linux-amd64`, document);
+      assert.ok(digest);
+      registry.manifests.delete(`${REPOSITORY}:h-${HASH}`);
+      const fat = registry.put(REPOSITORY, `h-${HASH}`, {
+        schemaVersion: 2,
+        mediaType: "application/vnd.oci.image.index.v1+json",
+        manifests: [
+          {
+            mediaType: "application/vnd.oci.image.manifest.v1+json",
+            digest,
+            size: JSON.stringify(document).length,
+            annotations: { "io.keelson.image.unpacked": "90000000" },
+            platform: { architecture: "amd64", os: "linux" },
+          },
+        ],
+        annotations: inputs.annotations,
+      });
+      await giveVerdict(fat, { gates });
+      const one = { ...strict, builds: (inputs.builds as never[]).slice(0, 1), tags: [] };
+      const { message } = await error(machine().apply(one, { inputs: one, ...grown }, call));
+      assert.match(message, /60\.0 MB compressed, was .*growth\/compressed/);
+    });
+
+    it("tells where the registry keeps no verdict, and goes on", async () => {
+      pushUnjudged();
+      registry.refuse = /sha256:|sha256-/;
+      const { state } = await machine(true, undefined, reader().toolbox).apply(inputs, undefined, call);
+      assert.equal(registry.tag(REPOSITORY, "web-1"), state.digest);
+      assert.match(lines.join("\n"), /warning: .*verdict could not be kept: .*HTTP 405/);
+    });
+
+    it("makes anew an index of which a platform is gone, though its own tag stands", async () => {
+      const digest = await push();
+      const { document } = await registry.client.getManifest(REPOSITORY, digest);
+      assert.ok(document.kind === "index");
+      registry.manifests.delete(`${REPOSITORY}@${document.index.manifests[0]?.digest}`);
+      const [amd64] = inputs.builds as { platform: "linux/amd64"; node: string; mode: "native" }[];
+      assert.ok(amd64);
+      const own = platformManifest(500, "own");
+      const size = JSON.stringify(own).length;
+      const made = registry.put(REPOSITORY, undefined, own);
+      const manifest = { platform: "linux/amd64", digest: made, size, compressed: 500, unpacked: 900 } as const;
+      const build = async () => [{ build: amd64, seconds: 1, findings: 0, manifest }];
+      const { state } = await machine(true, build).apply(inputs, undefined, call);
+      assert.notEqual(state.digest, digest);
+      const now = (await registry.client.getManifest(REPOSITORY, `h-${HASH}`)).document;
+      assert.ok(now.kind === "index");
+      assert.deepEqual(
+        now.index.manifests.map((m) => m.digest),
+        [made, document.index.manifests[1]?.digest],
+      );
+    });
+  });
+
   describe("read", () => {
     it("finds what is there, and says what is gone", async () => {
-      push();
+      await push();
       const { id, state } = await machine().apply(inputs, undefined, call);
       const previous = { inputs, state: { ...state } as Values };
       assert.deepEqual(await machine().read(id, previous, call), { id, inputs, state });
@@ -367,7 +576,7 @@ describe("keelson:index:Image", () => {
     });
 
     it("imports by tag, and refuses what names no image", async () => {
-      const digest = push();
+      const digest = await push();
       const found = await machine().read(`embedded/${REPOSITORY}:h-${HASH}`, undefined, call);
       assert.equal(found?.state.digest, digest);
       assert.equal(found?.inputs.contentHash, HASH);
