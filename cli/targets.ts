@@ -14,6 +14,7 @@ import { openRegistry } from "../oci/open.ts";
 import { home, projectRoot } from "../toolchain/home.ts";
 import { plainProgress } from "../toolchain/progress.ts";
 import { ensureRegistry, lastKnownServices } from "../toolchain/services/index.ts";
+import { stackSecret } from "../toolchain/stack-secret.ts";
 
 /** An image in a registry that a command is about. */
 export interface Target {
@@ -43,11 +44,17 @@ export async function openStack(name: string): Promise<Stack> {
   const root = projectRoot();
   const config = readStackFile(root, name);
   const { plan } = await loadPlan(root, name, config, surroundings(root));
-  return { name, plan, client: await openStackRegistry(config.registry), gates: config.gates as GateSettings };
+  return { name, plan, client: await openStackRegistry(name, config.registry), gates: config.gates as GateSettings };
 }
 
-async function openStackRegistry(registry: StackConfig["registry"]): Promise<RegistryClient> {
-  if (registry !== "embedded") return openRegistry(registry.host, { env: process.env });
+/** With the stack's own login where its config has one; its password is decrypted when the registry asks for it. */
+async function openStackRegistry(stack: string, registry: StackConfig["registry"]): Promise<RegistryClient> {
+  if (registry !== "embedded") {
+    const { host, username, password } = registry;
+    if (username === undefined || password === undefined) return openRegistry(host, { env: process.env });
+    const credentials = async () => ({ username, password: await stackSecret(stack, "keelson:registry.password") });
+    return openRegistry(host, { env: process.env, credentials });
+  }
   const { host, ca } = await ensureRegistry(plainProgress());
   return openRegistry(host, { caFile: ca, env: process.env });
 }
@@ -68,7 +75,7 @@ export async function findTargets(stack: () => Promise<Stack>, names: readonly s
 }
 
 async function findTarget(stack: () => Promise<Stack>, name: string): Promise<Target> {
-  if (/^(?:localhost|[^/]*[.:][^/]*)\//.test(name)) return elsewhere(name);
+  if (/^(?:localhost|[^/]*[.:][^/]*)\//.test(name)) return elsewhere(stack, name);
   const { plan, client } = await stack();
   const [, base = name, tag] = /^([^:@]+)[:@](.+)$/.exec(name) ?? [];
   const planned = plan.images.find((image) => image.name === base);
@@ -86,12 +93,15 @@ function ofPlan(client: RegistryClient, planned: PlannedImage): Target {
   return { name, client, repository, reference: hashTag(contentHash), planned };
 }
 
-async function elsewhere(name: string): Promise<Target> {
+async function elsewhere(stack: () => Promise<Stack>, name: string): Promise<Target> {
   const { host, repository, tag, digest } = parse(name);
+  const reference = digest ?? tag ?? "latest";
+  const { client: own } = await stack();
+  if (own.host === host) return { name, client: own, repository, reference };
   const embedded = await lastKnownServices();
   const caFile = embedded?.registry.host === host ? embedded.registry.ca : undefined;
   const client = await openRegistry(host, { env: process.env, ...(caFile === undefined ? {} : { caFile }) });
-  return { name, client, repository, reference: digest ?? tag ?? "latest" };
+  return { name, client, repository, reference };
 }
 
 function parse(name: string): ImageReference {

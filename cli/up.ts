@@ -53,7 +53,7 @@ async function up(stack: string, preview: boolean): Promise<number> {
   const home = prepareHome();
   if (!(await isReady("pulumi"))) await requireSpace(home.root, HOME_BYTES, "a first `npm run up`");
   const environment = pulumiEnvironment(root);
-  const problem = passphraseProblem(stack, environment);
+  const problem = passphraseProblem(stack, { ...process.env, ...environment });
   if (problem !== undefined) throw problem;
   const context: Up = { root, stack, config, environment };
   // One at a time in a checkout: a second run waits, then finds what the first has done.

@@ -1,11 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { UserError } from "../core/error.ts";
-import type { Credentials } from "./auth.ts";
 import { RegistryClient } from "./client.ts";
 import { dockerCredentials, type Environment } from "./credentials.ts";
+import type { SessionOptions } from "./session.ts";
 
 /**
- * A client for a registry with what this machine knows of it: its CA file, and the docker config's login.
+ * A client for a registry with what this machine knows of it: its CA file, and the docker config's login, unless other
+ * credentials are given; a function is called when the registry first asks for a login.
  * @example const client = await openRegistry("localhost:5443", { caFile: services.registry.ca, env: process.env });
  * @throws UserError when the CA file can't be read.
  */
@@ -13,7 +14,7 @@ export async function openRegistry(
   host: string,
   options: {
     readonly caFile?: string;
-    readonly credentials?: Credentials;
+    readonly credentials?: SessionOptions["credentials"];
     readonly plainHttp?: boolean;
     readonly env: Environment;
   },

@@ -95,7 +95,7 @@ export class Session {
         const asked = retryAfter(answer.headers);
         const tooLong = (asked ?? 0) > (this.#options.longestWait ?? 60_000);
         if (wait === undefined || tooLong || !isTransientStatus(answer.status)) {
-          throw this.#refusal(ask, answer.status, explain(body), tooLong ? asked : undefined);
+          throw await this.#refusal(ask, answer.status, explain(body), tooLong ? asked : undefined);
         }
         await delay(asked ?? wait);
       } catch (error) {
@@ -134,10 +134,12 @@ export class Session {
     this.#transport.close();
   }
 
-  #refusal(ask: Ask, status: number, said: string, wait: number | undefined): RegistryError {
+  async #refusal(ask: Ask, status: number, said: string, wait: number | undefined): Promise<RegistryError> {
     const patience = wait === undefined ? "" : `; it asks to wait ${Math.ceil(wait / 1000)} s`;
+    const login = status === 401 ? await this.#credentials : undefined;
+    const who = login !== undefined && "username" in login ? ` for the login of ${login.username}` : "";
     return new RegistryError(
-      `could not ${ask.doing} at ${this.host}: HTTP ${status}${said ? ` (${said})` : ""}${patience}`,
+      `could not ${ask.doing} at ${this.host}: HTTP ${status}${who}${said ? ` (${said})` : ""}${patience}`,
       adviceFor(status, this.host),
       status,
     );

@@ -70,6 +70,11 @@ describe("RegistryClient", () => {
         double.client().getManifest("a", "t"),
         says(/wants a login and there is none/, /docker login/),
       );
+      const wrong = double.client({ credentials: { username: "u", password: "hunter2" } });
+      await assert.rejects(wrong.getManifest("a", "t"), (error: Error) => {
+        assert.doesNotMatch(error.message, /hunter2/);
+        return says(/HTTP 401 for the login of u/, /log in: write credentials/)(error);
+      });
     });
 
     it("says who was refused, without the password", async () => {

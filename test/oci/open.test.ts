@@ -22,6 +22,9 @@ describe("openRegistry", () => {
     );
     const client = await openRegistry(double.host, { plainHttp: true, env: { DOCKER_CONFIG: folder } });
     assert.deepEqual(await client.listTags("x"), ["a"]);
+    const own = async () => ({ username: "me", password: "pw" });
+    const stacks = await openRegistry(double.host, { plainHttp: true, env: {}, credentials: own });
+    assert.deepEqual(await stacks.listTags("x"), ["a"], "given credentials need no config");
     await double.close();
     await rm(folder, { recursive: true });
   });

@@ -1,0 +1,257 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
+import { execa } from "execa";
+import type { Plan } from "../../core/plan.ts";
+import { hashTag } from "../../core/tags.ts";
+import { RegistryClient } from "../../oci/client.ts";
+import { digestOf } from "../../oci/digest.ts";
+import { MEDIA } from "../../oci/schemas.ts";
+import { ensureTls, type TlsFiles } from "../../toolchain/services/tls.ts";
+import { ensureTool } from "../../toolchain/tools.ts";
+import { tarOf } from "../oci/tars.ts";
+import { type TemporaryHome, temporaryHome } from "./home.ts";
+
+const project = join(import.meta.dirname, "../..");
+const PASSWORD = "canary-hunter2";
+const WRONG = "canary-wrong";
+/** bcrypt of {@link PASSWORD}, as htpasswd writes it. */
+const HASH = "$2b$04$geP8GOneg6axPfoIBegVHOuzAF4z9MyADhYJ6VY/NkzAXSdLfSJXi";
+const IMAGE = "worker-ultramin";
+
+/** Needs the toolchain. A registry with TLS that wants a login, and a checkout whose stacks have it as a secret. */
+describe("commands on a stack whose registry has a login", function () {
+  this.timeout(300_000);
+  let temporary: TemporaryHome;
+  let tls: TlsFiles;
+  let registry: ChildProcess;
+  let host: string;
+  let clone: string;
+  let pulumi: string;
+  let tag: string;
+
+  before(async () => {
+    temporary = await temporaryHome("pulumi", "docker-registry");
+    pulumi = (await ensureTool("pulumi")).path;
+    tls = await ensureTls(join(temporary.folder, "tls"), new Date());
+    await startRegistry();
+    clone = join(temporary.folder, "clone of ü");
+    await execa("git", ["clone", "--quiet", project, clone]);
+    symlinkSync(join(project, "node_modules"), join(clone, "node_modules"));
+    for (const stack of ["one", "two", "locked"]) await makeStack(stack, stack === "locked" ? WRONG : PASSWORD);
+    const { stdout } = await keelson(["plan", "-s", "one", "--json"]);
+    const planned = (JSON.parse(stdout) as { plan?: Plan } & Plan).images.find(({ name }) => name === IMAGE);
+    tag = hashTag(planned?.contentHash ?? "");
+    await push(`one/${IMAGE}`, tag);
+  });
+  after(async () => {
+    registry.kill();
+    await temporary.remove();
+  });
+
+  async function startRegistry(): Promise<void> {
+    host = `localhost:${await freePort()}`;
+    const users = join(temporary.folder, "htpasswd");
+    const file = join(temporary.folder, "registry.yml");
+    writeFileSync(users, `ada:${HASH}\n`);
+    writeFileSync(
+      file,
+      JSON.stringify({
+        version: 0.1,
+        log: { level: "error" },
+        storage: {
+          filesystem: { rootdirectory: join(temporary.folder, "registry") },
+          delete: { enabled: true },
+        },
+        http: { addr: host, tls: { certificate: tls.certificate, key: tls.key } },
+        auth: { htpasswd: { realm: "test", path: users } },
+      }),
+    );
+    registry = spawn((await ensureTool("docker-registry")).path, ["serve", file], { stdio: "ignore" });
+    const client = open();
+    for (let i = 0; i < 100; i++) {
+      const up = await client.ping().then(
+        () => true,
+        () => false,
+      );
+      if (up) return;
+      await sleep(100);
+    }
+  }
+
+  const open = () =>
+    new RegistryClient({
+      host,
+      ca: readFileSync(tls.ca, "utf8"),
+      backoff: [],
+      credentials: { username: "ada", password: PASSWORD },
+    });
+
+  /** As a user would: the password comes on stdin, and stands encrypted in the stack's file. */
+  async function makeStack(stack: string, password: string): Promise<void> {
+    writeFileSync(
+      join(clone, `Pulumi.${stack}.yaml`),
+      `config:\n  keelson:registry: { host: "${host}", prefix: ${stack} }\n  keelson:images: [${IMAGE}]\n`,
+    );
+    const env = { ...environment("right"), PULUMI_BACKEND_URL: `file://${encodeURI(temporary.folder)}` };
+    const run = (args: string[], input = "") => execa(pulumi, [...args, "-s", stack], { cwd: clone, env, input });
+    await run(["stack", "init", "--no-select"]);
+    await run(["config", "set", "--path", "keelson:registry.username", "ada"]);
+    await run(["config", "set", "--path", "--secret", "keelson:registry.password"], password);
+    const text = readFileSync(join(clone, `Pulumi.${stack}.yaml`), "utf8");
+    assert.match(text, /secure: '?v1:/);
+    assert.ok(!text.includes("canary"));
+  }
+
+  const environment = (passphrase: string): Record<string, string> => ({
+    PULUMI_CONFIG_PASSPHRASE: passphrase,
+    NODE_EXTRA_CA_CERTS: tls.ca,
+    DOCKER_CONFIG: join(temporary.folder, "no docker config"),
+    PULUMI_HOME: join(temporary.folder, "pulumi"),
+  });
+
+  async function push(repository: string, name: string): Promise<string> {
+    const client = open();
+    const tar = await tarOf(["etc/os-release", "ID=debian\n"]);
+    const layer = await client.pushBytes(repository, gzipSync(tar), "application/vnd.oci.image.layer.v1.tar+gzip");
+    const config = { architecture: "amd64", os: "linux", rootfs: { type: "layers", diff_ids: [digestOf(tar)] } };
+    const pushed = await client.pushBytes(repository, Buffer.from(JSON.stringify(config)), MEDIA.config);
+    const image = { schemaVersion: 2 as const, mediaType: MEDIA.manifest, config: pushed, layers: [layer] };
+    const manifest = await client.putManifest(repository, undefined, image);
+    const platform = { os: "linux", architecture: "amd64" };
+    const index = { schemaVersion: 2 as const, mediaType: MEDIA.index, manifests: [{ ...manifest, platform }] };
+    return (await client.putManifest(repository, name, index)).digest;
+  }
+
+  interface Ended {
+    readonly exitCode: number | undefined;
+    readonly stdout: string;
+    readonly stderr: string;
+  }
+
+  /** Runs a command, and sees to it that no process has the password in its arguments or environment, nor the output. */
+  async function keelson(args: string[], passphrase = "right"): Promise<Ended> {
+    const seen: string[] = [];
+    const watch = setInterval(() => {
+      for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name) && name !== String(process.pid)))
+        for (const file of ["cmdline", "environ"])
+          try {
+            const text = readFileSync(`/proc/${pid}/${file}`, "utf8");
+            if (text.includes("canary")) seen.push(`${pid} ${file}: ${text.slice(0, 200)}`);
+          } catch {
+            // It has ended, or is not ours.
+          }
+    }, 20);
+    try {
+      const { exitCode, stdout, stderr } = await execa(process.execPath, ["cli/main.ts", ...args], {
+        cwd: clone,
+        env: environment(passphrase),
+        reject: false,
+        input: "",
+      });
+      assert.doesNotMatch(stdout + stderr, /canary/);
+      return { exitCode, stdout, stderr };
+    } finally {
+      clearInterval(watch);
+      assert.deepEqual(seen, []);
+    }
+  }
+
+  it("gates reads with the stack's login, by name and by whole reference", async () => {
+    for (const name of [IMAGE, `${host}/one/${IMAGE}:${tag}`]) {
+      const { stdout, stderr } = await keelson(["gates", name, "-s", "one", "--json"]);
+      assert.ok(stderr === "" || !/error/.test(stderr), stderr);
+      const findings = JSON.parse(stdout) as { rule: string }[];
+      assert.ok(
+        findings.some(({ rule }) => rule === "user/root"),
+        stdout,
+      );
+    }
+  });
+
+  it("report reads with it", async () => {
+    const { exitCode, stdout, stderr } = await keelson(["report", IMAGE, "-s", "one", "--json"]);
+    assert.equal(exitCode, 0, stderr);
+    assert.match(stdout, /linux\/amd64/);
+  });
+
+  it("promote reads with one stack's and writes with the other's, and says that nobody tested the image", async () => {
+    const { exitCode, stdout, stderr } = await keelson(["promote", IMAGE, "--from", "one", "--to", "two", "--yes"]);
+    assert.equal(exitCode, 0, stderr);
+    assert.match(stdout, /no verdict says that it passed/);
+    assert.match(stdout, /promoted sha256:/);
+    const there = await open().headManifest(`two/${IMAGE}`, tag);
+    assert.equal(there?.digest, (await open().headManifest(`one/${IMAGE}`, tag))?.digest);
+  });
+
+  it("prune lists and deletes with it", async () => {
+    const old = await push(`one/${IMAGE}`, "h-old");
+    const stale = await open().putManifest(`one/${IMAGE}`, "h-old", {
+      schemaVersion: 2,
+      mediaType: MEDIA.index,
+      manifests: [],
+    });
+    assert.notEqual(old, stale.digest);
+    const { exitCode, stderr } = await keelson(["prune", "-s", "one", "--yes"]);
+    assert.equal(exitCode, 0, stderr);
+    assert.equal(await open().headManifest(`one/${IMAGE}`, stale.digest), undefined);
+    assert.ok(await open().headManifest(`one/${IMAGE}`, tag));
+  });
+
+  it("a wrong password is one clear message", async () => {
+    for (const command of [
+      ["gates", IMAGE, "-s", "locked"],
+      ["report", IMAGE, "-s", "locked"],
+      ["promote", IMAGE, "--from", "one", "--to", "locked", "--yes"],
+      ["prune", "-s", "locked", "--yes"],
+    ]) {
+      const { exitCode, stderr } = await keelson(command);
+      assert.equal(exitCode, 1, command.join(" "));
+      const errors = stderr.split("\n").filter((line) => line.startsWith("error:"));
+      assert.equal(errors.length, 1, stderr);
+      assert.match(errors[0] ?? "", new RegExp(`at ${host}: HTTP 401 for the login of ada`));
+      assert.match(stderr, /log in: write credentials for/);
+      assert.doesNotMatch(stderr, /\n\s+at /, "no stack trace");
+    }
+  });
+
+  it("a missing or a wrong passphrase is another", async () => {
+    const none = await keelson(["gates", IMAGE, "-s", "one"], "");
+    assert.equal(none.exitCode, 1);
+    assert.match(none.stderr, /^error: stack one has no passphrase of its own/m);
+    const wrong = await keelson(["gates", IMAGE, "-s", "one"], "not this");
+    assert.equal(wrong.exitCode, 1);
+    assert.match(wrong.stderr, /^error: the passphrase that is set is not the one that keelson:registry\.password/m);
+    assert.doesNotMatch(none.stderr + wrong.stderr, /\n\s+at /, "no stack trace");
+  });
+
+  it("leaves the password in no file", async () => {
+    const { exitCode, stdout } = await execa(
+      "grep",
+      ["-rlI", "canary", clone, temporary.folder, "--exclude-dir=.git"],
+      {
+        reject: false,
+      },
+    );
+    const files = stdout
+      .split("\n")
+      .filter((file) => file !== "" && !file.endsWith("/test/e2e/commands-login.test.ts"));
+    assert.ok(exitCode === 0 || exitCode === 1, "grep has run");
+    assert.deepEqual(
+      files.filter((file) => !file.startsWith(join(clone, "test/"))),
+      [],
+    );
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
