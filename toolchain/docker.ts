@@ -113,7 +113,8 @@ async function get(endpoint: string, path: string): Promise<Answer | undefined> 
   });
 }
 
-function hostAndPort(address: string): { host: string; port: number } {
+/** Of a `tcp://` endpoint. */
+export function hostAndPort(address: string): { host: string; port: number } {
   const { hostname, port } = new URL(`http://${address}`);
   return { host: hostname.replaceAll(/[[\]]/g, ""), port: Number(port || "2375") };
 }
