@@ -6,10 +6,13 @@ import { lstatSync, readFileSync } from "node:fs";
 import module from "node:module";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { setFlagsFromString } from "node:v8";
 import { ensureNode, home, isNewEnough, makeFolder } from "./bootstrap/node.mjs";
 import { diskFailure, Failure, npmCi, run, say, tellWait } from "./bootstrap/process.mjs";
 import { withLock } from "./lock.mjs";
 
+/** V8's flag that Pulumi's SDK sets: code that node keeps is good for one set of flags; see language-host/runtime.ts. */
+const SDK_FLAG = "--allow-natives-syntax";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** @param {string[]} args @returns {Promise<number>} exit code */
@@ -31,7 +34,8 @@ async function main(args) {
   }
   if (args[0] === "--script")
     return run("npm", ["run", "--silent", args[1] ?? "", "--", ...args.slice(2)], { cwd: root });
-  if (!isNew) return run(node, [join(root, "cli", "main.ts"), ...args]);
+  if (!isNew) return run(node, [SDK_FLAG, join(root, "cli", "main.ts"), ...args]);
+  setFlagsFromString(SDK_FLAG);
   if (process.env.NODE_COMPILE_CACHE) module.enableCompileCache?.(process.env.NODE_COMPILE_CACHE);
   await import(pathToFileURL(join(root, "cli", "main.ts")).href);
   return Number(process.exitCode ?? 0);

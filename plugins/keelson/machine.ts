@@ -20,20 +20,12 @@ const EMBEDDED = "embedded";
  * @param root the project's directory
  */
 export function machine(root: string): Toolbox {
+  const looks = new Remembered<OpenRegistry | undefined>();
   const registries = new Remembered<OpenRegistry>();
   const builders = new Remembered<Builder>();
   const bases = new Remembered<string>();
   return {
-    async lookAtRegistry(inputs) {
-      if (inputs.host !== EMBEDDED) return openRemote(inputs);
-      const state = await readServicesState(home().services);
-      if (state === undefined) return undefined;
-      const open = await openEmbedded(state.registry.host, state.registry.ca, []);
-      return open.client.ping().then(
-        () => open,
-        () => undefined,
-      );
-    },
+    lookAtRegistry: (inputs) => looks.get(JSON.stringify(inputs), () => lookAtRegistry(inputs)),
     useRegistry: (inputs, progress) =>
       registries.get(JSON.stringify(inputs), async () => {
         if (inputs.host !== EMBEDDED) return openRemote(inputs);
@@ -114,6 +106,17 @@ export function machine(root: string): Toolbox {
   };
 }
 
+async function lookAtRegistry(inputs: RegistryInputs): Promise<OpenRegistry | undefined> {
+  if (inputs.host !== EMBEDDED) return openRemote(inputs);
+  const state = await readServicesState(home().services);
+  if (state === undefined) return undefined;
+  const open = await openEmbedded(state.registry.host, state.registry.ca, []);
+  return open.client.ping().then(
+    () => open,
+    () => undefined,
+  );
+}
+
 async function openRemote(inputs: RegistryInputs): Promise<OpenRegistry> {
   const { host, username, password } = inputs;
   const credentials =
@@ -137,14 +140,15 @@ async function readBases(root: string): Promise<BasesLock> {
   }
 }
 
-/** Work that is done once for a key, whoever asks; done again after a failure. */
+/** Work that is done once for a key, whoever asks; done again after a failure, and where it found nothing. */
 class Remembered<T> {
   private readonly known = new Map<string, Promise<T>>();
 
   get(key: string, make: () => Promise<T>): Promise<T> {
     const promise = this.known.get(key) ?? make();
     this.known.set(key, promise);
-    promise.catch(() => this.known.delete(key));
+    const forget = () => this.known.delete(key);
+    promise.then((found) => found ?? forget(), forget);
     return promise;
   }
 }

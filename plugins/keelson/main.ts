@@ -58,6 +58,9 @@ server.addService(service.ResourceProviderService, provider.implementation());
 server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
   if (error) throw error;
   process.stdout.write(`${port}\n`);
+  // The engine now takes its time to greet: most programs use an image next.
+  void import("./image/image.ts");
+  void toolboxOf();
 });
 
 /** How long cancelled work may take to clean up, milliseconds. The engine kills a plugin 5 s after it asks it to go. */

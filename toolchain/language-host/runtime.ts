@@ -99,6 +99,9 @@ function runArguments(request: messages.RunRequest, engine: string): string[] {
     ["parallel", request.getParallel() ? String(request.getParallel()) : ""],
   ];
   return [
+    // The SDK sets this flag in the middle of its start. Code that node has compiled and kept is good for one set of flags:
+    // so this host, our plugin and the command line set it as well, and all of them share what is kept.
+    "--allow-natives-syntax",
     runner,
     ...options.filter(([, value]) => value).map(([name, value]) => `--${name}=${value}`),
     ...(request.getDryrun() ? ["--dry-run"] : []),
