@@ -8,6 +8,7 @@ import type { Platform } from "../core/platform.ts";
 import type { Revision } from "../core/tags.ts";
 import { baseOrigin } from "../toolchain/upstream.ts";
 import { readBasesLock, readCatalogue } from "./catalogue.ts";
+import { githubCacheFindings } from "./github-cache.ts";
 import { pythonLocks } from "./python-locks.ts";
 import { gitRevision } from "./revision.ts";
 import type { StackConfig } from "./schema.ts";
@@ -70,7 +71,7 @@ export async function loadPlan(
     catalogue,
     made.plan.images.map((image) => image.name),
   );
-  const away = unreachableRegistry(config.builder, config.registry);
+  const away = [...unreachableRegistry(config.builder, config.registry), ...githubCacheFindings(config, process.env)];
   const found = machine === undefined ? [] : [...machine.findings, ...(fleet?.missingImages(machine, known) ?? [])];
   return {
     plan: made.plan,
