@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { execa } from "execa";
@@ -12,20 +12,24 @@ import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
 import { formatSummary, type ImageResult } from "../core/summary.ts";
 import { judgePlan } from "../gates/plan.ts";
-import { breakStaleLocks, liveStackLocks, stackExists } from "../toolchain/backend.ts";
+import { breakStaleLocks, healAttributes, liveStackLocks, stackExists } from "../toolchain/backend.ts";
 import { HOME_BYTES } from "../toolchain/bootstrap/room.mjs";
 import { resolveBuilder } from "../toolchain/builder.ts";
 import { requireSpace } from "../toolchain/disk.ts";
 import { prepareHome, projectRoot } from "../toolchain/home.ts";
-import { withLock } from "../toolchain/lock.mjs";
+import { forgetInterrupted } from "../toolchain/interrupted.ts";
+import { describeHolder, withLock } from "../toolchain/lock.mjs";
+import { ENGINE_MARK, stopOrphans } from "../toolchain/orphans.ts";
 import { passphraseProblem } from "../toolchain/passphrase.ts";
 import { ensureRegistry } from "../toolchain/services/index.ts";
 import { ensureTool, isReady } from "../toolchain/tools.ts";
+import { runEngine } from "./engine.ts";
 import { pulumiEnvironment } from "./env.ts";
-import { answerSignals } from "./signals.ts";
 import { runSteps, type Step } from "./steps.ts";
 
 const PROJECT = "keelson";
+/** Begin of the names of the engine's logs of events, below .keelson. */
+const EVENTS = "events-";
 
 interface Up {
   readonly root: string;
@@ -56,17 +60,33 @@ async function up(stack: string, preview: boolean): Promise<number> {
   const problem = passphraseProblem(stack, { ...process.env, ...environment });
   if (problem !== undefined) throw problem;
   const context: Up = { root, stack, config, environment };
+  let broken = false;
   // One at a time in a checkout: a second run waits, then finds what the first has done.
   return withLock(
     join(root, ".keelson", "up.lock"),
     async () => {
+      if (broken)
+        for (const pid of await stopOrphans(root))
+          tell(`stopped pulumi (process ${pid}), which a run that was killed had left`);
+      removeEventLogs(root);
       await runSteps(context, steps(context));
       const code = await runPulumi(context, preview);
       if (code === 0) await keepSnapshot(root, stack, loaded);
       return code;
     },
-    { what: `keelson up of stack ${stack}` },
+    {
+      what: `keelson up of stack ${stack}`,
+      onWait: (holder) => tell(`waiting for ${describeHolder(holder)}`),
+      onBroken: (holder) => {
+        broken = true;
+        tell(`took away the lock of ${describeHolder(holder)}, which was killed`);
+      },
+    },
   );
+}
+
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 /** Warnings are told; errors end the run before anything is started. */
@@ -113,8 +133,14 @@ const startRegistry: Step<Up>["run"] = async (_, progress) => (await ensureRegis
 const prepareStack: Step<Up>["run"] = async ({ root, stack, environment }, progress) => {
   const state = join(root, ".keelson", "state");
   mkdirSync(state, { recursive: true });
-  for (const lock of breakStaleLocks(state, PROJECT, stack))
-    progress.say(`took away the lock of process ${lock.pid}, which is gone`);
+  const broken = breakStaleLocks(state, PROJECT, stack);
+  healAttributes(state, PROJECT, stack);
+  for (const lock of broken) progress.say(`took away the lock of process ${lock.pid}, which is gone`);
+  const { forgotten, open } = await forgetInterrupted(state, PROJECT, stack, { cwd: root, env: environment });
+  if (forgotten.length > 0)
+    progress.say(`cut off by a killed run, found again by what is there: ${forgotten.map((o) => o.name).join(", ")}`);
+  if (open.length > 0)
+    progress.say(`cut off by a killed run, to be looked at with pulumi refresh: ${open.map((o) => o.name).join(", ")}`);
   const [held] = liveStackLocks(state, PROJECT, stack);
   if (held !== undefined)
     throw new UserError(
@@ -133,35 +159,31 @@ const prepareStack: Step<Up>["run"] = async ({ root, stack, environment }, progr
 };
 
 async function runPulumi({ root, stack, environment }: Up, preview: boolean): Promise<number> {
-  const log = join(root, ".keelson", `events-${randomUUID()}.json`);
-  const args = ["up", "--yes", "--stack", stack, "--suppress-outputs", "--event-log", log];
-  const child = execa("pulumi", preview ? args : [...args, "--skip-preview"], {
-    cwd: root,
-    env: { ...environment, PULUMI_DEBUG_COMMANDS: "1" }, // makes --event-log known, as the Automation API does
-    stdio: "inherit",
-    reject: false,
-  });
-  // A terminal sends Ctrl-C to Pulumi as well, which then ends in order: this process only has to outlive it.
-  let stopped = false;
-  const restore = answerSignals((signal) => {
-    stopped = true;
-    if (process.stdin.isTTY !== true || signal !== "SIGINT") child.kill(signal);
-  });
+  const log = join(root, ".keelson", `${EVENTS}${randomUUID()}.json`);
+  const args = ["up", "--yes", "--stack", stack, "--suppress-outputs", "--suppress-progress", "--event-log", log];
+  // PULUMI_DEBUG_COMMANDS makes --event-log known, as the Automation API does.
+  const env = { ...environment, PULUMI_DEBUG_COMMANDS: "1", [ENGINE_MARK]: root };
   try {
-    const { exitCode } = await child;
+    const { exitCode, stopped } = await runEngine(preview ? args : [...args, "--skip-preview"], { cwd: root, env });
     if (exitCode !== 0) {
       // An engine that is stopped while it starts leaves its lock behind.
       breakStaleLocks(join(root, ".keelson", "state"), PROJECT, stack);
+      healAttributes(join(root, ".keelson", "state"), PROJECT, stack);
       const why = "the first error above says why; run this again when it is mended";
       console.error(`\nstack ${stack} is not up: ${stopped ? "stopped; run this again to go on" : why}`);
-      return stopped ? 130 : (exitCode ?? 1);
+      return stopped ? 130 : exitCode;
     }
     await summarize({ root, stack, environment }, changedImages(log));
     return 0;
   } finally {
-    restore();
     rmSync(log, { force: true });
   }
+}
+
+/** Logs of events that killed runs left; the caller holds the checkout's lock. */
+function removeEventLogs(root: string): void {
+  const folder = join(root, ".keelson");
+  for (const name of readdirSync(folder)) if (name.startsWith(EVENTS)) rmSync(join(folder, name), { force: true });
 }
 
 async function summarize({ root, stack, environment }: Omit<Up, "config">, changed: ReadonlySet<string>) {

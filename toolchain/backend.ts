@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { startOf } from "./lock.mjs";
 
 /** Whether Pulumi's local backend in `state` has the stack. */
 export function stackExists(state: string, project: string, stack: string): boolean {
@@ -13,7 +14,14 @@ export interface StackLock {
   readonly file: string;
   readonly pid: number;
   readonly hostname: string;
+  /** When it was taken: milliseconds since 1970. */
+  readonly taken: number;
 }
+
+/** A process may have started this much after its lock was taken, milliseconds: the clocks of both have other steps. */
+const SLACK = 2000;
+/** Clock ticks a second in /proc, on every architecture (USER_HZ of the kernel's ABI). */
+const TICKS = 100;
 
 /** The stack's locks that a live process holds. */
 export function liveStackLocks(state: string, project: string, stack: string): StackLock[] {
@@ -31,14 +39,42 @@ export function breakStaleLocks(state: string, project: string, stack: string): 
   return stale;
 }
 
-function stackLocks(state: string, project: string, stack: string): StackLock[] {
+const ATTRIBUTES = ".attrs";
+
+/**
+ * Removes the files of attributes that say nothing: the backend may write one beside each of its files, an engine that is
+ * killed meanwhile leaves it empty or without its file, and the backend then refuses to read ("EOF"). It takes a file
+ * without attributes as it is.
+ */
+export function healAttributes(state: string, project: string, stack: string): void {
+  const pulumi = join(state, ".pulumi");
+  const folders = [pulumi, join(pulumi, "stacks", project)].filter((folder) => existsSync(folder));
+  const files = folders.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
+  for (const file of [...files, ...lockFiles(state, project, stack)])
+    if (file.endsWith(ATTRIBUTES) && !(existsSync(file.slice(0, -ATTRIBUTES.length)) && isJson(file)))
+      rmSync(file, { force: true });
+}
+
+function isJson(file: string): boolean {
+  try {
+    JSON.parse(readFileSync(file, "utf8"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function lockFiles(state: string, project: string, stack: string): string[] {
   const folder = join(state, ".pulumi", "locks", "organization", project, stack);
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder).flatMap((name) => {
-    const file = join(folder, name);
+  return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
+}
+
+function stackLocks(state: string, project: string, stack: string): StackLock[] {
+  return lockFiles(state, project, stack).flatMap((file) => {
     try {
-      const { pid, hostname } = JSON.parse(readFileSync(file, "utf8"));
-      return typeof pid === "number" && typeof hostname === "string" ? [{ file, pid, hostname }] : [];
+      const { pid, hostname, timestamp } = JSON.parse(readFileSync(file, "utf8"));
+      const taken = Date.parse(timestamp);
+      return typeof pid === "number" && typeof hostname === "string" ? [{ file, pid, hostname, taken }] : [];
     } catch {
       return []; // written half, or gone again: Pulumi itself judges it
     }
@@ -49,8 +85,17 @@ function isStale(lock: StackLock): boolean {
   if (lock.hostname !== hostname()) return false;
   try {
     process.kill(lock.pid, 0);
-    return false;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ESRCH";
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return true;
   }
+  const started = startTime(lock.pid);
+  return started !== undefined && started > lock.taken + SLACK; // the pid is another process' now
+}
+
+/** When a process started, milliseconds since 1970; undefined where the machine does not say. */
+function startTime(pid: number): number | undefined {
+  const ticks = startOf(pid);
+  if (ticks === "") return undefined;
+  const boot = /^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1];
+  return boot === undefined ? undefined : 1000 * (Number(boot) + Number(ticks) / TICKS);
 }

@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import { formatBytes } from "../core/size.ts";
 import { freeBytes } from "./disk.ts";
+import { findDocker } from "./docker.ts";
 import { type Home, home, projectRoot } from "./home.ts";
 import { findTool } from "./resolve.ts";
+import { rootlessNeeds, seeRootless } from "./services/rootless-needs.ts";
 import { askGo, findGo, goObstacle } from "./sources/go.ts";
 import type { Origin, ToolDefinition } from "./tool.ts";
 import { CATALOGUE, TOOL_NAMES } from "./tools.ts";
@@ -30,7 +32,22 @@ export async function examine(h: Home = home()): Promise<Examined[]> {
     await examineDisk(h),
     ...(await Promise.all(TOOL_NAMES.map((name) => examineTool(name, CATALOGUE[name], h)))),
     await examineGo(),
+    ...(await examineRootless()),
   ];
+}
+
+/** What the embedded builder needs of the machine where root doesn't start it; not needed where Docker builds. */
+async function examineRootless(): Promise<Examined[]> {
+  if (process.platform !== "linux" || process.getuid?.() === 0) return [];
+  const required = (await findDocker(process.env)) === undefined;
+  return rootlessNeeds(await seeRootless()).map(({ name, purpose, ready, detail, fix }) => ({
+    name,
+    purpose: `without root, the embedded builder: ${purpose}`,
+    state: ready ? "ready" : "missing",
+    required,
+    detail,
+    ...(fix === undefined ? {} : { fix }),
+  }));
 }
 
 async function examineNode(): Promise<Examined> {

@@ -31,8 +31,8 @@ process.on("exit", () => {
  * @template T
  * @param {string} file
  * @param {() => Promise<T>} work
- * @param {{ what?: string, onWait?: (holder: Holder) => void, signal?: AbortSignal, pollMs?: number }} [options]
- * `onWait` is told once per holder.
+ * @param {{ what?: string, onWait?: (holder: Holder) => void, onBroken?: (holder: Holder) => void, signal?: AbortSignal, pollMs?: number }} [options]
+ * `onWait` is told once per holder, `onBroken` of a dead one whose lock was taken away.
  * @returns {Promise<T>}
  */
 export async function withLock(file, work, options = {}) {
@@ -47,7 +47,7 @@ export async function withLock(file, work, options = {}) {
 /**
  * Takes the lock; the returned function gives it back.
  * @param {string} file
- * @param {{ what?: string, onWait?: (holder: Holder) => void, signal?: AbortSignal, pollMs?: number }} [options]
+ * @param {{ what?: string, onWait?: (holder: Holder) => void, onBroken?: (holder: Holder) => void, signal?: AbortSignal, pollMs?: number }} [options]
  * @returns {Promise<() => void>}
  */
 export async function acquireLock(file, options = {}) {
@@ -68,7 +68,7 @@ export async function acquireLock(file, options = {}) {
       options.onWait?.(holder);
     }
     const free = holder ? isDead(holder) : isAbandoned(file);
-    if (free) breakLock(file, holder?.id);
+    if (free && breakLock(file, holder?.id) && holder) options.onBroken?.(holder);
     await sleep(free ? 1 : (options.pollMs ?? 200), undefined, options.signal ? { signal: options.signal } : {});
   }
   held.set(file, me.id);
@@ -140,6 +140,7 @@ function isAbandoned(file) {
  * first: otherwise a slow second breaker would remove the lock that the first one has just taken.
  * @param {string} file
  * @param {string | undefined} id
+ * @returns {boolean} whether this process removed it
  */
 function breakLock(file, id) {
   const guard = `${file}.breaking`;
@@ -147,21 +148,22 @@ function breakLock(file, id) {
     mkdirSync(guard);
   } catch {
     if ((ageOf(guard) ?? 0) > HALF_WRITTEN_MS) removeQuietly(() => rmdirSync(guard));
-    return;
+    return false;
   }
   try {
-    if (lockHolder(file)?.id === id) removeQuietly(() => unlinkSync(file));
+    return lockHolder(file)?.id === id && removeQuietly(() => unlinkSync(file));
   } finally {
     removeQuietly(() => rmdirSync(guard));
   }
 }
 
-/** @param {() => void} remove */
+/** @param {() => void} remove @returns {boolean} false where somebody else was faster */
 function removeQuietly(remove) {
   try {
     remove();
+    return true;
   } catch {
-    // somebody else was faster
+    return false;
   }
 }
 
@@ -174,7 +176,8 @@ function ageOf(path) {
   }
 }
 
-function pidSpace() {
+/** The pid namespace of this process, empty where there is no /proc: a pid says nothing outside it. */
+export function pidSpace() {
   try {
     return readlinkSync("/proc/self/ns/pid");
   } catch {
@@ -182,8 +185,11 @@ function pidSpace() {
   }
 }
 
-/** @param {number} pid @returns {string} field 22 of proc(5)'s stat, empty where there is no /proc */
-function startOf(pid) {
+/**
+ * When a process started, in clock ticks since the machine did: with its pid, which is used again, it names a process.
+ * @param {number} pid @returns {string} field 22 of proc(5)'s stat, empty where there is no /proc or no such process
+ */
+export function startOf(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";

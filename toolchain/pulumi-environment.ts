@@ -37,9 +37,14 @@ export function environmentFor(root: string, h: Home, user: NodeJS.ProcessEnv): 
   };
 }
 
-/** A folder as the local backend's URL. @example stateUrl("/a b") // "file:///a%20b/.keelson/state" */
+/**
+ * A checkout's state as the local backend's URL. `metadata=skip` of gocloud's fileblob: the file of attributes that it
+ * would write beside each of the state's is not written whole or not at all, and one that is cut short makes the state
+ * unreadable.
+ * @example stateUrl("/a b") // "file:///a%20b/.keelson/state?metadata=skip"
+ */
 export function stateUrl(root: string): string {
-  return `file://${join(root, ".keelson", "state").split("/").map(encodeURIComponent).join("/")}`;
+  return `file://${join(root, ".keelson", "state").split("/").map(encodeURIComponent).join("/")}?metadata=skip`;
 }
 
 function pathWith(bin: string, path: string): string {

@@ -13,6 +13,7 @@ import { bootstrapDebian, snapshotEpoch } from "../../toolchain/debian/bootstrap
 import { prepareHome, projectRoot } from "../../toolchain/home.ts";
 import { writeLayer } from "../../toolchain/layer.ts";
 import { registerEmulator } from "../../toolchain/services/binfmt.ts";
+import { findByEnvironment } from "../../toolchain/services/process.ts";
 import { openStore } from "../../toolchain/store.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
 
@@ -106,6 +107,8 @@ describe("bootstrapped bases", function () {
     child.kill("SIGKILL");
     await once(child, "exit");
     while ((await running()).length > 0) await new Promise((turn) => setTimeout(turn, 20));
+    const data = ["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", join(folder, "registry-four")] as const;
+    while ((await findByEnvironment(...data)).length > 0) await new Promise((turn) => setTimeout(turn, 20));
     assert.ok(!(await readFile("/proc/mounts", "utf8")).includes("three/tmp"));
     assert.equal((await readdir(join(folder, "three", "tmp"))).length, 1);
     assert.deepEqual((await make("three", "registry-five")).made, first.made);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { breakStaleLocks, liveStackLocks, stackExists } from "../../toolchain/backend.ts";
+import { breakStaleLocks, healAttributes, liveStackLocks, stackExists } from "../../toolchain/backend.ts";
 
 describe("local backend", () => {
   let state: string;
@@ -36,6 +36,33 @@ describe("local backend", () => {
     assert.equal(existsSync(dead), false);
     assert.ok(others.every((f) => existsSync(f)));
     assert.equal(liveStackLocks(state, "keelson", "dev").length, 2);
+  });
+
+  it("knows a lock whose pid is another process' now", function () {
+    if (!existsSync("/proc/self/stat")) this.skip();
+    const locked = { pid: process.pid, hostname: hostname() };
+    const old = lock("old", { ...locked, timestamp: new Date(Date.now() - 3600_000).toISOString() });
+    const own = lock("own", { ...locked, timestamp: new Date().toISOString() });
+    assert.deepEqual(
+      breakStaleLocks(state, "keelson", "dev").map((l) => l.file),
+      [old],
+    );
+    assert.equal(existsSync(own), true);
+  });
+
+  it("takes away attributes that a killed engine left without their file, or cut short", () => {
+    lock("alive", { pid: process.pid, hostname: hostname() });
+    for (const name of ["alive", "gone"]) writeFileSync(join(locks, `${name}.json.attrs`), "{}");
+    const stacks = join(state, ".pulumi/stacks/keelson");
+    mkdirSync(stacks, { recursive: true });
+    for (const name of ["dev", "prod"]) writeFileSync(join(stacks, `${name}.json`), "{}");
+    writeFileSync(join(stacks, "dev.json.attrs"), "");
+    writeFileSync(join(stacks, "prod.json.attrs"), '{"md5":""}');
+    healAttributes(state, "keelson", "dev");
+    assert.deepEqual(readdirSync(locks).toSorted(), ["alive.json", "alive.json.attrs"]);
+    assert.deepEqual(readdirSync(stacks).toSorted(), ["dev.json", "prod.json", "prod.json.attrs"]);
+    rmSync(join(state, ".pulumi"), { recursive: true });
+    healAttributes(state, "keelson", "dev");
   });
 
   it("finds no lock where there is no state", () => {

@@ -71,7 +71,10 @@ describe("lock", () => {
     other.kill("SIGKILL");
     await once(other, "exit");
     assert.equal(lockHolder(file)?.pid, other.pid);
-    await withLock(file, async () => assert.equal(lockHolder(file)?.pid, process.pid));
+    const broken: number[] = [];
+    const options = { onBroken: ({ pid }: { pid: number }) => broken.push(pid) };
+    await withLock(file, async () => assert.equal(lockHolder(file)?.pid, process.pid), options);
+    assert.deepEqual(broken, [other.pid]);
   });
 
   it("has one winner when many break it at once", async () => {

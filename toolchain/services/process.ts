@@ -59,6 +59,13 @@ export async function findByCgroup(marker: string): Promise<number[]> {
   });
 }
 
+/** Processes that were started with this variable. Those of other users don't show theirs. */
+export async function findByEnvironment(name: string, value: string): Promise<number[]> {
+  return findProcesses(async (pid) =>
+    ((await readProc(pid, "environ")) ?? "").split("\0").includes(`${name}=${value}`),
+  );
+}
+
 /** Waits until none of the processes runs. @returns those that still do after `seconds`. */
 export async function waitForEnd(processes: readonly ProcessIdentity[], seconds: number): Promise<ProcessIdentity[]> {
   const deadline = performance.now() + seconds * 1000;

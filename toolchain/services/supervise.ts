@@ -8,8 +8,10 @@ import { UserError } from "../../core/error.ts";
 import { writeFileAtomic } from "../files.ts";
 import { findByArguments, identify, isRunning, type ProcessIdentity, signal, waitForEnd } from "./process.ts";
 
-/** A log is moved to `log.1` when it is larger than this, at the next use of the service: two files at most. */
+/** A log is moved to `log.1` when it is larger than this: two files at most. */
 const LOG_BYTES = 10e6;
+/** How often a run looks at the logs of the services that it uses, milliseconds: only its work makes them write. */
+const LOG_EVERY = 10_000;
 /** A service that runs but doesn't answer gets this long before it is started anew: the machine may be busy. */
 const SILENCE_SECONDS = 10;
 
@@ -67,6 +69,7 @@ export async function ensureRunning(service: Service, remains: ServiceRemains): 
     // Asked again: it may have been dying while it answered.
     if (answers && (await isRunning(record))) {
       await rotateLog(service.directory);
+      boundLog(service.directory);
       return "running";
     }
   }
@@ -77,6 +80,7 @@ export async function ensureRunning(service: Service, remains: ServiceRemains): 
     await stopService(remains); // nothing half-started stays; its log does
     throw error;
   }
+  boundLog(service.directory);
   return record === undefined ? "started" : "restarted";
 }
 
@@ -187,6 +191,16 @@ async function readRecord(directory: string): Promise<ServiceRecord | undefined>
   } catch {
     return undefined; // missing or damaged: a process that still runs is found by its arguments
   }
+}
+
+const bounded = new Set<string>();
+
+/** Keeps a service's log within its bounds while this process runs; keeps no process alive. */
+export function boundLog(directory: string, every: number = LOG_EVERY): void {
+  if (bounded.has(directory)) return;
+  bounded.add(directory);
+  const look = () => setTimeout(() => rotateLog(directory).then(look, look), every).unref(); // a full disk: the next use tells
+  look();
 }
 
 /** Copies and empties instead of renaming: the process keeps the file open, in append mode. */

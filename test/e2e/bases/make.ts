@@ -18,7 +18,9 @@ const base = readBasesLock(projectRoot()).bases.find((b) => b.name === "debian:b
 if (base === undefined) throw new Error("no base");
 
 const port = await freePort();
-const registry = spawn(program, ["serve", join(import.meta.dirname, "registry.yml")], {
+// The kernel ends it with this process, however this process ends.
+const serve = ["--pdeathsig", "TERM", "--", program, "serve", join(import.meta.dirname, "registry.yml")];
+const registry = spawn("setpriv", serve, {
   env: { ...process.env, REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: data, REGISTRY_HTTP_ADDR: `127.0.0.1:${port}` },
   stdio: "ignore",
 });

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { UserError } from "../../../core/error.ts";
 import { identify, isRunning, waitForEnd } from "../../../toolchain/services/process.ts";
 import {
+  boundLog,
   ensureRunning,
   logFile,
   logTail,
@@ -171,6 +172,20 @@ describe("supervision", function () {
     assert.equal(sweeps, 1);
     assert.equal(await wasStarted(directory), false);
     assert.equal(await stopService(remains("--deaf")), false);
+  });
+
+  it("keeps the log within bounds while a run goes on", async () => {
+    await mkdir(directory, { recursive: true });
+    boundLog(directory, 10);
+    for (const size of [10e6 + 1, 10e6 + 2]) {
+      await writeFile(logFile(directory), "x".repeat(size));
+      for (let i = 0; i < 500 && (await stat(logFile(directory))).size > 0; i++)
+        await new Promise((turn) => setTimeout(turn, 10));
+      assert.equal((await stat(`${logFile(directory)}.1`)).size, size);
+    }
+    await writeFile(logFile(directory), "short\n");
+    await new Promise((turn) => setTimeout(turn, 50));
+    assert.deepEqual(await logTail(directory, 1), ["short"]);
   });
 
   it("keeps the log within bounds, without losing what the process writes next", async () => {

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { scratch } from "../../toolchain/leftovers.ts";
+
+describe("scratch", () => {
+  let parent: string;
+  beforeEach(() => {
+    parent = mkdtempSync(join(tmpdir(), "keelson scratch "));
+  });
+  afterEach(() => rmSync(parent, { recursive: true }));
+
+  const folder = (name: string) => {
+    mkdirSync(join(parent, name, "deep"), { recursive: true });
+    return join(parent, name);
+  };
+  const deadPid = () => spawnSync("true").pid;
+  /** Start and pid namespace as the running process writes them. */
+  const mine = async () => /-\d+\.(\d*)\.(\d*)-/.exec(basename(await scratch(parent, "probe")))?.slice(1) ?? [];
+
+  it("is a new folder each time, and stays while its process runs", async () => {
+    const one = await scratch(parent, "base");
+    const two = await scratch(parent, "base");
+    assert.notEqual(one, two);
+    assert.ok(existsSync(one) && existsSync(two));
+  });
+
+  it("removes what dead processes left under the same name", async () => {
+    const dead = [folder(`base-${deadPid()}-0a1b`), folder(`base-${deadPid()}.1.-0a1b`)];
+    const others = [folder(`image-${deadPid()}-0a1b`), folder("base-notes"), folder(`base-${process.pid}-0a1b`)];
+    await scratch(parent, "base");
+    assert.deepEqual(dead.filter(existsSync), []);
+    assert.deepEqual(others.filter(existsSync), others);
+  });
+
+  it("knows a process that has a dead one's pid", async function () {
+    const [start, space] = await mine();
+    if (!start) this.skip(); // no /proc
+    const reused = folder(`base-${process.pid}.${Number(start) + 1}.${space}-0a1b`);
+    const own = folder(`base-${process.pid}.${start}.${space}-0a1b`);
+    await scratch(parent, "base");
+    assert.deepEqual([existsSync(reused), existsSync(own)], [false, true]);
+  });
+
+  it("leaves another container's alone for a day", async function () {
+    const [start, space] = await mine();
+    if (!start) this.skip();
+    const recent = folder(`base-${deadPid()}.${start}.${space}1-0a1b`);
+    const old = folder(`base-${deadPid()}.${start}.${space}1-0a1c`);
+    const yesterday = Date.now() / 1000 - 25 * 3600;
+    utimesSync(old, yesterday, yesterday);
+    await scratch(parent, "base");
+    assert.deepEqual([existsSync(recent), existsSync(old)], [true, false]);
+    assert.equal(readdirSync(parent).length, 3);
+  });
+});
