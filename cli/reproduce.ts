@@ -115,6 +115,8 @@ async function reproduce(name: string, { stack, platform: platforms }: Options):
   try {
     await runSteps(run, [...BUILDS.map(build), compare]);
     return { image: name, contentHash: image.contentHash, platforms: run.found };
+  } catch (error) {
+    throw cancel.signal.aborted ? cancel.signal.reason : error; // what a stopped step says is its own end alone
   } finally {
     restore();
     await rm(folder, { recursive: true, force: true });
