@@ -1,15 +1,18 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, posix } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import type { ArtifactLock } from "../core/artifact.ts";
 import type { BasesLock } from "../core/base.ts";
+import { type DefinitionLines, definitionLines } from "../core/definition-lines.ts";
 import { UserError } from "../core/error.ts";
-import type { ImageDefinition } from "../core/image.ts";
+import { type Finding, formatFinding } from "../core/finding.ts";
+import type { ContextSource, ImageDefinition } from "../core/image.ts";
 import { type LineageNode, withAncestors } from "../core/lineage.ts";
 import type { CatalogueContext, CatalogueImage } from "../core/plan.ts";
 import { PLATFORMS } from "../core/platform.ts";
 import { readContext } from "../toolchain/context.ts";
+import { definitionFindings } from "./definition.ts";
 
 const FOLDER = "images";
 
@@ -76,21 +79,31 @@ export interface Catalogue {
   readonly catalogue: readonly CatalogueImage[];
   /** All other definitions: rules hold for them, but what they build is not read. */
   readonly others: readonly LineageNode[];
+  /** Names of images whose definitions can't be read. */
+  readonly unread: readonly string[];
+  /** All that can't be read, of definitions and of what wanted images are built from. */
+  readonly findings: readonly Finding[];
 }
 
 /**
- * Image definitions below `images/`, in the order of {@link readDefinitions}.
+ * Image definitions below `images/`, in the order of {@link readDefinitions}. What can't be read is left out, and told in
+ * the findings.
  * @param images names of the images that the stack builds
- * @throws UserError for an image.ts, and for a wanted image's Dockerfile or lock, that can't be read.
  */
 export async function readCatalogue(root: string, images: readonly string[]): Promise<Catalogue> {
-  const found = await readDefinitions(root);
-  const definitions = found.map((f) => f.definition);
-  const wanted = withAncestors(definitions, images);
-  const [read = [], others = []] = [true, false].map((is) => found.filter((f) => wanted.has(f.definition.name) === is));
+  const { found, unread, findings } = await scanDefinitions(root);
+  const wanted = withAncestors(
+    found.map((f) => f.definition),
+    images,
+  );
+  const read = await Promise.all(
+    found.map((one) => (wanted.has(one.definition.name) ? readImage(root, one) : { one, findings: [] })),
+  );
   return {
-    catalogue: await Promise.all(read.map((one) => readImage(root, one))),
-    others: others.map(({ definition, folder }) => ({ definition, file: `${folder}/image.ts` })),
+    catalogue: read.flatMap((r) => ("image" in r ? [r.image] : [])),
+    others: read.flatMap((r) => ("image" in r ? [] : [nodeOf(r.one)])),
+    unread,
+    findings: [...findings, ...read.flatMap((r) => r.findings)],
   };
 }
 
@@ -98,53 +111,152 @@ export async function readCatalogue(root: string, images: readonly string[]): Pr
 interface FoundDefinition {
   readonly folder: string;
   readonly definition: ImageDefinition;
+  /** Where its keys stand in image.ts. */
+  readonly lines: DefinitionLines;
 }
 
-/** All image definitions below `images/`, without what their builds see; sorted by folder. */
+function nodeOf({ definition, folder, lines }: FoundDefinition): LineageNode {
+  return { definition, file: `${folder}/image.ts`, lines };
+}
+
+/**
+ * All image definitions below `images/`, without what their builds see; sorted by folder.
+ * @throws UserError with all that is wrong with any of them.
+ */
 export async function readDefinitions(root: string): Promise<FoundDefinition[]> {
+  const { found, findings } = await scanDefinitions(root);
+  if (findings.length > 0)
+    throw new UserError(`the catalogue can't be read:\n${findings.map(formatFinding).join("\n")}`, "correct these");
+  return found;
+}
+
+interface Scan {
+  readonly found: FoundDefinition[];
+  readonly unread: string[];
+  readonly findings: Finding[];
+}
+
+async function scanDefinitions(root: string): Promise<Scan> {
   const folders = readdirSync(join(root, FOLDER), { withFileTypes: true })
     .filter((e) => e.isDirectory() && existsSync(join(root, FOLDER, e.name, "image.ts")))
     .map((e) => `${FOLDER}/${e.name}`)
     .toSorted();
-  return (await Promise.all(folders.map((folder) => readFolder(root, folder)))).flat();
+  const scans = await Promise.all(folders.map((folder) => scanFolder(root, folder)));
+  return {
+    found: scans.flatMap((s) => s.found),
+    unread: scans.flatMap((s) => s.unread),
+    findings: scans.flatMap((s) => s.findings),
+  };
 }
 
 /** The definitions of one folder: one, or its variants. */
-async function readFolder(root: string, folder: string): Promise<FoundDefinition[]> {
-  const module: { default?: ImageDefinition | readonly ImageDefinition[] } = await import(
-    pathToFileURL(join(root, folder, "image.ts")).href
-  );
-  if (module.default === undefined)
-    throw new UserError(`${folder}/image.ts has no default export`, "write `export default defineImage({ … })`");
-  return [module.default].flat().map((definition) => ({ folder, definition }));
+async function scanFolder(root: string, folder: string): Promise<Scan> {
+  const file = `${folder}/image.ts`;
+  const url = pathToFileURL(join(root, file)).href;
+  const own = posix.basename(folder);
+  const refused = (message: string, fix: string, line?: number): Scan => {
+    const where = { file, ...(line === undefined ? {} : { line }) };
+    const finding: Finding = { rule: "definition/unreadable", severity: "error", subject: own, message, fix, where };
+    return { found: [], unread: [own], findings: [finding] };
+  };
+  let exported: unknown;
+  let text: string;
+  try {
+    text = readFileSync(join(root, file), "utf8");
+    exported = ((await import(url)) as { default?: unknown }).default;
+  } catch (error) {
+    return refused(`it can't be loaded: ${messageOf(error)}`, "correct that line", lineIn(error, url));
+  }
+  if (exported === undefined)
+    return refused("it has no default export", "write `export default defineImage({ … })`", 1);
+  const scan: Scan = { found: [], unread: [], findings: [] };
+  for (const value of [exported].flat()) {
+    const name = (value as { name?: unknown } | null)?.name;
+    const subject = typeof name === "string" ? name : own;
+    const lines = definitionLines(text, subject);
+    const findings = definitionFindings(value, subject, file, lines);
+    if (findings.length === 0) scan.found.push({ folder, definition: value as ImageDefinition, lines });
+    else scan.unread.push(subject);
+    scan.findings.push(...findings);
+  }
+  return scan;
 }
 
-/**
- * A definition with the bytes that its build sees.
- * @throws UserError where its Dockerfile, a context or a lock can't be read.
- */
-async function readImage(root: string, { folder, definition }: FoundDefinition): Promise<CatalogueImage> {
+function messageOf(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split("\n")[0] ?? "";
+}
+
+/** The line of a module that its error's trace names first. */
+function lineIn(error: unknown, url: string): number | undefined {
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  const at = stack.indexOf(`${url}:`);
+  return at < 0 ? undefined : Number.parseInt(stack.slice(at + url.length + 1), 10) || undefined;
+}
+
+type ReadImage =
+  | { readonly image: CatalogueImage; readonly findings: readonly Finding[] }
+  | { readonly one: FoundDefinition; readonly findings: readonly Finding[] };
+
+/** A definition with the bytes that its build sees; or all that can't be read of them. */
+async function readImage(root: string, one: FoundDefinition): Promise<ReadImage> {
+  const { folder, definition, lines } = one;
+  const findings: Finding[] = [];
+  const attempt = async <T>(where: Finding["where"], read: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      const { message, fix } = error;
+      const place = where === undefined ? {} : { where };
+      findings.push({ rule: "definition/files", severity: "error", subject: definition.name, message, fix, ...place });
+      return undefined;
+    }
+  };
+  const at = (key: string) => ({
+    file: `${folder}/image.ts`,
+    ...(lines[key] === undefined ? {} : { line: lines[key] }),
+  });
   const file = join(root, folder, "Dockerfile");
-  if (!existsSync(file))
-    throw new UserError(`${folder} has no Dockerfile`, "write one that takes its base as ARG BASE_IMAGE");
+  const dockerfile = await attempt(at("name"), () => readDockerfile(file, folder));
+  const context = await attempt(undefined, () => readContext(join(root, folder), file));
   const contexts: Record<string, CatalogueContext> = {};
   for (const [name, source] of Object.entries(definition.contexts ?? {})) {
-    if ("image" in source) contexts[name] = { kind: "image", image: source.image };
-    else if ("lock" in source) {
-      const lock = posix.join(folder, source.lock);
-      contexts[name] = { kind: "lock", file: lock, lock: readArtifactLock(root, lock) };
-    } else {
-      const path = posix.join(folder, source.path);
-      contexts[name] = { kind: "path", path, entries: await readContext(join(root, path)) };
-    }
+    const read = await attempt(at("contexts"), () => readNamed(root, folder, source));
+    if (read !== undefined) contexts[name] = read;
   }
-  return {
-    definition,
-    folder,
-    dockerfile: readFileSync(file, "utf8"),
-    context: await readContext(join(root, folder), file),
-    contexts,
-  };
+  const { smoke } = definition;
+  if (smoke !== undefined)
+    await attempt(at("smoke"), () => requireFile(join(root, folder, smoke), `${folder}/${smoke}`));
+  if (findings.length > 0 || dockerfile === undefined || context === undefined) return { one, findings };
+  return { image: { definition, lines, folder, dockerfile, context, contexts }, findings };
+}
+
+function readDockerfile(file: string, folder: string): string {
+  const fix = "write one that takes its base as ARG BASE_IMAGE";
+  if (!existsSync(file)) throw new UserError(`${folder} has no Dockerfile`, fix);
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    throw new UserError(`${folder}/Dockerfile can't be read (${code})`, fix, { cause });
+  }
+}
+
+async function readNamed(root: string, folder: string, source: ContextSource): Promise<CatalogueContext> {
+  if ("image" in source) return { kind: "image", image: source.image };
+  if ("lock" in source) {
+    const lock = posix.join(folder, source.lock);
+    return { kind: "lock", file: lock, lock: readArtifactLock(root, lock) };
+  }
+  const path = posix.join(folder, source.path);
+  if (path.startsWith("../"))
+    throw new UserError(`the context ${source.path} lies outside of the project`, "put its files below the project");
+  return { kind: "path", path, entries: await readContext(join(root, path)) };
+}
+
+function requireFile(path: string, name: string): void {
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile())
+    throw new UserError(`${name} is no file`, "write it, or take its key from image.ts");
 }
 
 /** A JSON file of the project, checked. @throws UserError with every problem and `fix`. */

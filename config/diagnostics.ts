@@ -101,7 +101,8 @@ function unionFindings(
   ];
 }
 
-function expected(issue: z.core.$ZodIssue): string {
+/** What an issue asks for, in words. */
+export function expected(issue: z.core.$ZodIssue): string {
   if (issue.code === "invalid_type") return `expected ${article(issue.expected)}`;
   if (issue.code === "too_small")
     return `expected at least ${issue.minimum}${issue.origin === "array" ? " entries" : ""}`;
@@ -118,7 +119,8 @@ function keyPath(path: readonly PropertyKey[]): string {
   return `keelson:${String(first ?? "")}${rest.map((p) => (typeof p === "number" ? `[${p}]` : `.${String(p)}`)).join("")}`;
 }
 
-function at(raw: unknown, path: readonly PropertyKey[]): unknown {
+/** The value at a path; undefined where there is none. */
+export function at(raw: unknown, path: readonly PropertyKey[]): unknown {
   let value = raw;
   for (const key of path)
     value = value !== null && typeof value === "object" ? (value as Record<PropertyKey, unknown>)[key] : undefined;
@@ -126,7 +128,7 @@ function at(raw: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 /** The found value for a message: short, and never what could be a secret's text. */
-function show(value: unknown): string {
+export function show(value: unknown): string {
   if (value === undefined) return "nothing";
   if (value !== null && typeof value === "object" && "secure" in value) return "a secret";
   const text = JSON.stringify(value);

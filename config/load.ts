@@ -44,11 +44,12 @@ export async function loadPlan(
   const fleet = config.machine === undefined ? undefined : await import("./fleet.ts");
   const machine = config.machine && (await fleet?.loadMachine(root, stack, { ...config, machine: config.machine }));
   const services = machine?.images ?? [];
-  const [{ catalogue, others }, { host, revision }] = await Promise.all([
+  const [{ catalogue, others, unread, findings }, { host, revision }] = await Promise.all([
     readCatalogue(root, [...config.images, ...services]),
     around,
   ]);
-  const known = [...catalogue.map((c) => c.definition), ...others.map((o) => o.definition)].map((d) => d.name);
+  const definitions = [...catalogue, ...others].map((image) => image.definition.name);
+  const known = [...definitions, ...unread];
   const registry = config.registry === "embedded" ? { host: "embedded", prefix: "" } : config.registry;
   const bases = readBasesLock(root);
   const made = makePlan({
@@ -59,6 +60,7 @@ export async function loadPlan(
     platforms: config.platforms,
     catalogue,
     others,
+    unread,
     bases,
     baseOrigin: config.bases === "auto" ? await baseOrigin(bases.bases) : config.bases,
     nodes: builderNodes(config.builder, host),
@@ -75,7 +77,14 @@ export async function loadPlan(
   const found = machine === undefined ? [] : [...machine.findings, ...(fleet?.missingImages(machine, known) ?? [])];
   return {
     plan: made.plan,
-    findings: sortFindings([...made.findings, ...locks, ...found, ...away, ...withoutMachine(config, stack)]),
+    findings: sortFindings([
+      ...findings,
+      ...made.findings,
+      ...locks,
+      ...found,
+      ...away,
+      ...withoutMachine(config, stack),
+    ]),
     catalogue,
     ...(machine?.plan === undefined ? {} : { machine: machine.plan }),
   };

@@ -33,12 +33,15 @@ export interface Health {
 }
 
 /** What core/machine-plan.ts gives builds: the machine, and its CUDA architectures as torch, CMake and vllm read them. */
-export type MachineArg =
-  | "MACHINE"
-  | "MACHINE_PROFILE"
-  | "TORCH_CUDA_ARCH_LIST"
-  | "CMAKE_CUDA_ARCHITECTURES"
-  | "torch_cuda_arch_list";
+export const MACHINE_ARGS = [
+  "MACHINE",
+  "MACHINE_PROFILE",
+  "TORCH_CUDA_ARCH_LIST",
+  "CMAKE_CUDA_ARCHITECTURES",
+  "torch_cuda_arch_list",
+] as const;
+
+export type MachineArg = (typeof MACHINE_ARGS)[number];
 
 /**
  * One buildable image, or with others of the same folder one variant: a folder under `images/` with a Dockerfile and an `image.ts` that exports this.

@@ -1,4 +1,5 @@
 import type { LockedBase } from "./base.ts";
+import type { DefinitionLines } from "./definition-lines.ts";
 import type { Finding } from "./finding.ts";
 import type { ImageDefinition } from "./image.ts";
 
@@ -7,6 +8,19 @@ export interface LineageNode {
   readonly definition: ImageDefinition;
   /** The file that defines it, for findings. */
   readonly file: string;
+  /** Where the definition's keys stand in it. */
+  readonly lines?: DefinitionLines;
+}
+
+/** @example "images/web/image.ts:4" */
+function placeOf({ file, line }: NonNullable<Finding["where"]>): string {
+  return line === undefined ? file : `${file}:${line}`;
+}
+
+/** Where a key of a node's definition stands. */
+function whereOf({ file, lines }: LineageNode, key: string): NonNullable<Finding["where"]> {
+  const line = lines?.[key];
+  return { file, ...(line === undefined ? {} : { line }) };
 }
 
 /** The images that an image is made from: its base and the images it reads, as far as they are definitions. */
@@ -17,9 +31,14 @@ export function parents(definition: ImageDefinition, names: ReadonlySet<string>)
 
 /**
  * Checks the graph that the bases make: every problem at once.
+ * @param unread names of images whose definitions can't be read: whatever is wrong about them is told elsewhere
  * Rules: `lineage/duplicate`, `lineage/unknown-base`, `lineage/unknown-context`, `lineage/platform`, `lineage/cycle`.
  */
-export function checkLineage(nodes: readonly LineageNode[], bases: readonly LockedBase[]): Finding[] {
+export function checkLineage(
+  nodes: readonly LineageNode[],
+  bases: readonly LockedBase[],
+  unread: readonly string[] = [],
+): Finding[] {
   const byName = Map.groupBy(nodes, (n) => n.definition.name);
   const external = new Map(bases.map((b) => [b.name, b]));
   const known = [...byName.keys(), ...external.keys()].toSorted();
@@ -30,15 +49,17 @@ export function checkLineage(nodes: readonly LineageNode[], bases: readonly Lock
       rule: "lineage/duplicate",
       severity: "error",
       subject: name,
-      message: `one image is defined ${same.length} times: ${same.map((n) => n.file).join(", ")}`,
+      message: `one image is defined ${same.length} times: ${same.map((n) => placeOf(whereOf(n, "name"))).join(", ")}`,
       fix: "keep one definition, or give each a name of its own",
-      where: { file: (same[1] as LineageNode).file },
+      where: whereOf(same[1] as LineageNode, "name"),
     });
   }
-  for (const { definition, file } of nodes) {
-    const at = { subject: definition.name, severity: "error" as const, where: { file } };
+  for (const node of nodes) {
+    const { definition } = node;
+    const at = { subject: definition.name, severity: "error" as const, where: whereOf(node, "base") };
     const base = byName.get(definition.base)?.[0]?.definition ?? external.get(definition.base);
     if (base === undefined) {
+      if (unread.includes(definition.base)) continue;
       findings.push({
         ...at,
         rule: "lineage/unknown-base",
@@ -51,15 +72,17 @@ export function checkLineage(nodes: readonly LineageNode[], bases: readonly Lock
         findings.push({
           ...at,
           rule: "lineage/platform",
+          where: whereOf(node, "platforms"),
           message: `is wanted for ${lacking.join(", ")}, which its base "${definition.base}" lacks (it has ${base.platforms.join(", ")})`,
           fix: `add the platform to "${definition.base}", or take it from this image's platforms`,
         });
     }
     for (const [key, source] of Object.entries(definition.contexts ?? {})) {
-      if (!("image" in source) || byName.has(source.image)) continue;
+      if (!("image" in source) || byName.has(source.image) || unread.includes(source.image)) continue;
       findings.push({
         ...at,
         rule: "lineage/unknown-context",
+        where: whereOf(node, "contexts"),
         message: `context "${key}" names image "${source.image}", which is not in the catalogue`,
         fix: `write one of: ${[...byName.keys()].toSorted().join(", ")}${hint(source.image, known)}`,
       });
@@ -67,14 +90,14 @@ export function checkLineage(nodes: readonly LineageNode[], bases: readonly Lock
   }
   for (const cycle of findCycles(nodes)) {
     const first = cycle[0] as string;
-    const file = nodes.find((n) => n.definition.name === first)?.file;
+    const node = nodes.find((n) => n.definition.name === first);
     findings.push({
       rule: "lineage/cycle",
       severity: "error",
       subject: first,
       message: `images are built from each other: ${[...cycle, first].join(" → ")}`,
       fix: "give one of them another base",
-      ...(file === undefined ? {} : { where: { file } }),
+      ...(node === undefined ? {} : { where: whereOf(node, "base") }),
     });
   }
   return findings;

@@ -2,6 +2,7 @@ import type { ArtifactLock } from "./artifact.ts";
 import type { BasesLock, LockedBase } from "./base.ts";
 import type { ContextEntry } from "./context.ts";
 import type { CudaWish } from "./cuda/wish.ts";
+import type { DefinitionLines } from "./definition-lines.ts";
 import { parseDockerfile } from "./dockerfile.ts";
 import { type Finding, sortFindings } from "./finding.ts";
 import { bootstrapHash, contextHash, imageContentHash, lockHash } from "./hash.ts";
@@ -84,6 +85,8 @@ export interface Plan {
 /** One definition with the bytes that its build sees, as read from disk. */
 export interface CatalogueImage {
   readonly definition: ImageDefinition;
+  /** Where its keys stand in image.ts, for findings. */
+  readonly lines?: DefinitionLines;
   /** Relative to the project, with slashes. @example "images/worker-minimal" */
   readonly folder: string;
   readonly dockerfile: string;
@@ -116,6 +119,8 @@ export interface PlanInput {
   readonly catalogue: readonly CatalogueImage[];
   /** Definitions that the stack does not build: they are held to the lineage's rules, and what they build is not read. */
   readonly others?: readonly LineageNode[];
+  /** Names of images whose definitions can't be read: what is wrong about them is told elsewhere. */
+  readonly unread?: readonly string[];
   readonly bases: BasesLock;
   /** `upstream` where the base's registry answers; the default follows from the lock. */
   readonly baseOrigin?: "upstream" | "bootstrapped" | undefined;
@@ -142,15 +147,15 @@ export interface MachineInput {
  */
 export function makePlan(input: PlanInput): { readonly plan: Plan; readonly findings: readonly Finding[] } {
   const nodes = [
-    ...input.catalogue.map((c) => ({ definition: c.definition, file: `${c.folder}/image.ts` })),
+    ...input.catalogue.map(({ definition, folder, lines }) => ({
+      ...{ definition, file: `${folder}/image.ts` },
+      ...(lines === undefined ? {} : { lines }),
+    })),
     ...(input.others ?? []),
   ].toSorted((a, b) => (a.file < b.file ? -1 : 1));
   const findings: Finding[] = [
-    ...checkLineage(nodes, input.bases.bases),
-    ...unknownImages(
-      input.images,
-      nodes.map((n) => n.definition.name),
-    ),
+    ...checkLineage(nodes, input.bases.bases, input.unread),
+    ...unknownImages(input.images, [...new Set([...nodes.map((n) => n.definition.name), ...(input.unread ?? [])])]),
   ];
   const byName = new Map(input.catalogue.map((c) => [c.definition.name, c]));
   const all = buildOrder([...byName.values()].map((c) => c.definition));

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { readBasesLock, readCatalogue, readDefinitions } from "../../config/catalogue.ts";
 import { UserError } from "../../core/error.ts";
 import { checkLineage } from "../../core/lineage.ts";
+import { makePlan } from "../../core/plan.ts";
 
 const project = join(import.meta.dirname, "../..");
 
@@ -12,15 +13,15 @@ describe("the catalogue", () => {
   let root = "";
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), "keelson-catalogue-"));
+    writeFileSync(join(root, "package.json"), '{ "type": "module" }'); // as the project's
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
   /** A folder below images/ with these definitions: one, or its variants. */
   const folder = (name: string, ...images: { name: string; base: string; reads?: string }[]) => {
     const all = images.map(({ name, base, reads }) => ({
-      name,
-      base,
-      platforms: [],
+      ...{ name, base, family: "test", description: "x", version: "1.0.0", user: "1:1" },
+      platforms: ["linux/amd64"],
       budget: {},
       ...(reads === undefined ? {} : { contexts: { other: { image: reads } } }),
     }));
@@ -64,9 +65,122 @@ describe("the catalogue", () => {
     );
   });
 
-  it("refuses an image.ts that exports nothing", async () => {
-    folder("a", { name: "a", base: "debian" });
-    writeFileSync(join(root, "images/a/image.ts"), "export const a = 1;\n");
-    await assert.rejects(names("a"), (error) => error instanceof UserError && /no default export/.test(error.message));
+  /** Rules, places and messages of what is wrong. */
+  const wrong = async (...images: string[]) =>
+    (await readCatalogue(root, images)).findings.map(
+      ({ rule, subject, where, message }) => `${rule} ${subject} ${where?.file ?? ""}:${where?.line ?? ""} ${message}`,
+    );
+  const imageFile = (name: string, text: string) => {
+    folder(name, { name, base: "debian" });
+    writeFileSync(join(root, "images", name, "image.ts"), text);
+  };
+  const good = [
+    "export default {",
+    '  name: "NAME", family: "test",',
+    '  description: "x",',
+    '  version: "1.0.0",',
+    '  base: "debian",',
+    '  platforms: ["linux/amd64"],',
+    "  budget: {",
+    '    unpacked: "5 MB",',
+    "  },",
+    '  user: "1:1",',
+    "};",
+    "",
+  ].join("\n");
+
+  it("tells of every image.ts that can't be loaded, with its line, and reads the others", async () => {
+    imageFile("nothing", "export const a = 1;\n");
+    imageFile("syntax", 'export default {\n  name: "x"; };\n');
+    imageFile("throws", '\n\nthrow new Error("no such thing");\n');
+    imageFile("imports", 'import { nobody } from "node:fs";\nexport default nobody;\n');
+    folder("fine", { name: "fine", base: "debian" });
+    const found = await wrong("fine", "syntax");
+    assert.equal(found.length, 4, found.join("\n"));
+    assert.match(
+      found[0] ?? "",
+      /^definition\/unreadable imports images\/imports\/image.ts:1 it can't be loaded: .*nobody/,
+    );
+    assert.match(
+      found[1] ?? "",
+      /^definition\/unreadable nothing images\/nothing\/image.ts:1 it has no default export/,
+    );
+    assert.match(found[2] ?? "", /^definition\/unreadable syntax images\/syntax\/image.ts:2 it can't be loaded: /);
+    assert.match(
+      found[3] ?? "",
+      /^definition\/unreadable throws images\/throws\/image.ts:3 it can't be loaded: no such thing$/,
+    );
+    assert.deepEqual(await names("fine"), ["fine"]);
+    await assert.rejects(
+      readDefinitions(root),
+      (e) => e instanceof UserError && /images\/syntax\/image.ts:2/.test(e.message),
+    );
+  });
+
+  it("tells all that is wrong with a definition, each with its line", async () => {
+    const text = good
+      .replace("NAME", "wrong")
+      .replace("1.0.0", "one")
+      .replace('base: "debian"', 'bse: "debian"')
+      .replace("linux/amd64", "linux/arm46")
+      .replace("5 MB", "5 MBs")
+      .replace('user: "1:1"', 'user: "app"');
+    imageFile("wrong", text);
+    assert.deepEqual(
+      (await wrong()).map((f) => f.replace("definition/invalid wrong images/wrong/image.ts:", "")).toSorted(),
+      [
+        '10 user: expected a user and a group by number, such as 10001:10001, found "app"',
+        "2 base: expected a string, found nothing",
+        '4 version: expected a version such as 1.0.0, found "one"',
+        "5 bse: is no key of a definition",
+        '6 platforms.0: expected linux/amd64 or linux/arm64, found "linux/arm46"',
+        '7 budget.unpacked: expected a size such as "500 MB", found "5 MBs"',
+      ],
+    );
+  });
+
+  it("tells of a definition that can't be read once, not again of what is made from it", async () => {
+    imageFile("broken", good.replace("NAME", "broken").replace("1.0.0", "one"));
+    folder("child", { name: "child", base: "broken", reads: "broken" });
+    const { catalogue, others, unread } = await readCatalogue(root, ["child", "broken"]);
+    const made = makePlan({
+      ...{
+        stack: "test",
+        registry: "embedded",
+        prefix: "",
+        images: ["child", "broken"],
+        bases: { bases: [] },
+        nodes: [],
+      },
+      ...{ catalogue, others, unread },
+    });
+    assert.deepEqual(made, { plan: { ...made.plan, images: [] }, findings: [] });
+    assert.deepEqual(unread, ["broken"]);
+  });
+
+  it("tells of all files that a wanted image lacks, and of none of the others'", async () => {
+    const files = (name: string) => {
+      imageFile(
+        name,
+        good
+          .replace("NAME", name)
+          .replace(
+            "  user",
+            '  contexts: { packages: { lock: "none.lock.json" }, more: { path: "../nowhere" } },\n  smoke: "smoke",\n  user',
+          ),
+      );
+      rmSync(join(root, "images", name, "Dockerfile"));
+      mkdirSync(join(root, "images", name, "Dockerfile"));
+    };
+    files("lacking");
+    files("unwanted");
+    const found = (await wrong("lacking")).map((f) =>
+      f.replace("definition/files lacking images/lacking/image.ts:", ""),
+    );
+    assert.equal(found.length, 4, found.join("\n"));
+    assert.match(found[0] ?? "", /^2 images\/lacking\/Dockerfile can't be read \(EISDIR\)/);
+    assert.match(found[1] ?? "", /^10 images\/lacking\/none.lock.json can't be read: /);
+    assert.match(found[2] ?? "", /^10 the build context .*nowhere is not a directory/);
+    assert.match(found[3] ?? "", /^11 images\/lacking\/smoke is no file/);
   });
 });
