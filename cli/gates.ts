@@ -4,6 +4,7 @@ import { type Finding, formatFinding } from "../core/finding.ts";
 import { formatTable } from "../core/table.ts";
 import { GATES } from "../gates/catalogue.ts";
 import { checkImage } from "../gates/check.ts";
+import { HADOLINT_DEFAULTS } from "../gates/hadolint.ts";
 import { projectRoot } from "../toolchain/home.ts";
 import { findTargets, openStack, scanCache, type Target } from "./targets.ts";
 
@@ -26,10 +27,35 @@ export function gatesCommand(): Command {
 }
 
 function list({ stack, json }: Options): void {
-  const { severity } = readStackFile(projectRoot(), stack).gates;
-  const gates = GATES.map((gate) => ({ ...gate, severity: severity[gate.id] ?? gate.severity }));
-  const rows = gates.map((gate) => [gate.id, gate.on, gate.severity, gate.description]);
-  console.log(json ? JSON.stringify(gates, null, 2) : formatTable(["gate", "on", "severity", "wants"], rows));
+  const { severity, allow } = readStackFile(projectRoot(), stack).gates;
+  const rules = { ...HADOLINT_DEFAULTS, ...severity };
+  const of = (id: string) => (rule: string) => rule === id || rule.startsWith(`${id}/`);
+  const gates = GATES.map((gate) => ({
+    ...gate,
+    severity: gate.fixed ? gate.severity : (severity[gate.id] ?? gate.severity),
+    rules: Object.fromEntries(Object.entries(rules).filter(([rule]) => rule !== gate.id && of(gate.id)(rule))),
+    allow: allow.filter(({ rule }) => of(gate.id)(rule)),
+  }));
+  if (json) {
+    console.log(JSON.stringify(gates, null, 2));
+    return;
+  }
+  const rows = gates.map((gate) => [
+    gate.id,
+    gate.on,
+    gate.fixed ? `${gate.severity}, always` : gate.severity,
+    gate.description,
+  ]);
+  console.log(formatTable(["gate", "on", "severity", "wants"], rows));
+  const own = gates.flatMap((gate) => Object.entries(gate.rules));
+  if (own.length > 0) console.log(`\n${formatTable(["rule", "severity"], own)}`);
+  if (allow.length > 0)
+    console.log(
+      `\n${formatTable(
+        ["allowed", "of", "because"],
+        allow.map((a) => [a.rule, a.subject, a.reason]),
+      )}`,
+    );
 }
 
 async function check(names: readonly string[], options: Options): Promise<void> {

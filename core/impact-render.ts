@@ -1,6 +1,17 @@
 import { formatSeconds } from "./duration.ts";
 import type { ImageImpact, Impact, PastBuilds } from "./impact.ts";
+import { printable } from "./printable.ts";
+import { escapeMarkdown } from "./report/document.ts";
 import { formatBytes } from "./size.ts";
+
+/** Further changes of one image that are spelt out; JSON has all. */
+const SHOWN = 5;
+
+/** The first changes, and how many there are more. */
+function some(changes: readonly string[]): string[] {
+  const more = changes.length - SHOWN;
+  return more > 1 ? [...changes.slice(0, SHOWN), `${more} more changes`] : [...changes];
+}
 
 /** An impact as text for a terminal. */
 export function formatImpact(impact: Impact): string {
@@ -10,8 +21,8 @@ export function formatImpact(impact: Impact): string {
     headline(impact),
     ...impact.images.flatMap((i) => [
       `  ${i.image}${i.kind === "new" ? " (new)" : ""}${i.forecast === undefined ? "" : `: ${forecast(i.forecast)}`}`,
-      `    ← ${i.reason.join("\n    ← ")}`,
-      ...i.alsoChanged.map((c) => `    and ${c}`),
+      ...i.reason.map((reason) => `    ← ${printable(reason)}`),
+      ...some(i.alsoChanged).map((c) => `    and ${printable(c)}`),
       ...(i.services.length === 0 ? [] : [`    run by ${i.services.join(", ")}`]),
     ]),
     ...impact.removed.map((name) => `  ${name}: no longer in the plan`),
@@ -20,9 +31,8 @@ export function formatImpact(impact: Impact): string {
 
 /** An impact as Markdown, for a pull request. */
 export function impactMarkdown(impact: Impact): string {
-  const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
   const row = (i: ImageImpact) =>
-    `| \`${i.image}\` | ${cell([i.reason.join(" ← "), ...i.alsoChanged].join("; "))} | ${i.forecast === undefined ? "unknown" : forecast(i.forecast)} |`;
+    `| \`${i.image}\` | ${escapeMarkdown([i.reason.join(" ← "), ...some(i.alsoChanged)].join("; "))} | ${i.forecast === undefined ? "unknown" : forecast(i.forecast)} |`;
   const services = impact.images.flatMap((i) => i.services);
   return [
     `**${headline(impact)}**`,

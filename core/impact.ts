@@ -147,7 +147,9 @@ function entryChanges(was: readonly ContextEntry[], is: readonly ContextEntry[])
   return union(a?.keys() ?? [], b?.keys() ?? []).flatMap((path) => {
     const [x, y] = [a?.get(path), b?.get(path)];
     if (x === y) return [];
-    return [`${path} ${x === undefined ? "is new" : y === undefined ? "is gone" : "changed"}`];
+    return [
+      `${path} ${x === undefined ? "is new in the build context" : y === undefined ? "is gone from the build context" : "changed"}`,
+    ];
   });
 }
 

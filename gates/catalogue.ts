@@ -9,18 +9,25 @@ export interface GateInfo {
   readonly on: "plan" | "machine" | "Dockerfile" | "image";
   readonly severity: Severity;
   readonly description: string;
+  /** True where no setting changes what becomes of its findings. */
+  readonly fixed?: true;
 }
 
 /** Checks of the plan itself; they are errors always, since nothing can be built past them. */
+const FIXED: Readonly<Record<string, string>> = {
+  definition: "every image.ts, and all files of the wanted images, can be read and say what they must",
+  lineage: "bases are known, have the platforms, form no circle, and the Dockerfile takes its base from BASE_IMAGE",
+  dockerfile: "the builder can read the Dockerfile",
+  "python-lock": "an image's Python locks belong to its requirements",
+  bases: "external bases can be had as keelson:bases wants them",
+  builder: "a node of the builder builds each platform",
+};
+
 const PLAN_GATES: readonly GateInfo[] = [
-  {
-    id: "lineage",
-    on: "plan",
-    severity: "error",
-    description:
-      "bases are known, have the platforms, form no circle, and the Dockerfile takes its base from BASE_IMAGE",
-  },
-  { id: "dockerfile", on: "plan", severity: "error", description: "the builder can read the Dockerfile" },
+  ...Object.entries(FIXED).map(([id, description]) => ({
+    ...({ id, on: "plan", severity: "error", description, fixed: true } as const),
+  })),
+  { id: "fleet", on: "plan", severity: "error", description: "the machine has room, ports and cards for its services" },
 ];
 
 /** Every gate, in the order that they run in. */

@@ -33,11 +33,13 @@ export async function judgePlan(
       const { name } = c.definition;
       return judgeDockerfile({ name, dockerfile: parse(c), hadolint: hadolint.hits.get(name) ?? [] }, settings);
     });
+  const isSet = Object.keys(settings.severity ?? {}).length + (settings.allow ?? []).length > 0;
   const fleet = findings.filter((f) => f.rule.startsWith("fleet/"));
   return sortFindings([
     ...findings.filter((f) => !fleet.includes(f)),
     ...applySettings([...fleet, ...hadolintObstacle(hadolint)], settings),
     ...judged,
+    ...(isSet ? (await import("./settings.ts")).settingsFindings(settings) : []),
     ...(machine === undefined ? [] : (await import("./machine.ts")).judgeMachine(machine, settings)),
   ]);
 }

@@ -54,7 +54,8 @@ function markdownTable(header: readonly string[], rows: readonly (readonly strin
 
 const isNumber = (cell: string): boolean => /^[<>≤≥+-]?\d[\d.,]*(?: ?\S{1,3})?$|^-?$/.test(cell);
 
-function escapeMarkdown(content: string): string {
+/** Text as Markdown shows it, whatever stands in it, in one line. */
+export function escapeMarkdown(content: string): string {
   return printable(content).replaceAll(/[\\`*_<>|#[\]]/g, "\\$&");
 }
 

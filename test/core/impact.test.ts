@@ -130,7 +130,7 @@ describe("impact", () => {
     ];
     const after = snapshot(more, "1", ["web", "api", "extra"]);
     assert.deepEqual(reasons(after), {
-      web: ["images/web/Dockerfile changed", "images/web/package.json is gone"],
+      web: ["images/web/Dockerfile changed", "images/web/package.json is gone from the build context"],
       extra: ["it is new in the plan"],
     });
     assert.deepEqual(impact(snapshot(catalogue), after).removed, ["alone"]);
@@ -152,6 +152,19 @@ describe("impact", () => {
       /^3 images rebuild, 1 stays as it is; forecast 1m05s, 3\.0 MB to push at most, 1 without a past build/,
     );
     assert.match(impactMarkdown(found), /\| `web` \| base base ← images\/base\/Dockerfile changed \| 5\.0s, 1\.0 MB/);
+  });
+
+  it("spells out a few of many changes, and nothing that steers a terminal or breaks a table", () => {
+    const files = Array.from({ length: 100_000 }, (_, i) => file(`src/${i}`, "a"));
+    const after = snapshot(replace("web", { context: [file("src/\u001b[2J|\n<b>`x`", "a"), ...files] }));
+    const found = impact(snapshot(catalogue), after);
+    const [text, markdown] = [formatImpact(found), impactMarkdown(found)];
+    assert.equal(text.split("\n").length, 1 + 1 + 1 + 6, text);
+    assert.match(text, /and 9\d,?\d+ more changes$/);
+    assert.equal(markdown.split("\n").length, 5, markdown);
+    for (const output of [text, markdown]) assert.ok(!output.includes("\u001b"));
+    assert.ok(!markdown.includes("<b>"), markdown);
+    assert.ok((found.images[0]?.alsoChanged.length ?? 0) > 99_000, "JSON has all of them");
   });
 
   it("always finds exactly the touched image and its descendants", () =>
