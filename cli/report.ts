@@ -2,6 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import { analyzeImage } from "../core/analysis.ts";
 import { UserError } from "../core/error.ts";
+import type { PlannedImage } from "../core/plan.ts";
+import { type CudaImageReport, cudaDocument, makeCudaReport } from "../core/report/cuda.ts";
 import { type Block, toMarkdown, toText } from "../core/report/document.ts";
 import { imagesHtml } from "../core/report/html.ts";
 import { type ImageInput, makeImagesReport, type SizePoint } from "../core/report/images.ts";
@@ -38,6 +40,12 @@ export function reportCommand(): Command {
       .description("the worker images against the size spike's tables, targets and options, with a verdict")
       .action(workerReport),
   );
+  report.addCommand(
+    common(new Command("cuda"))
+      .description("CUDA code of GPU images: bytes for each architecture, and the architectures of each file")
+      .argument("[image...]", "default: all of the stack's machine that are of a CUDA track")
+      .action(cudaReport),
+  );
   return report;
 }
 
@@ -67,6 +75,31 @@ async function imagesReport(names: string[], options: Options): Promise<void> {
     console.error(`wrote ${options.html}`);
   }
   if (options.html === undefined || options.json || options.markdown) print(report, imagesDocument(report), options);
+}
+
+async function cudaReport(names: string[], _: unknown, command: Command): Promise<void> {
+  const options: Options = command.optsWithGlobals();
+  const stack = openStack(options.stack);
+  const { plan } = await stack;
+  const { machine, profile } = { machine: plan.stack, profile: plan.machine?.profile };
+  const targets = profile?.gpu === undefined ? [] : [{ machine, capability: profile.gpu.capability }];
+  const all = plan.images.filter((i) => i.cuda !== undefined).map((i) => i.name);
+  if (names.length === 0 && all.length === 0)
+    throw new UserError(`stack ${plan.stack} has no image of a CUDA track`, "name a stack with a GPU, or images");
+  const reports: CudaImageReport[] = [];
+  for (const target of await findTargets(() => stack, names.length === 0 ? all : names)) {
+    const { name, planned } = target;
+    const known = planned && { contentHash: planned.contentHash, locks: locksOf(planned) };
+    for (const { image } of await read(target)) reports.push(makeCudaReport({ name, ...known, targets, image }));
+  }
+  print(reports, cudaDocument(reports), options);
+}
+
+/** The locks that a planned image is built from, by context. */
+function locksOf({ contexts }: PlannedImage): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(contexts).flatMap(([name, c]) => (c.kind === "lock" ? [[name, c.hash]] : [])),
+  );
 }
 
 /** The images of the spike, by what they are now. */

@@ -9,6 +9,7 @@ import {
   torchArchList,
   trackToolkit,
 } from "../core/cuda.ts";
+import { type CudaFile, cudaFiles } from "../core/cuda-files.ts";
 import { type FatbinReport, uniteReports } from "../core/fatbin.ts";
 import type { Finding } from "../core/finding.ts";
 import { formatBytes } from "../core/size.ts";
@@ -56,12 +57,7 @@ export const cudaArch: ImageGate = {
   description: "every CUDA file runs on the stack's cards, and holds what it was built for",
   severity: "error",
   check(subject) {
-    const live = new Map(subject.files.map((file) => [file.path, file.layer]));
-    const files = subject.image.layers.flatMap((layer, index) =>
-      layer.scan.entries.flatMap(({ path, fatbin }) =>
-        fatbin && live.get(path) === index ? [{ path, report: fatbin }] : [],
-      ),
-    );
+    const files = cudaFiles(subject.image, subject.files);
     return imageFindings(files, subject.cuda ?? { targets: [] }).map(({ path, ...finding }) => ({
       ...finding,
       subject: path === undefined ? subject.name : `${subject.name}:/${path}`,
@@ -70,11 +66,6 @@ export const cudaArch: ImageGate = {
     }));
   },
 };
-
-interface CudaFile {
-  readonly path: string;
-  readonly report: FatbinReport;
-}
 
 function imageFindings(
   files: readonly CudaFile[],
@@ -116,18 +107,6 @@ function imageFindings(
       ),
     );
   return findings;
-}
-
-/** Bytes that each architecture takes in an image's files: what a list's entries cost. */
-export function archBytes(
-  reports: readonly FatbinReport[],
-): ReadonlyMap<string, { readonly sass: number; readonly ptx: number }> {
-  const sums = new Map<string, { sass: number; ptx: number }>();
-  for (const arch of reports.flatMap((r) => r.archs)) {
-    const { sass = 0, ptx = 0 } = sums.get(archName(arch)) ?? {};
-    sums.set(archName(arch), { sass: sass + arch.sassBytes, ptx: ptx + arch.ptxBytes });
-  }
-  return sums;
 }
 
 function finding(check: string, severity: Finding["severity"], subject: string, message: string, fix: string): Finding {

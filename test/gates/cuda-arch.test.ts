@@ -9,8 +9,9 @@ import {
   selectFor,
   type Track,
 } from "../../core/cuda.ts";
+import { archBytes } from "../../core/cuda-files.ts";
 import type { Finding } from "../../core/finding.ts";
-import { archBytes, cudaArch, cudaPlanFindings } from "../../gates/cuda-arch.ts";
+import { cudaArch, cudaPlanFindings } from "../../gates/cuda-arch.ts";
 import { bytesFatbins } from "../../oci/fatbin.ts";
 import { container, type Entry, elf } from "../core/fatbin/build.ts";
 import { subjectOf } from "./subject.ts";
