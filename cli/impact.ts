@@ -1,11 +1,12 @@
 import { Command } from "commander";
-import { surroundings } from "../config/load.ts";
+import { type Surroundings, surroundings } from "../config/load.ts";
+import { mergeBase } from "../config/merge-base.ts";
 import { pastBuilds } from "../config/past-builds.ts";
 import { currentSnapshot, lastSnapshot } from "../config/snapshot.ts";
 import { snapshotAt } from "../config/snapshot-at.ts";
 import { readStackFile } from "../config/stack-file.ts";
 import { UserError } from "../core/error.ts";
-import { impact } from "../core/impact.ts";
+import { impact, type Snapshot } from "../core/impact.ts";
 import { formatImpact, impactMarkdown } from "../core/impact-render.ts";
 import { projectRoot } from "../toolchain/home.ts";
 
@@ -21,7 +22,10 @@ export function impactCommand(): Command {
   return new Command("impact")
     .description("which images rebuild, by which chain down to the file, and what that takes")
     .option("-s, --stack <name>", "stack", "dev")
-    .option("--since <revision>", "compare with a commit, tag or branch; default: this checkout's last up")
+    .option(
+      "--since <revision>",
+      "compare with a commit, tag or branch; default: this checkout's last up, else where it left the default branch",
+    )
     .option("--json", "as JSON")
     .option("--markdown", "as Markdown, for a pull request")
     .action(async (options: Options) => {
@@ -29,17 +33,35 @@ export function impactCommand(): Command {
       const around = surroundings(root);
       const config = readStackFile(root, options.stack);
       const after = await currentSnapshot(root, options.stack, config, around);
-      const before =
-        options.since === undefined
-          ? await lastSnapshot(root, options.stack)
-          : await snapshotAt(root, options.since, options.stack, around);
-      if (before === undefined)
-        throw new UserError(
-          `this checkout has not brought stack ${options.stack} up yet, so there is nothing to compare with`,
-          "run `npm run up` first, or name a commit: keelson impact --since origin/main",
-        );
+      const { before, since } = await compared(root, options, around);
       const found = impact(before, after, pastBuilds(root, after.plan));
-      if (options.json) console.log(JSON.stringify(found, null, 2));
-      else console.log(options.markdown ? impactMarkdown(found) : formatImpact(found));
+      if (options.json) console.log(JSON.stringify({ since, ...found }, null, 2));
+      else if (options.markdown) console.log(`Compared with ${since}.\n\n${impactMarkdown(found)}`);
+      else console.log(`compared with ${since}:\n${formatImpact(found)}`);
     });
+}
+
+/** What the checkout is compared with, and what that is in words. */
+async function compared(
+  root: string,
+  { stack, since }: Options,
+  around: Promise<Surroundings>,
+): Promise<{ readonly before: Snapshot; readonly since: string }> {
+  if (since !== undefined) return { before: await snapshotAt(root, since, stack, around), since };
+  const last = await lastSnapshot(root, stack);
+  if (last !== undefined) return { before: last, since: `this checkout's last up of stack ${stack}` };
+  const left = await mergeBase(root, process.env);
+  if (left === undefined)
+    throw new UserError(
+      `this checkout has not brought stack ${stack} up yet, and has no default branch to compare with`,
+      "run `npm run up` first, fetch the branch (`fetch-depth: 0` in CI), or name a commit: keelson impact --since REVISION",
+    );
+  const { commit, branch, head } = left;
+  const where = head
+    ? `the commit that is checked out, which ${branch} has (--since HEAD^ shows what it changed)`
+    : `${commit.slice(0, 12)}, where this branch left ${branch}`;
+  return {
+    before: await snapshotAt(root, commit, stack, around),
+    since: `${where}, since this checkout has not brought stack ${stack} up`,
+  };
 }

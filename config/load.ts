@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { bootstrappedAway } from "../core/bootstrapped-bases.ts";
 import { type Finding, sortFindings } from "../core/finding.ts";
 import type { MachinePlan } from "../core/machine-plan.ts";
 import { builderNodes, unreachableRegistry } from "../core/nodes.ts";
@@ -74,6 +75,10 @@ export async function loadPlan(
     made.plan.images.map((image) => image.name),
   );
   const away = [...unreachableRegistry(config.builder, config.registry), ...githubCacheFindings(config, process.env)];
+  const unasked =
+    config.bases === "bootstrapped"
+      ? []
+      : bootstrappedAway(registry.host, registry.prefix ?? "", made.plan.bases, bases.bases);
   const found = machine === undefined ? [] : [...machine.findings, ...(fleet?.missingImages(machine, known) ?? [])];
   return {
     plan: made.plan,
@@ -83,6 +88,7 @@ export async function loadPlan(
       ...locks,
       ...found,
       ...away,
+      ...unasked,
       ...withoutMachine(config, stack),
     ]),
     catalogue,

@@ -52,7 +52,8 @@ async function headDigest(host: string, repository: string, reference: string, o
     return head?.digest ?? { reason: `${host} has no ${repository}:${reference}` };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { reason: `${host} does not answer` };
+    const status = "status" in error && typeof error.status === "number" ? error.status : undefined;
+    return { reason: status === undefined ? `${host} does not answer` : `${host} refuses: HTTP ${status}` };
   } finally {
     registry.close();
   }

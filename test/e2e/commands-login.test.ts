@@ -1,22 +1,17 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { execa } from "execa";
 import type { Plan } from "../../core/plan.ts";
 import { hashTag } from "../../core/tags.ts";
-import { RegistryClient } from "../../oci/client.ts";
 import { digestOf } from "../../oci/digest.ts";
 import { MEDIA } from "../../oci/schemas.ts";
-import { ensureTls, type TlsFiles } from "../../toolchain/services/tls.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
 import { tarOf } from "../oci/tars.ts";
 import { type TemporaryHome, temporaryHome } from "./home.ts";
+import { cloneCheckout, startTlsRegistry, type TestRegistry } from "./registry.ts";
 
-const project = join(import.meta.dirname, "../..");
 const PASSWORD = "canary-hunter2";
 const WRONG = "canary-wrong";
 /** bcrypt of {@link PASSWORD}, as htpasswd writes it. */
@@ -27,8 +22,7 @@ const IMAGE = "worker-ultramin";
 describe("commands on a stack whose registry has a login", function () {
   this.timeout(300_000);
   let temporary: TemporaryHome;
-  let tls: TlsFiles;
-  let registry: ChildProcess;
+  let registry: TestRegistry;
   let host: string;
   let clone: string;
   let pulumi: string;
@@ -37,11 +31,10 @@ describe("commands on a stack whose registry has a login", function () {
   before(async () => {
     temporary = await temporaryHome("pulumi", "docker-registry");
     pulumi = (await ensureTool("pulumi")).path;
-    tls = await ensureTls(join(temporary.folder, "tls"), new Date());
-    await startRegistry();
-    clone = join(temporary.folder, "clone of ü");
-    await execa("git", ["clone", "--quiet", project, clone]);
-    symlinkSync(join(project, "node_modules"), join(clone, "node_modules"));
+    const login = { username: "ada", password: PASSWORD, hash: HASH };
+    registry = await startTlsRegistry(join(temporary.folder, "registry"), login);
+    host = registry.host;
+    clone = await cloneCheckout(join(temporary.folder, "clone of ü"));
     for (const stack of ["one", "two", "locked"]) await makeStack(stack, stack === "locked" ? WRONG : PASSWORD);
     const { stdout } = await keelson(["plan", "-s", "one", "--json"]);
     const planned = (JSON.parse(stdout) as { plan?: Plan } & Plan).images.find(({ name }) => name === IMAGE);
@@ -49,47 +42,9 @@ describe("commands on a stack whose registry has a login", function () {
     await push(`one/${IMAGE}`, tag);
   });
   after(async () => {
-    registry.kill();
+    registry.stop();
     await temporary.remove();
   });
-
-  async function startRegistry(): Promise<void> {
-    host = `localhost:${await freePort()}`;
-    const users = join(temporary.folder, "htpasswd");
-    const file = join(temporary.folder, "registry.yml");
-    writeFileSync(users, `ada:${HASH}\n`);
-    writeFileSync(
-      file,
-      JSON.stringify({
-        version: 0.1,
-        log: { level: "error" },
-        storage: {
-          filesystem: { rootdirectory: join(temporary.folder, "registry") },
-          delete: { enabled: true },
-        },
-        http: { addr: host, tls: { certificate: tls.certificate, key: tls.key } },
-        auth: { htpasswd: { realm: "test", path: users } },
-      }),
-    );
-    registry = spawn((await ensureTool("docker-registry")).path, ["serve", file], { stdio: "ignore" });
-    const client = open();
-    for (let i = 0; i < 100; i++) {
-      const up = await client.ping().then(
-        () => true,
-        () => false,
-      );
-      if (up) return;
-      await sleep(100);
-    }
-  }
-
-  const open = () =>
-    new RegistryClient({
-      host,
-      ca: readFileSync(tls.ca, "utf8"),
-      backoff: [],
-      credentials: { username: "ada", password: PASSWORD },
-    });
 
   /** As a user would: the password comes on stdin, and stands encrypted in the stack's file. */
   async function makeStack(stack: string, password: string): Promise<void> {
@@ -109,13 +64,13 @@ describe("commands on a stack whose registry has a login", function () {
 
   const environment = (passphrase: string): Record<string, string> => ({
     PULUMI_CONFIG_PASSPHRASE: passphrase,
-    NODE_EXTRA_CA_CERTS: tls.ca,
+    NODE_EXTRA_CA_CERTS: registry.ca,
     DOCKER_CONFIG: join(temporary.folder, "no docker config"),
     PULUMI_HOME: join(temporary.folder, "pulumi"),
   });
 
   async function push(repository: string, name: string): Promise<string> {
-    const client = open();
+    const { client } = registry;
     const tar = await tarOf(["etc/os-release", "ID=debian\n"]);
     const layer = await client.pushBytes(repository, gzipSync(tar), "application/vnd.oci.image.layer.v1.tar+gzip");
     const config = { architecture: "amd64", os: "linux", rootfs: { type: "layers", diff_ids: [digestOf(tar)] } };
@@ -184,13 +139,13 @@ describe("commands on a stack whose registry has a login", function () {
     assert.equal(exitCode, 0, stderr);
     assert.match(stdout, /no verdict says that it passed/);
     assert.match(stdout, /promoted sha256:/);
-    const there = await open().headManifest(`two/${IMAGE}`, tag);
-    assert.equal(there?.digest, (await open().headManifest(`one/${IMAGE}`, tag))?.digest);
+    const there = await registry.client.headManifest(`two/${IMAGE}`, tag);
+    assert.equal(there?.digest, (await registry.client.headManifest(`one/${IMAGE}`, tag))?.digest);
   });
 
   it("prune lists and deletes with it", async () => {
     const old = await push(`one/${IMAGE}`, "h-old");
-    const stale = await open().putManifest(`one/${IMAGE}`, "h-old", {
+    const stale = await registry.client.putManifest(`one/${IMAGE}`, "h-old", {
       schemaVersion: 2,
       mediaType: MEDIA.index,
       manifests: [],
@@ -198,8 +153,8 @@ describe("commands on a stack whose registry has a login", function () {
     assert.notEqual(old, stale.digest);
     const { exitCode, stderr } = await keelson(["prune", "-s", "one", "--yes"]);
     assert.equal(exitCode, 0, stderr);
-    assert.equal(await open().headManifest(`one/${IMAGE}`, stale.digest), undefined);
-    assert.ok(await open().headManifest(`one/${IMAGE}`, tag));
+    assert.equal(await registry.client.headManifest(`one/${IMAGE}`, stale.digest), undefined);
+    assert.ok(await registry.client.headManifest(`one/${IMAGE}`, tag));
   });
 
   it("a wrong password is one clear message", async () => {
@@ -232,7 +187,7 @@ describe("commands on a stack whose registry has a login", function () {
   it("leaves the password in no file", async () => {
     const { exitCode, stdout } = await execa(
       "grep",
-      ["-rlI", "canary", clone, temporary.folder, "--exclude-dir=.git"],
+      ["-rlIE", "canary-(hunter2|wrong)", clone, temporary.folder, "--exclude-dir=.git"],
       {
         reject: false,
       },
@@ -247,11 +202,3 @@ describe("commands on a stack whose registry has a login", function () {
     );
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}

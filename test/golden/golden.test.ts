@@ -31,6 +31,8 @@ const load = (stack: string) =>
 const TOLD: Readonly<Record<string, readonly string[]>> = {
   // mainpc's models take turns on its card.
   mainpc: ["warning fleet/gpu-memory-evicts"],
+  // No registry of bases answered where the lock was made.
+  prod: ["warning bases/bootstrapped"],
 };
 
 for (const stack of stackNames(root)) {

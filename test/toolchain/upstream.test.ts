@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { LockedBase } from "../../core/base.ts";
 import { baseOrigin, upstreamDigest } from "../../toolchain/upstream.ts";
-import { type Double, startDouble } from "../oci/double.ts";
+import { answer, type Double, startDouble } from "../oci/double.ts";
 
 const there = `sha256:${"1".repeat(64)}`;
 const gone = `sha256:${"2".repeat(64)}`;
@@ -32,6 +32,14 @@ describe("upstream registries", () => {
     assert.deepEqual(asked, ["docker.io"]);
     assert.deepEqual(await upstreamDigest("debian:sid", open), { reason: "docker.io has no library/debian:sid" });
     assert.deepEqual(await upstreamDigest("ghcr.io/x/y:1", dead), { reason: "ghcr.io does not answer" });
+  });
+
+  it("tell a refusal from silence", async () => {
+    const limited = await startDouble((_, response) => answer(response, 429, "", { "retry-after": "3600" }));
+    const refusing = () => limited.client({ backoff: [] });
+    assert.deepEqual(await upstreamDigest("debian:sid", refusing), { reason: "docker.io refuses: HTTP 429" });
+    assert.equal(await baseOrigin([base({ digest: there, bootstrap })], refusing), "bootstrapped");
+    await limited.close();
   });
 
   it("are used where they have the locked digest", async () => {
