@@ -59,13 +59,16 @@ export function adopt(input: AdoptInput): Adoption {
   const builds = resolveBuilds(facts, files);
   const images = findImages(files, builds, input.root);
   const byId = new Map(images.map((image) => [image.id, image]));
-  const finder = new Finder(images, new Map(images.map(({ id, name }) => [id, name])), builds);
+  const finder = new Finder(images, builds, input.root);
   const tree: AdoptedTree = {
     files,
     facts,
     builds,
     images,
-    imageOf: (ref) => byId.get(finder.ofTag(ref) ?? ""),
+    imageOf: (ref, file) => {
+      const [only, ...others] = finder.ofTag(ref, file);
+      return others.length > 0 ? undefined : byId.get(only ?? "");
+    },
     machines: input.machines ?? Object.keys(MACHINES),
   };
   const findings = [

@@ -10,6 +10,7 @@ import type { FileKind } from "./kind.ts";
 import { readMakefile } from "./make.ts";
 import { readManifest } from "./manifest.ts";
 import { readShell } from "./shell/read.ts";
+import { readSkaffold } from "./skaffold.ts";
 import { readWorkflow } from "./workflow.ts";
 import { readYaml, type YamlValue } from "./yaml.ts";
 
@@ -49,6 +50,7 @@ interface Reading extends SourceFile {
 
 const READERS: Readonly<Partial<Record<FileKind, (reading: Reading) => void>>> = {
   compose: (reading) => readCompose(reading.path, yaml(reading), reading.facts, reading.env),
+  skaffold: (reading) => readSkaffold(reading.path, yaml(reading), reading.facts),
   workflow: (reading) => readWorkflow(reading.path, yaml(reading), reading.facts),
   values: (reading) => readValues(reading.path, yaml(reading), reading.facts),
   bake: ({ path, text, facts }) => (path.endsWith(".json") ? readBakeJson : readBakeHcl)(path, text, facts),

@@ -15,6 +15,8 @@ const ENGINES = /(?:^|\/)(?:docker|podman|nerdctl|buildah|finch)$/;
 /** Commands that name docker and do not run it. */
 const SPEAKERS =
   /^(?:echo|printf|log\w*|info|warn\w*|error|die|fail|usage|grep|egrep|rg|which|type|command|hash|sed|awk|cat|apt|apt-get|apk|yum|dnf|brew|systemctl|service|test|\[|\[\[|man|complete|alias|usermod|groupadd|pip|npm|\.|source)$/;
+/** Commands that run another one. */
+const WRAPPERS = /^(?:sudo|env|exec|time|nice|ionice|command|retry|-\w+|\w+=.*)$/s;
 const BUILD_VERBS = new Set(["build", "b", "bud"]);
 
 /** Adds what one command says of images. @example docker build -t app:1 docker/ */
@@ -58,7 +60,10 @@ function engineIndex(words: readonly string[]): number {
     if (ENGINES.test(word) || word === "docker-buildx" || /kaniko\/executor$/.test(word)) return index;
     // An unknown program with the engine's verbs: $DOCKER build -t …
     const next = words[index + 1] ?? "";
-    const unknown = word === "*" && (next === "build" || next === "buildx" || next === "push" || next === "tag");
+    const unknown =
+      word === "*" &&
+      words.slice(0, index).every((before) => WRAPPERS.test(before)) &&
+      (next === "build" || next === "buildx" || next === "push" || next === "tag");
     if (unknown && words.length > index + 2) return index;
     // Behind a wrapper's own arguments nothing is looked for.
     if (index > 6) return -1;

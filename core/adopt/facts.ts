@@ -11,7 +11,7 @@ export interface Place {
   readonly line: number;
 }
 
-export type FactSource = "script" | "make" | "workflow" | "compose" | "bake" | "helm" | "manifest";
+export type FactSource = "script" | "make" | "workflow" | "compose" | "bake" | "skaffold" | "helm" | "manifest";
 
 /** Something that builds an image. */
 export interface Build extends Place {

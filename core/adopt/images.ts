@@ -1,7 +1,7 @@
 import { type Dockerfile, dockerfileInputs, findTarget, type Reference, type Stage, type Use } from "../dockerfile.ts";
 import type { Build, Facts, Pattern } from "./facts.ts";
 import type { AdoptedImage, Draft, Link, ResolvedBuild, Source } from "./model.ts";
-import { imageNames } from "./names.ts";
+import { clean, imageNames, shortNames } from "./names.ts";
 import { isKnown, mayEqual, splitRef } from "./pattern.ts";
 
 /** Finds each build's Dockerfile among those of the tree. */
@@ -27,7 +27,7 @@ export function findImages(
 ): AdoptedImage[] {
   const drafts = files.flatMap((file) => drafted(file, resolved));
   const names = imageNames(drafts, root);
-  const finder = new Finder(drafts, names, resolved);
+  const finder = new Finder(drafts, resolved, root);
   return drafts
     .map((draft) => ({ ...draft, name: names.get(draft.id) ?? draft.id, ...links(draft, finder) }))
     .toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
@@ -65,26 +65,33 @@ function drafted(file: Dockerfile, resolved: readonly ResolvedBuild[]): Draft[] 
 export class Finder {
   /** Full repository to its producers. */
   private readonly byRepository = new Map<string, { readonly tag: Pattern; readonly id: string }[]>();
-  private readonly patterns: { readonly repository: Pattern; readonly names: ReadonlyMap<string, string> }[] = [];
+  private readonly patterns: {
+    readonly repository: Pattern;
+    readonly names: ReadonlyMap<string, readonly string[]>;
+  }[] = [];
+  /** Images by the name of their folder or Dockerfile, where only one has it. */
   private readonly byName = new Map<string, string | undefined>();
   private readonly byBuild = new Map<string, string>();
   /** Registry paths that the tree's images are under: `ghcr.io/acme/`. */
   private readonly own: ReadonlySet<string>;
 
-  constructor(drafts: readonly Draft[], names: ReadonlyMap<string, string>, resolved: readonly ResolvedBuild[]) {
+  constructor(drafts: readonly Draft[], resolved: readonly ResolvedBuild[], root: string) {
     for (const draft of drafts) {
       for (const tag of draft.tags) this.add(tag, draft.id);
       for (const build of draft.builds)
         if (build.name !== undefined) this.byBuild.set(`${build.file}\0${build.name}`, draft.id);
-      const name = names.get(draft.id) ?? "";
-      this.byName.set(name, this.byName.has(name) ? undefined : draft.id);
+    }
+    const names = new Map(drafts.map((draft) => [draft, shortNames(draft, root)]));
+    for (const [{ id }, own] of names) {
+      for (const name of own) this.byName.set(name, this.byName.has(name) ? undefined : id);
     }
     for (const { build, files, exact } of resolved) {
       if (exact || files.length === 0) continue;
       const members = new Set(files.map((file) => file.file));
-      const own = new Map(
-        drafts.flatMap((draft) => (members.has(draft.id) ? [[names.get(draft.id) ?? "", draft.id] as const] : [])),
-      );
+      const own = new Map<string, string[]>();
+      for (const [{ id }, called] of names) {
+        if (members.has(id)) for (const name of called) own.set(name, [...(own.get(name) ?? []), id]);
+      }
       for (const tag of build.tags) this.patterns.push({ repository: splitRef(tag).repository, names: own });
     }
     this.own = this.ownPaths(drafts);
@@ -105,9 +112,9 @@ export class Finder {
     }
     const tagged = drafts.flatMap(({ tags }) => tags.map((tag) => splitLast(splitRef(tag).repository)[0]));
     const named = [...wanted].flatMap(([path, names]) =>
-      names.size > 1 && [...names].every((name) => this.byName.has(name)) ? path : [],
+      names.size > 1 && [...names].every((name) => this.byName.get(clean(name)) !== undefined) ? path : [],
     );
-    return new Set([...tagged, ...named].filter((path) => isKnown(path) && path !== "docker.io/library/"));
+    return new Set([...tagged, ...named].filter((path) => isKnown(path) && !PUBLIC.test(path)));
   }
 
   private add(ref: Pattern, id: string): void {
@@ -127,25 +134,45 @@ export class Finder {
   }
 
   /** The image of the tree that a FROM means; undefined for one from outside. */
-  ofRef(ref: Pattern): string | undefined {
+  ofRef(ref: Pattern, file: string): string | undefined {
     const [path, last] = splitLast(splitRef(ref).repository);
-    return this.ofTag(ref) ?? (this.own.has(path) ? this.byName.get(last) : undefined);
+    return this.ofTag(ref, file)[0] ?? (this.own.has(path) ? this.byName.get(clean(last)) : undefined);
   }
 
-  /** The image of the tree that a build gives this name. */
-  ofTag(ref: Pattern): string | undefined {
+  /** The images of the tree to which builds give this name; of several those that are nearest to the file that asks. */
+  ofTag(ref: Pattern, file: string): readonly string[] {
     const { repository, tag = "latest" } = splitRef(ref);
     const made = this.byRepository.get(repository);
     if (made) {
-      const one = made.find((entry) => entry.tag === tag) ?? made.find((entry) => mayEqual(entry.tag, tag));
-      return (one ?? (made.every(({ id }) => id === made[0]?.id) ? made[0] : undefined))?.id;
+      const ids = (entries: typeof made) => nearest([...new Set(entries.map(({ id }) => id))], file);
+      const equal = ids(made.filter((entry) => entry.tag === tag));
+      const possible = equal.length > 0 ? equal : ids(made.filter((entry) => mayEqual(entry.tag, tag)));
+      if (possible.length > 0) return possible;
+      const all = ids(made);
+      return all.length === 1 ? all : [];
     }
     const [path, last] = splitLast(repository);
     // Docker Hub's own images have short names that folders have too.
-    if (path === "docker.io/library/" || !isKnown(last)) return undefined;
-    const pattern = this.patterns.find((one) => one.names.has(last) && mayEqual(one.repository, repository));
-    return pattern?.names.get(last);
+    if (path === "docker.io/library/" || !isKnown(last)) return [];
+    const pattern = this.patterns.find((one) => one.names.has(clean(last)) && mayEqual(one.repository, repository));
+    return pattern?.names.get(clean(last)) ?? [];
   }
+}
+
+/** Paths that others' images have, whatever folders of the tree are called. */
+const PUBLIC =
+  /^(?:docker\.io\/library|docker\.io\/nvidia|[^/]+\/library|gcr\.io\/distroless|cgr\.dev\/chainguard|mcr\.microsoft\.com\b.*|public\.ecr\.aws\/docker\/library)\/$/;
+
+/** Those whose folders share most with the file's. */
+function nearest(ids: readonly string[], file: string): readonly string[] {
+  if (ids.length < 2) return ids;
+  const shared = (id: string) => {
+    const [a, b] = [id.split("/"), file.split("/")];
+    const end = a.findIndex((part, index) => part !== b[index]);
+    return end < 0 ? a.length : end;
+  };
+  const most = Math.max(...ids.map(shared));
+  return ids.filter((id) => shared(id) === most);
 }
 
 /** @example splitLast("ghcr.io/acme/api") // ["ghcr.io/acme/", "api"] */
@@ -211,7 +238,7 @@ function source(
 }
 
 function named(ref: Pattern, missing: readonly string[], self: string, finder: Finder): Source {
-  const id = missing.length === 0 ? finder.ofRef(ref) : undefined;
+  const id = missing.length === 0 ? finder.ofRef(ref, self) : undefined;
   // An image that is built from its own older tag.
   if (id === undefined || id === self) return { kind: "external", ref, missing };
   return { kind: "image", id };
@@ -223,6 +250,10 @@ function contextSource(name: string, build: Build | undefined, self: string, fin
   const image = /^docker-image:\/\/(.+)$/s.exec(value)?.[1];
   if (image !== undefined) return named(image, [], self, finder);
   const target = /^(?:target|service):(.+)$/s.exec(value)?.[1];
-  const id = target === undefined || build === undefined ? undefined : finder.ofBuild(build.file, target);
+  // A skaffold.yaml may require what another one builds.
+  const id =
+    target === undefined || build === undefined
+      ? undefined
+      : (finder.ofBuild(build.file, target) ?? (build.by === "skaffold" ? finder.ofTag(target, self)[0] : undefined));
   return id === undefined || id === self ? { kind: "context", name } : { kind: "image", id };
 }

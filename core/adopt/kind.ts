@@ -5,6 +5,7 @@ export type FileKind =
   | "dockerfile"
   | "compose"
   | "bake"
+  | "skaffold"
   | "make"
   | "script"
   | "workflow"
@@ -29,6 +30,7 @@ export function fileKind(path: string): FileKind | undefined {
   if (DOCKERFILE.test(name) && !ABOUT_DOCKERFILE.test(name)) return "dockerfile";
   if (name === ".env") return "env";
   if (/^docker-bake(?:[.\-_][^/]*)?\.(?:hcl|json)$/i.test(name)) return "bake";
+  if (/^skaffold(?:[.\-_][^/]*)?\.ya?ml$/i.test(name)) return "skaffold";
   if (/^(?:docker-)?compose(?:[.\-_][^/]*)?\.ya?ml$/i.test(name)) return "compose";
   if (/(?:^|\/)\.(?:github|gitea|forgejo)\/(?:workflows|actions)\/.*\.ya?ml$/.test(path)) return "workflow";
   if (/^action\.ya?ml$/.test(name)) return "workflow";

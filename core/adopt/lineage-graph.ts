@@ -46,7 +46,12 @@ export function lineageGraph({ images }: Pick<Adoption, "images">): {
 function parentOf({ to, written }: Link): LineageNode | undefined {
   if (to.kind === "context") return undefined;
   if (to.kind === "image") return { key: to.id, label: to.id };
-  const name = to.kind === "scratch" ? "scratch" : to.missing.length > 0 ? written : shortDigest(shortRef(to.ref));
+  const name =
+    to.kind === "scratch"
+      ? "scratch"
+      : to.missing.length > 0 || to.ref === "*"
+        ? written
+        : shortDigest(shortRef(to.ref));
   return { key: `external:${name}`, label: name };
 }
 

@@ -30,7 +30,8 @@ export function readManifest(file: string, text: string, facts: FactList, chart?
       const written = (image[1] ?? image[2] ?? image[3] ?? "").trim();
       const ref = written.replace(/\$\{[^}]*\}|\$\([^)]*\)|\$\w+/g, "*");
       const by = chart ? "helm" : "manifest";
-      if (!/[\s{]/.test(ref)) facts.uses.push({ ...place, by, ref, ports, sizes, builtHere: false });
+      // Some tools put their own schemes there: ko://module.
+      if (!/[\s{]|:\/\//.test(ref)) facts.uses.push({ ...place, by, ref, ports, sizes, builtHere: false });
       continue;
     }
     const port = setting(line, /\bcontainerPort:\s*(\{\{[^{}]*\}\}|[^\s,}#]+)/, place, chart);

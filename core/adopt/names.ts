@@ -37,6 +37,11 @@ export function imageNames(drafts: readonly Draft[], root: string): ReadonlyMap<
   return names;
 }
 
+/** What people call an image by: the names that its tags give it, its Dockerfile's suffix or folder. */
+export function shortNames(draft: Draft, root: string): ReadonlySet<string> {
+  return new Set([...tagNames(draft), ...pathNames(draft, root).slice(0, 1)].map(clean));
+}
+
 /** Names that its tags give it; those that are pushed first, a smoke test's last. */
 function tagNames({ builds }: Draft): string[] {
   const tags = builds.toSorted((a, b) => Number(b.pushes) - Number(a.pushes)).flatMap((build) => build.tags);
@@ -64,7 +69,8 @@ function pathNames({ file, target }: Draft, root: string): string[] {
   return [...names, [...folders, ...own].join("-")];
 }
 
-function clean(name: string): string {
+/** A name as an image definition can have it. */
+export function clean(name: string): string {
   return name
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")

@@ -69,6 +69,7 @@ export function splitRef(ref: Pattern): RefParts {
 
 function fullRepository(path: Pattern): Pattern {
   const first = path.split("/")[0] ?? "";
+  if (first === "index.docker.io") return fullRepository(path.slice(first.length + 1));
   const hasHost = path.includes("/") && (/[.:]/.test(first) || first === "localhost");
   // An unknown first part may be a host.
   if (hasHost || first.includes("*")) return path;

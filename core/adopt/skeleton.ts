@@ -208,7 +208,7 @@ function userOf(image: AdoptedImage, images: ReadonlyMap<string, AdoptedImage>, 
   const found = imageUser(image, images);
   const [, uid, gid = uid] = /^(\d+)(?::(\d+))?$/.exec(found?.user ?? "") ?? [];
   if (uid !== undefined && uid !== "0") return `${uid}:${gid}`;
-  const was = found === undefined ? "no USER is set" : `USER is ${found.user} (${formatPlace(found)})`;
+  const was = found === undefined ? "no USER is set" : `USER is ${found.written} (${formatPlace(found)})`;
   notes.push(`${was}: end the Dockerfile with USER ${USER}`);
   return USER;
 }

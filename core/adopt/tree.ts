@@ -8,8 +8,8 @@ export interface AdoptedTree {
   readonly facts: Facts;
   readonly builds: readonly ResolvedBuild[];
   readonly images: readonly AdoptedImage[];
-  /** Image of the tree that a name means. */
-  readonly imageOf: (ref: string) => AdoptedImage | undefined;
+  /** The one image of the tree that a name means in a file; undefined where it may be several. */
+  readonly imageOf: (ref: string, file: string) => AdoptedImage | undefined;
   /** Machine profiles that GPU images are judged against. */
   readonly machines: readonly string[];
 }

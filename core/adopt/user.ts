@@ -6,6 +6,8 @@ import { ancestry } from "./tree.ts";
 export interface ImageUser {
   /** Variables that nothing sets are `*`. */
   readonly user: string;
+  /** As the Dockerfile has it. */
+  readonly written: string;
   readonly file: string;
   readonly line: number;
 }
@@ -28,7 +30,12 @@ function ownUser(image: AdoptedImage): ImageUser | undefined {
   let last: ImageUser | undefined;
   for (const { instruction, value } of imageInstructions(image.file, image.stage)) {
     if (instruction.keyword === "USER")
-      last = { user: value(instruction.value), file: image.file.file, line: instruction.line };
+      last = {
+        user: value(instruction.value),
+        written: instruction.value,
+        file: image.file.file,
+        line: instruction.line,
+      };
   }
   found.set(image, last ?? "none");
   return last;

@@ -38,7 +38,7 @@ export function usesByImage(tree: AdoptedTree): ReadonlyMap<string, readonly Use
   );
   const found = new Map<string, Use[]>();
   for (const use of tree.facts.uses) {
-    const id = use.builtHere ? byBuild.get(`${use.file}\0${use.name ?? ""}`) : tree.imageOf(use.ref)?.id;
+    const id = use.builtHere ? byBuild.get(`${use.file}\0${use.name ?? ""}`) : tree.imageOf(use.ref, use.file)?.id;
     if (id !== undefined) found.set(id, [...(found.get(id) ?? []), use]);
   }
   return found;
@@ -102,6 +102,7 @@ const SPEAKS: Readonly<Record<Use["by"], string>> = {
   workflow: "the workflow",
   compose: "compose",
   bake: "bake",
+  skaffold: "skaffold",
   helm: "the chart",
   manifest: "the manifest",
 };

@@ -15,12 +15,26 @@ export function movingTags(tree: AdoptedTree): Finding[] {
     ...tree.images.flatMap((image) => [...image.bases, ...image.reads].flatMap((link) => fromFinding(image, link))),
     ...tree.files.flatMap((file) => unbuiltStages(file, tree)),
   ];
+  const made = [
+    ...tree.facts.builds.flatMap(({ by, file, tags }) => tags.map((ref) => ({ by, file, ref }))),
+    ...tree.facts.pushes.filter(({ by }) => by === "skaffold"),
+  ];
+  const local = new Set(
+    made.map(({ by, file, ref }) => key(by === "skaffold" ? "skaffold" : file, splitRef(ref).repository)),
+  );
   const uses = tree.facts.uses.flatMap(({ ref, file, line, by, name, builtHere }) => {
     // Scripts run and pull all kinds of helpers; what is deployed is what counts.
     if (builtHere || by === "workflow" || by === "make") return [];
-    return finding(ref, { file, line }, name || file, by === "script" ? "info" : "warning");
+    const { repository } = splitRef(ref);
+    // What a script builds it may run; skaffold puts the tag into the manifest.
+    if (local.has(key(by === "script" ? file : "skaffold", repository))) return [];
+    return finding(ref, { file, line }, name || file, by === "script" ? "info" : "warning", "pulls");
   });
   return unique([...froms, ...uses]);
+}
+
+function key(builder: string, repository: string): string {
+  return `${builder}\0${repository}`;
 }
 
 /** Stages that no image of the tree leads to: whoever builds them by hand gets what their FROM says. */
@@ -41,12 +55,18 @@ function fromFinding(image: AdoptedImage, { to, line }: Link): Finding[] {
   return finding(to.ref, { file: image.file.file, line }, image.name, "warning");
 }
 
-function finding(ref: string, where: Place, subject: string, severity: Finding["severity"]): Finding[] {
+function finding(
+  ref: string,
+  where: Place,
+  subject: string,
+  severity: Finding["severity"],
+  what: "builds" | "pulls" = "builds",
+): Finding[] {
   const { repository, tag, digest } = splitRef(ref);
   if (digest !== undefined || !isKnown(ref) || repository.endsWith("/scratch")) return [];
   const short = shortRef(repository);
   if (tag === undefined || tag === "latest") {
-    const message = `${short} is taken ${tag === undefined ? "without a tag, which means latest" : "as latest"}: two builds a day apart differ`;
+    const message = `${short} is taken ${tag === undefined ? "without a tag, which means latest" : "as latest"}: two ${what} a day apart differ`;
     return [
       {
         rule: "adopt/latest",

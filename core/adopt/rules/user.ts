@@ -1,12 +1,15 @@
 import type { Finding } from "../../finding.ts";
 import type { AdoptedImage } from "../model.ts";
-import { shortRef } from "../pattern.ts";
+import { shortRef, splitRef } from "../pattern.ts";
 import { type AdoptedTree, ancestry, imagesById } from "../tree.ts";
 import { imageUser, isRoot } from "../user.ts";
 
-/** Bases from outside that set a user of their own; Docker Hub's own images and distributions run as root. */
+/** Bases from outside that are known to run as root: Docker's official images and their mirrors, distributions, SDKs. */
+const ROOT_BASES =
+  /^(?:docker\.io\/library\/|[^/]+\/(?:docker\/)?library\/|docker\.io\/nvidia\/|nvcr\.io\/nvidia\/|gcr\.io\/distroless\/|mcr\.microsoft\.com\/(?:dotnet|devcontainers|openjdk|mirror)\/|registry\.fedoraproject\.org\/|registry\.access\.redhat\.com\/ubi\d+(?:-minimal|-micro)?$)/;
+/** Those among them that set a user of their own. */
 const NOT_ROOT =
-  /nonroot|(?:^|\/)cgr\.dev\/|(?:^|\/)bitnami(?:legacy)?\/|(?:^|\/)jupyter\/|(?:^|\/)chainguard\/|(?:^|\/)ubi\d*\/(?:nodejs|python|openjdk|go-toolset|php|ruby)/;
+  /nonroot|chiseled|^docker\.io\/library\/(?:elasticsearch|flink|kibana|logstash|solr|sonarqube|jenkins|haproxy|memcached|varnish)\b/;
 
 /** Images that run as root, above all those that nothing else is built from. */
 export function rootAtTheEnd(tree: AdoptedTree): Finding[] {
@@ -39,7 +42,7 @@ function withoutUser(image: AdoptedImage, images: ReadonlyMap<string, AdoptedIma
   // scratch has no users, and root is what runs then. An unknown base may set one.
   if (base?.kind === "scratch") return "nothing sets a USER";
   if (base?.kind !== "external" || base.missing.length > 0 || base.ref.includes("*")) return undefined;
-  return NOT_ROOT.test(base.ref)
-    ? undefined
-    : `nothing sets a USER, and ${shortRef(base.ref.replace(/@.*/, ""))} most likely sets none`;
+  const { repository, tag } = splitRef(base.ref);
+  if (!ROOT_BASES.test(repository) || NOT_ROOT.test(`${repository}:${tag}`)) return undefined;
+  return `nothing sets a USER, and ${shortRef(base.ref.replace(/@.*/, ""))} sets none either`;
 }

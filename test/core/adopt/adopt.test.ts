@@ -59,6 +59,38 @@ describe("adopt: lineage", () => {
     assert.deepEqual(bases(adoption).app, ["images/base/Dockerfile"]);
   });
 
+  it("takes the nearest of several images of one name", () => {
+    const adoption = read({
+      "x/skaffold.yaml":
+        "apiVersion: skaffold/v3\nbuild: { artifacts: [{ image: app, context: app, requires: [{ image: base, alias: BASE }] }, { image: base, context: base }] }\n",
+      "x/app/Dockerfile": "ARG BASE\nFROM $BASE\n",
+      "x/base/Dockerfile": "FROM debian:12\n",
+      "y/build.sh": "docker build -t base base\ndocker build --build-arg BASE=base -t y/app app\n",
+      "y/app/Dockerfile": "ARG BASE\nFROM $BASE\n",
+      "y/base/Dockerfile": "FROM debian:13\n",
+    });
+    assert.deepEqual(
+      adoption.images.map(({ id, bases: [link] }) => [id, link && "id" in link.to ? link.to.id : undefined]),
+      [
+        ["x/app/Dockerfile", "x/base/Dockerfile"],
+        ["x/base/Dockerfile", undefined],
+        ["y/app/Dockerfile", "y/base/Dockerfile"],
+        ["y/base/Dockerfile", undefined],
+      ],
+    );
+  });
+
+  it("knows the tree's own images by their folders where no build is read, and only where no two have the name", () => {
+    const files = {
+      "base/Dockerfile": "FROM debian:12\n",
+      "lib/Dockerfile": "FROM q.io/team/base\n",
+      "app/Dockerfile": "FROM q.io/team/lib\n",
+    };
+    assert.deepEqual(bases(read(files)), { base: ["debian:12"], lib: ["base/Dockerfile"], app: ["lib/Dockerfile"] });
+    const twice = bases(read({ ...files, "old/base/Dockerfile": "FROM debian:11\n" }));
+    assert.deepEqual([twice.lib, twice.app], [["q.io/team/base"], ["q.io/team/lib"]]);
+  });
+
   it("takes no folder for a stranger's image of the same name", () => {
     const adoption = read({
       "base/Dockerfile": "FROM debian:12\n",

@@ -328,6 +328,39 @@ describe("charts and manifests", () => {
     );
   });
 
+  it("reads what skaffold builds, for whom, and with which builder", () => {
+    const text = `apiVersion: skaffold/v4beta11
+build:
+  platforms: [linux/amd64, linux/arm64]
+  artifacts:
+    - image: web
+      context: web
+      requires: [{ image: base, alias: BASE }]
+      docker: { dockerfile: D.web, target: prod, buildArgs: { A: "1", B: "{{.X}}" } }
+    - image: base
+    - image: lib
+      ko: {}
+`;
+    const { builds, pushes } = facts("k/skaffold.yaml", text);
+    assert.deepEqual(builds.map(brief), [
+      {
+        dockerfile: "k/web/D.web",
+        tags: ["web:*"],
+        args: { A: "1", B: "*", BASE: "base" },
+        platforms: ["linux/amd64", "linux/arm64"],
+        target: "prod",
+        pushes: true,
+      },
+      { dockerfile: "k/Dockerfile", tags: ["base:*"], platforms: ["linux/amd64", "linux/arm64"], pushes: true },
+    ]);
+    assert.deepEqual(builds[0]?.contexts, { base: "target:base" });
+    assert.deepEqual(
+      pushes.map(({ ref }) => ref),
+      ["lib:*"],
+    );
+    assert.deepEqual(facts("skaffold.yaml", "build: { artifacts: [{ image: a }] }\n").builds, []);
+  });
+
   it("leaves other YAML alone", () => {
     assert.deepEqual(facts("config.yaml", "image: a:1\nother: 2\n").uses, []);
   });

@@ -73,6 +73,15 @@ describe("adopt: arguments that a Dockerfile ignores", () => {
       [],
     ],
     [
+      "a loop that others take it from, and a FROM of the same repository that does not",
+      {
+        "b.sh": "for i in a b; do docker build --build-arg BASE=r/x:2 $i; done",
+        "a/Dockerfile": "ARG BASE\nFROM $BASE\n",
+        "b/Dockerfile": "FROM r/x:1\n",
+      },
+      ["error from-ignores-argument b/Dockerfile:1"],
+    ],
+    [
       "an unknown Dockerfile is nobody's",
       { "b.sh": 'docker build --build-arg X=1 -f "$F" .', "a/Dockerfile": "FROM a:1\n", "b/Dockerfile": "FROM a:1\n" },
       [],
@@ -211,6 +220,21 @@ describe("adopt: tags", () => {
           "s/Dockerfile": "FROM scratch\n",
         },
         [],
+      ],
+      [
+        "what a script builds and runs itself, what skaffold tags",
+        {
+          "b.sh": "docker build -t mine .\ndocker run mine\n",
+          "skaffold.yaml": "apiVersion: skaffold/v3\nbuild: { artifacts: [{ image: app }, { image: lib, jib: {} }] }\n",
+          "k/d.yaml": "containers:\n  - image: app\n  - image: lib\n  - image: ko://x/y\n",
+          Dockerfile: "FROM a:1\n",
+        },
+        [],
+      ],
+      [
+        "a stage that nothing builds",
+        { Dockerfile: "FROM a:latest AS old\nFROM b:1\n" },
+        ["warning latest Dockerfile:1"],
       ],
       [
         "what is deployed",
@@ -364,6 +388,9 @@ describe("adopt: users", () => {
       },
       [],
     ],
+    ["a base of strangers, who may set a user", { Dockerfile: "FROM quay.io/x/y:1\n" }, []],
+    ["Windows, which has no root", { Dockerfile: "FROM mcr.microsoft.com/windows/servercore:ltsc2025\n" }, []],
+    ["an official image that sets one", { Dockerfile: "FROM solr:9\n" }, []],
     ["bases that run as someone", { Dockerfile: "FROM gcr.io/distroless/static:nonroot\n" }, []],
     ["a base that only the build knows", { Dockerfile: "ARG B\nFROM $B\n" }, []],
     ["a user by argument", { Dockerfile: "FROM a:1\nARG U=root\nUSER $U\n" }, ["warning root Dockerfile:3"]],
