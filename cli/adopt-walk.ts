@@ -49,7 +49,7 @@ class Walk implements WalkedTree {
       if (--this.left < 0) break;
       const below = path === "" ? entry.name : `${path}/${entry.name}`;
       if (entry.isDirectory()) {
-        if (isDockerfile(below)) this.findings.push(namedLikeDockerfile(below));
+        if (/^(?:Dockerfile|Containerfile)$/.test(entry.name)) this.findings.push(namedLikeDockerfile(below));
         // Go keeps copies of others' modules in vendor.
         if (!SKIPPED_FOLDERS.has(entry.name) && !(entry.name === "vendor" && isGoModule)) this.folder(below);
       } else if (fileKind(below) !== undefined) {

@@ -184,6 +184,8 @@ function readBuild(
 /** Where the Dockerfile of a build may stand. A build from an URL has none here. */
 export function dockerfilePaths(folders: readonly string[], context: string, written: string | undefined): string[] {
   if (written === undefined && /^(?:https?:|git@|git:|ssh:|-$)/.test(context)) return [];
+  // Below an unknown folder it may be anywhere, and need not be in the tree.
+  const anywhere = written?.startsWith("*/") ? [written] : [];
   const paths = folders.flatMap((folder) => {
     if (written !== undefined) return joinPath(folder, written) ?? [];
     const base = joinPath(folder, context);
@@ -191,7 +193,7 @@ export function dockerfilePaths(folders: readonly string[], context: string, wri
       ? []
       : ["Dockerfile", "Containerfile"].map((name) => (base === "" ? name : `${base}/${name}`));
   });
-  return [...new Set(paths)];
+  return [...new Set([...paths, ...anywhere])];
 }
 
 function argument(pair: string): [string, string | undefined][] {

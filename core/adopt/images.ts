@@ -189,7 +189,7 @@ function links(draft: Draft, finder: Finder): Pick<AdoptedImage, "bases" | "read
     const inputs = inputsOf(draft, build);
     const root = rootStage(draft.stage, inputs.uses);
     for (const use of inputs.uses) {
-      if (use.to.kind === "stage") continue;
+      if (use.to.kind === "stage" || mayBeStage(use.to, draft.file)) continue;
       const link: Link = {
         line: use.line,
         by: use.by,
@@ -202,6 +202,12 @@ function links(draft: Draft, finder: Finder): Pick<AdoptedImage, "bases" | "read
     }
   }
   return { bases: [...bases.values()], reads: [...reads.values()] };
+}
+
+/** A name with an unknown part that a stage of the file has: `FROM export-${KIND}`. */
+function mayBeStage(to: Reference, { stages }: Dockerfile): boolean {
+  if (to.kind !== "image" || isKnown(to.name) || !/[a-z]/.test(to.name)) return false;
+  return stages.some(({ name }) => name !== undefined && mayEqual(to.name, name));
 }
 
 /** What a build of an image reads, arguments put in; `*` for an argument that comes from the environment. */

@@ -37,7 +37,7 @@ export function fileKind(path: string): FileKind | undefined {
   if (/^(?:values|values[.\-_][^/]*|[^/]*[.\-_]values)\.ya?ml$/i.test(name)) return "values";
   if (/^(?:gnu)?makefile(?:[.\-_][^/]*)?$|\.(?:mk|mak)$/i.test(name)) return "make";
   if (/\.(?:sh|bash|zsh|ksh)$/i.test(name) || /^justfile$/i.test(name)) return "script";
-  if (/\.ya?ml$/i.test(name)) return "manifest";
+  if (/\.ya?ml$/i.test(name) && !/lock\.ya?ml$/i.test(name)) return "manifest";
   return undefined;
 }
 

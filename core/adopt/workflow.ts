@@ -35,6 +35,9 @@ export function readWorkflow(file: string, top: YamlValue, facts: FactList): voi
         job.get("defaults")?.get("run")?.get("working-directory") ??
         top.get("defaults")?.get("run")?.get("working-directory");
       readSteps(file, job.get("steps"), own, folder?.text ?? ".", facts);
+      if (!job.get("uses")) continue;
+      for (const [key, value] of job.get("with")?.entries() ?? [])
+        if (/images?$/.test(key)) pushImages(file, value, own, facts);
     }
   }
   readSteps(file, top.get("runs")?.get("steps"), context, ".", facts);
@@ -54,14 +57,25 @@ function readSteps(file: string, steps: YamlValue | undefined, job: Context, job
     const uses = step.get("uses")?.text ?? "";
     const run = step.get("run");
     const id = step.get("id")?.text;
-    if (/(?:^|\/)metadata-action@/.test(uses) && id !== undefined) {
-      context.set(`steps.${id}.outputs.tags`, metadataTags(step.get("with"), own).join("\n"));
+    if (/(?:^|\/)metadata-action@/.test(uses)) {
+      const settings = step.get("with");
+      if (id !== undefined) context.set(`steps.${id}.outputs.tags`, metadataTags(settings, own).join("\n"));
+      pushImages(file, settings?.get("images"), own, facts);
     } else if (/(?:^|\/)build-push-action@/.test(uses)) {
       readBuildPush(file, step, own, facts);
     } else if (run?.text !== undefined) {
       const folder = joinPath("", evaluate(step.get("working-directory")?.text ?? jobFolder, own));
       readRun(file, run, own, folder, facts);
     }
+  }
+}
+
+/** Images that an action or a workflow elsewhere gives tags of its own. */
+function pushImages(file: string, images: YamlValue | undefined, context: Context, facts: FactList): void {
+  for (const line of evaluate(images?.text ?? "", context).split(/[\n,]/)) {
+    const ref = line.trim().replace(/^name=/, "");
+    if (images && (ref === "*" || /^[\w.*-]+(?::\d+)?(?:\/[\w.*-]+)+$/.test(ref)))
+      facts.pushes.push({ file, line: images.line, by: "workflow", ref: `${ref}:*` });
   }
 }
 

@@ -88,13 +88,14 @@ describe("walkTree", () => {
     server = createServer();
     await new Promise<void>((resolve) => server?.listen(join(root, "Dockerfile"), resolve));
     execFileSync("mkfifo", [join(root, "Dockerfile.pipe")]);
-    write("Dockerfile.d/Dockerfile", "FROM a:1\n");
+    write("x/Dockerfile/Dockerfile", "FROM a:1\n");
+    write("dockerfile/main.go", "");
     assert.deepEqual(found(), {
-      files: ["Dockerfile.d/Dockerfile"],
+      files: ["x/Dockerfile/Dockerfile"],
       findings: [
         "error Dockerfile.pipe: it is no regular file",
         "error Dockerfile: it is no regular file",
-        "info Dockerfile.d: a folder has a Dockerfile's name",
+        "info x/Dockerfile: a folder has a Dockerfile's name",
       ],
     });
   });

@@ -1,7 +1,9 @@
 import type { Dockerfile, Stage } from "../../dockerfile.ts";
 import type { Finding } from "../../finding.ts";
+import type { AdoptedImage } from "../model.ts";
 import { isKnown } from "../pattern.ts";
 import { runCommands } from "../run-commands.ts";
+import { stageLine } from "../stages.ts";
 import type { AdoptedTree } from "../tree.ts";
 import { unique } from "./sources.ts";
 
@@ -15,45 +17,68 @@ const MINDS_PLATFORM =
 export function oneArchitecture(tree: AdoptedTree): Finding[] {
   return unique(
     tree.files.flatMap((file) => {
-      const platforms = platformsOf(tree, file);
-      const why = multiArch(file, platforms);
-      return why === undefined ? [] : [...fromFindings(file, why), ...urlFindings(file, why)];
+      const images = tree.images.filter((image) => image.file === file);
+      const multi = multiArch(file, images);
+      return multi === undefined ? [] : [...fromFindings(file, images, multi), ...urlFindings(file, multi)];
     }),
   );
 }
 
-function platformsOf(tree: AdoptedTree, file: Dockerfile): string[] {
-  const images = tree.images.filter((image) => image.file === file);
+interface MultiArch {
+  /** How anyone knows. */
+  readonly why: string;
+  readonly severity: Finding["severity"];
+}
+
+function multiArch(file: Dockerfile, images: readonly AdoptedImage[]): MultiArch | undefined {
   // One build for several platforms makes an image multi-arch; several builds for one each do not.
-  return images.flatMap(({ builds }) =>
+  const platforms = images.flatMap(({ builds }) =>
     builds.flatMap((build) => (new Set(build.platforms).size > 1 ? build.platforms : [])),
   );
-}
-
-function multiArch(file: Dockerfile, platforms: readonly string[]): string | undefined {
-  if (platforms.length > 0) return `it is built for ${[...new Set(platforms)].join(", ")}`;
+  if (platforms.length > 0) return { why: `it is built for ${[...new Set(platforms)].join(", ")}`, severity: "error" };
   const line = file.lines.findIndex((one) => /TARGETARCH|TARGETPLATFORM/.test(one) && !/^\s*#/.test(one));
-  return line < 0 ? undefined : `it minds the platform in line ${line + 1}`;
+  return line < 0 ? undefined : { why: `it minds the platform in line ${line + 1}`, severity: "warning" };
 }
 
-function fromFindings(file: Dockerfile, why: string): Finding[] {
-  return file.stages.flatMap(({ from }): Finding[] => {
-    if (from.platform === undefined || from.platform.includes("$") || !isKnown(from.platform)) return [];
-    return [
-      finding(
-        file,
-        from.line,
-        `FROM --platform=${from.platform} fixes one platform, and ${why}`,
-        "write --platform=$BUILDPLATFORM for a build step, or leave it out",
-      ),
-    ];
+/**
+ * FROMs that fix a platform. A file that has a stage for each architecture (`FROM base-${TARGETARCH}`) may fix those: only
+ * what every platform's image is made of may not.
+ */
+function fromFindings(file: Dockerfile, images: readonly AdoptedImage[], { why, severity }: MultiArch): Finding[] {
+  const byStage = file.stages.some(isNamedByArchitecture);
+  const inEvery = new Set(images.flatMap((image) => stageLine(file, image.stage)));
+  return file.stages.flatMap((stage): Finding[] => {
+    const { platform, line } = stage.from;
+    if (platform === undefined || platform.includes("$") || !isKnown(platform)) return [];
+    if (isNamedByArchitecture(stage) || (byStage && !inEvery.has(stage))) return [];
+    const message = `FROM --platform=${platform} fixes one platform, and ${why}`;
+    const fix = "write --platform=$BUILDPLATFORM for a build step, or leave it out";
+    return [finding(file, line, severity, message, fix)];
   });
 }
 
-function urlFindings(file: Dockerfile, why: string): Finding[] {
+function isNamedByArchitecture({ name }: Stage): boolean {
+  return name !== undefined && ARCH.test(name);
+}
+
+/** Stages that are for one platform, or for the building machine's, by their FROM, their name or the stages before. */
+function fixedStages(file: Dockerfile): ReadonlySet<Stage> {
+  return new Set(
+    file.stages.filter((stage) =>
+      stageLine(file, stage).some(
+        (one) =>
+          isNamedByArchitecture(one) ||
+          (one.from.platform !== undefined && !/\$\{?TARGETPLATFORM/.test(one.from.platform)),
+      ),
+    ),
+  );
+}
+
+function urlFindings(file: Dockerfile, why: MultiArch): Finding[] {
+  const fixed = fixedStages(file);
   return file.stages.flatMap((stage) =>
     stage.instructions.flatMap((instruction) => {
-      if (runsOnBuilder(stage)) return [];
+      if (fixed.has(stage)) return [];
       if (instruction.keyword === "ADD")
         return instruction.sources.flatMap((source) => judge(file, source, instruction.line, why));
       if (instruction.keyword === "ENV")
@@ -68,11 +93,6 @@ function urlFindings(file: Dockerfile, why: string): Finding[] {
   );
 }
 
-/** A stage of the building machine's platform fetches tools for that one. */
-function runsOnBuilder({ from }: Stage): boolean {
-  return from.platform !== undefined && /BUILDPLATFORM/.test(from.platform);
-}
-
 function mindsPlatform(file: Dockerfile, from: number, to: number): boolean {
   const text = file.lines.slice(from - 1, to).join("\n");
   if (MINDS_PLATFORM.test(text)) return true;
@@ -80,7 +100,7 @@ function mindsPlatform(file: Dockerfile, from: number, to: number): boolean {
   return /amd64|x86_64/.test(text) && /arm64|aarch64/.test(text);
 }
 
-function judge(file: Dockerfile, word: string, line: number, why: string): Finding[] {
+function judge(file: Dockerfile, word: string, line: number, { why, severity }: MultiArch): Finding[] {
   const url = /https?:\/\/[^\s"']+/.exec(word)?.[0];
   const arch = url === undefined ? undefined : ARCH.exec(url.replace(/^https?:\/\/[^/]*/, ""))?.[1];
   if (url === undefined || arch === undefined) return [];
@@ -88,16 +108,17 @@ function judge(file: Dockerfile, word: string, line: number, why: string): Findi
     finding(
       file,
       line,
+      severity,
       `a download for ${arch} alone, and ${why}`,
       "put ARG TARGETARCH into the URL, or choose the file by it",
     ),
   ];
 }
 
-function finding(file: Dockerfile, line: number, message: string, fix: string): Finding {
+function finding(file: Dockerfile, line: number, severity: Finding["severity"], message: string, fix: string): Finding {
   return {
     rule: "adopt/one-architecture",
-    severity: "error",
+    severity,
     subject: file.file,
     message,
     fix,

@@ -119,7 +119,8 @@ function among(image: AdoptedImage, uses: readonly Use[]): Finding[] {
     .map((use) => {
       const mine = use.ports[0] ?? settled;
       const message = `${SPEAKS[use.by]} relies on port ${mine.port}, ${SPEAKS[first.by]} on ${settled.port} (${formatPlace(settled)})`;
-      return finding(image, message, mine);
+      // Each may start the program with a port of its own.
+      return { ...finding(image, message, mine), severity: "info" as const };
     });
 }
 

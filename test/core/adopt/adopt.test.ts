@@ -59,6 +59,14 @@ describe("adopt: lineage", () => {
     assert.deepEqual(bases(adoption).app, ["images/base/Dockerfile"]);
   });
 
+  it("takes a FROM that may be a stage for no image from outside", () => {
+    const adoption = read({
+      "b.sh": 'docker build --build-arg KIND="$KIND" -t r/app:1 .',
+      Dockerfile: "ARG KIND=full\nFROM debian:12 AS app-full\nFROM alpine:3.22 AS app-small\nFROM app-${KIND}\n",
+    });
+    assert.deepEqual(bases(adoption), { app: [] });
+  });
+
   it("takes the nearest of several images of one name", () => {
     const adoption = read({
       "x/skaffold.yaml":

@@ -185,6 +185,17 @@ describe("adopt: tags", () => {
     ],
     ["images from elsewhere", { "values.yaml": "image: r.io/other:2\n", Dockerfile: "FROM a:1\n" }, []],
     [
+      "tags that an action or a workflow elsewhere makes",
+      {
+        ".github/workflows/a.yml":
+          "jobs:\n  a: { uses: x/y/.github/workflows/b.yml@v1, with: { meta-images: r.io/t/a } }\n  b: { steps: [{ uses: docker/metadata-action@v5, with: { images: r.io/t/b } }] }\n",
+        "b.sh": "docker build -t r.io/t/a:dev .\ndocker build -t r.io/t/b:dev .",
+        Dockerfile: "FROM a:1\n",
+        "values.yaml": "x: { image: r.io/t/a:3 }\ny: { image: r.io/t/b:3 }\n",
+      },
+      [],
+    ],
+    [
       "compose builds what it runs",
       { "compose.yml": "services:\n  a: { build: ., image: r.io/a:1 }\n", Dockerfile: "FROM a:1\n" },
       [],
@@ -321,7 +332,23 @@ describe("adopt: one architecture", () => {
     [
       "an image that minds platforms elsewhere",
       { Dockerfile: `FROM a:1\nARG TARGETARCH\nRUN curl ${url}\n` },
-      ["error one-architecture Dockerfile:3"],
+      ["warning one-architecture Dockerfile:3"],
+    ],
+    [
+      "a stage for each architecture",
+      {
+        ...multi,
+        Dockerfile: `FROM --platform=linux/amd64 a:1 AS base-amd64\nRUN curl ${url}\nFROM --platform=linux/arm64 a:1 AS jet\nFROM jet AS base-arm64\nRUN curl https://x/t-aarch64\nARG TARGETARCH\nFROM base-\${TARGETARCH}\nRUN b\n`,
+      },
+      [],
+    ],
+    [
+      "a download that follows the stages",
+      {
+        ...multi,
+        Dockerfile: `FROM --platform=linux/amd64 a:1 AS base-amd64\nFROM a:1 AS base-arm64\nFROM base-\${TARGETARCH} AS b\nFROM a:1\nRUN curl ${url}\n`,
+      },
+      ["error one-architecture Dockerfile:5"],
     ],
     [
       "a host's name tells nothing",
@@ -465,7 +492,7 @@ describe("adopt: ports and sizes", () => {
         "compose.yml": 'services:\n  a: { image: "t/a:1", ports: ["1:80"] }\n',
         "values.yaml": "x:\n  image: t/a:1\n  targetPort: 81\n",
       },
-      ["warning port-disagrees values.yaml:3"],
+      ["info port-disagrees values.yaml:3"],
     ],
     [
       "memory and shared memory",
@@ -490,7 +517,11 @@ describe("adopt: ports and sizes", () => {
 describe("adopt: files", () => {
   holds(/no-dockerfile|not-read|template|circle|dockerfile\//, [
     ["a Dockerfile that is not there", { "b.sh": "docker build -f x/D ." }, ["warning no-dockerfile b.sh:1"]],
-    ["one whose path nobody knows", { "b.sh": 'docker build -f "$X" .\ncd sub; docker build .' }, []],
+    [
+      "one whose path nobody knows",
+      { "b.sh": 'docker build -f "$X" .\ncd sub; docker build .\ndocker build -f "$TMP/x.Dockerfile" .' },
+      [],
+    ],
     [
       "templates by name and by content",
       { "Dockerfile.j2": "FROM x", Dockerfile: "FROM a:1\n{% if x %}\nRUN a\n" },
