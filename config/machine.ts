@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { parseArchs, TRACKS } from "../core/cuda.ts";
+import { parseArchs } from "../core/cuda/notation.ts";
+import { TRACKS } from "../core/cuda/tracks.ts";
 import type { Finding } from "../core/finding.ts";
-import { resolveMachine } from "../core/machine.ts";
+import { resolveMachine } from "../core/machine/profile.ts";
 
 const size = z.string().regex(/^\d+(?:\.\d+)? ?(?:MB|GB|MiB|GiB)$/, "a size with its unit, such as 24 GiB");
 
@@ -41,7 +42,7 @@ export function machineFindings(raw: Readonly<Record<string, unknown>>, file: st
   const archs = cudaArchsSchema.safeParse(raw.cudaArchs);
   const found: Finding[] = [];
   if (machine.success) {
-    const { profile, ...overrides } = machine.data;
+    const { profile, bake: _, ...overrides } = machine.data;
     found.push(...resolveMachine("keelson:machine", profile, overrides).findings);
   }
   if (archs.success && archs.data !== "")

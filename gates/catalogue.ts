@@ -1,5 +1,6 @@
 import type { Severity } from "../core/finding.ts";
-import { DOCKERFILE_GATES, IMAGE_GATES } from "./index.ts";
+import { DOCKERFILE_GATES } from "./dockerfiles.ts";
+import { IMAGE_GATES } from "./index.ts";
 import { MACHINE_GATES } from "./machine.ts";
 
 /** A gate as people read of it. */

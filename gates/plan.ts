@@ -4,8 +4,8 @@ import { applySettings, type GateSettings } from "../core/gate-settings.ts";
 import type { HadolintReport } from "../core/hadolint.ts";
 import type { MachinePlan } from "../core/machine-plan.ts";
 import type { CatalogueImage, Plan } from "../core/plan.ts";
+import { judgeDockerfile } from "./dockerfiles.ts";
 import { hadolintObstacle } from "./hadolint.ts";
-import { judgeDockerfile } from "./index.ts";
 
 /** A plan with what it was made from. */
 export interface LoadedPlan {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { readDefinitions } from "../../config/catalogue.ts";
 import { parseDockerfile } from "../../core/dockerfile.ts";
 import { formatFinding } from "../../core/finding.ts";
-import { judgeDockerfile } from "../../gates/index.ts";
+import { judgeDockerfile } from "../../gates/dockerfiles.ts";
 import { lintDockerfiles } from "../../toolchain/hadolint.ts";
 import { projectRoot } from "../../toolchain/home.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseDockerfile } from "../../core/dockerfile.ts";
 import { GATES } from "../../gates/catalogue.ts";
 import { commandsOf } from "../../gates/commands.ts";
-import { judgeDockerfile } from "../../gates/index.ts";
+import { judgeDockerfile } from "../../gates/dockerfiles.ts";
 import { insecure } from "../../gates/insecure.ts";
 import { pinned } from "../../gates/pinned.ts";
 import { found } from "./subject.ts";

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { parseDockerfile } from "../../core/dockerfile.ts";
 import type { GateSettings } from "../../core/gate-settings.ts";
 import type { HadolintHit } from "../../core/hadolint.ts";
+import { judgeDockerfile } from "../../gates/dockerfiles.ts";
 import { hadolintObstacle, OFF } from "../../gates/hadolint.ts";
-import { judgeDockerfile } from "../../gates/index.ts";
 
 const hit = (code: string, level: HadolintHit["level"] = "warning", line = 3): HadolintHit => ({
   ...{ code, level, line, message: `what ${code} says` },
