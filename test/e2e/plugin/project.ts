@@ -241,7 +241,8 @@ export const busybox: TestImage = {
   },
 };
 
-async function unpackBusybox(target: string): Promise<void> {
+/** Puts `busybox-amd64` and `busybox-arm64` into a folder. */
+export async function unpackBusybox(target: string): Promise<void> {
   const store = openStore(prepareHome().store);
   mkdirSync(target, { recursive: true });
   for (const artifact of BUSYBOX) {
