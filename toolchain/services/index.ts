@@ -238,11 +238,24 @@ async function startRegistry(
   const tls = await ensureTls(join(services, "tls"), new Date());
   const tool = await ensureTool("docker-registry", progress);
   const last = before === undefined ? undefined : Number(before.registry.host.split(":")[1]);
-  const registry = await registryService(services, tool, tls, last);
-  const outcome = await ensureRunning(registry, registryRemains(services));
+  const { registry, outcome } = await onFreePort(async () => {
+    const service = await registryService(services, tool, tls, last);
+    return { registry: service, outcome: await ensureRunning(service, registryRemains(services)) };
+  });
   const host = `localhost:${registry.port}`;
   if (outcome !== "running") progress.say(`registry: listens on ${host}`);
   return { host, ca: tls.ca, trust: tls.trust, notices: registry.notice === undefined ? [] : [registry.notice] };
+}
+
+/** A port that was free when it was chosen may be another program's a moment later: then another is chosen. */
+async function onFreePort<T>(start: () => Promise<T>, attempts = 4): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    const taken = error instanceof UserError && error.message.includes("address already in use");
+    if (!taken || attempts <= 1) throw error;
+    return onFreePort(start, attempts - 1);
+  }
 }
 
 async function ensureBuildkitTools(progress: Progress): Promise<BuildkitTools> {
