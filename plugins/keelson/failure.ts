@@ -8,9 +8,11 @@ interface Rule {
   readonly pattern: RegExp;
 }
 
+const FULL = /no space left on device|disk quota exceeded/i;
+
 /** In order: the first that matches counts. The texts are those of buildx 0.35, BuildKit 0.31 and the kernel. */
 const RULES: readonly Rule[] = [
-  { kind: "disk", pattern: /no space left on device|disk quota exceeded/i },
+  { kind: "disk", pattern: FULL },
   { kind: "dockerfile", pattern: /dockerfile parse error|failed to compute cache key|failed to calculate checksum/i },
   { kind: "registry", pattern: /failed to push|error pushing|failed to do request: (?:Put|Post|Patch)/i },
   { kind: "registry", pattern: /failed to authorize|insufficient_scope|401 Unauthorized|403 Forbidden/i },
@@ -49,7 +51,9 @@ export class BuildFailure extends Error {
     this.step = step;
     this.reason = reason;
     this.excerpt = excerptOf(text);
-    this.kind = signal === undefined || error !== undefined ? kindOf(reason) : "killed";
+    const kind = signal === undefined || error !== undefined ? kindOf(reason) : "killed";
+    // What a step's own program said of it: the step is right, the builder's disk is not.
+    this.kind = kind === "step" && step?.log.some((line) => FULL.test(line)) ? "disk" : kind;
     this.passing = this.kind === "registry" && PASSING.test(reason);
   }
 }
@@ -82,7 +86,7 @@ const ADVICE: Readonly<Record<FailureKind, string>> = {
 /** One message for people: the step, its place, its last lines; and what to do. */
 export function describeFailure(failure: BuildFailure): { readonly message: string; readonly fix: string } {
   const lines: string[] = [];
-  if (failure.step !== undefined && failure.kind === "step") {
+  if (failure.step !== undefined && (failure.kind === "step" || failure.kind === "disk")) {
     lines.push(`in step ${failure.step.name}`);
     if (failure.excerpt.length > 0) lines.push(...failure.excerpt.map((line) => `  ${line}`));
     const log = failure.step.log.filter((line) => line.trim() !== "");

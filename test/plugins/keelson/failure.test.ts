@@ -49,6 +49,15 @@ describe("BuildFailure", () => {
     });
   }
 
+  it("takes a step whose program found the disk full for a full disk, and shows the step all the same", () => {
+    const step = { name: "RUN dd", error: "", log: ["dd: error writing '/large': No space left on device"] };
+    const failure = new BuildFailure(step, ['ERROR: process "dd" did not complete successfully: exit code: 1']);
+    assert.equal(failure.kind, "disk");
+    const { message, fix } = describeFailure(failure);
+    assert.match(message, /in step RUN dd[\s\S]*No space left on device/);
+    assert.match(fix, /free room on the builder's disk/);
+  });
+
   it("tells a killed buildx from one that failed", () => {
     assert.equal(new BuildFailure(undefined, [], "SIGKILL").kind, "killed");
     assert.equal(new BuildFailure(undefined, ['ERROR: no builder "x" found'], "SIGTERM").kind, "builder");
