@@ -1,6 +1,7 @@
 import { cpus } from "node:os";
 import { formatTable } from "../core/table.ts";
 import { adoptBench } from "./adopt.ts";
+import { coldBench } from "./cold.ts";
 import { fleetBench } from "./fleet.ts";
 import { hashBench } from "./hash.ts";
 import { idleBench } from "./idle.ts";
@@ -10,7 +11,16 @@ import { planBench } from "./plan.ts";
 import { toolLoaderBench } from "./tool-loader.ts";
 
 /** `npm run bench [-- NAME…]`: measures, prints a table per bench, and exits with 1 where a bound is broken. */
-const BENCHES: readonly Bench[] = [planBench, fleetBench, hashBench, idleBench, leafBench, adoptBench, toolLoaderBench];
+const BENCHES: readonly Bench[] = [
+  planBench,
+  fleetBench,
+  hashBench,
+  idleBench,
+  leafBench,
+  adoptBench,
+  toolLoaderBench,
+  coldBench,
+];
 
 const names = process.argv.slice(2);
 const unknown = names.filter((n) => !BENCHES.some((b) => b.name === n));

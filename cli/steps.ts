@@ -1,5 +1,6 @@
 import { Listr, PRESET_TIMER } from "listr2";
 import type { Progress } from "../toolchain/progress.ts";
+import { timed } from "../toolchain/timings.ts";
 
 /** One step of long work. */
 export interface Step<Context> {
@@ -31,7 +32,7 @@ export async function runSteps<Context extends object>(
           said.push(line);
           show(line);
         };
-        const done = await step.run(context, { say, status: show });
+        const done = await timed(`step ${step.title}`, () => step.run(context, { say, status: show }));
         const detail = [done, ...said].filter(Boolean).join("; ");
         task.title = `${i + 1}/${steps.length} ${step.title}${detail === "" ? "" : `: ${detail}`}`;
       },
@@ -51,14 +52,15 @@ async function runPlain<Context>(context: Context, steps: readonly Step<Context>
     let last = begin;
     const write = (line: string) => process.stderr.write(`${line}\n`);
     write(`${name} …`);
-    const done = await step.run(context, {
+    const progress: Progress = {
       say: (line) => write(`    ${line}`),
       status: (line) => {
         if (performance.now() - last < STATUS_EVERY) return;
         last = performance.now();
         write(`    ${line}`);
       },
-    });
+    };
+    const done = await timed(`step ${step.title}`, () => step.run(context, progress));
     const seconds = ((performance.now() - begin) / 1000).toFixed(1);
     write(`${name}: ${done ?? "done"} (${seconds}s)`);
   }

@@ -17,6 +17,7 @@ import { scratch } from "./leftovers.ts";
 import { describeHolder, withLock } from "./lock.mjs";
 import { type Progress, silent } from "./progress.ts";
 import { openStore, type Store } from "./store.ts";
+import { timed } from "./timings.ts";
 import { ensureTool } from "./tools.ts";
 
 export interface EnsureBaseOptions {
@@ -76,7 +77,8 @@ export async function ensureBase(
     async () => {
       const layout = join(h.root, "bases", hash);
       const known = await readLayout(layout);
-      const index = known ?? (await makeLayout(base, bootstrap, layout, h, options));
+      const make = () => makeLayout(base, bootstrap, layout, h, options);
+      const index = known ?? (await timed(`base ${base.name}`, make));
       progress.status(`pushing ${base.name}`);
       const digest = await pushLayout(layout, index, registry, repository, tag);
       return { repository, tag, digest, how: known === undefined ? "made" : "pushed" } as const;

@@ -1,6 +1,6 @@
-import { mkdirSync, realpathSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync, rmSync, statSync } from "node:fs";
 import { readFile, rename, writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import semver from "semver";
 import { formatSeconds } from "../core/duration.ts";
 import { UserError } from "../core/error.ts";
@@ -10,6 +10,7 @@ import { findExecutable, versionOf } from "./executable.ts";
 import { type Home, home, prepareHome } from "./home.ts";
 import { describeHolder, withLock } from "./lock.mjs";
 import type { Progress } from "./progress.ts";
+import { timed } from "./timings.ts";
 import { type Source, SourceError, type Tool, type ToolDefinition } from "./tool.ts";
 
 /**
@@ -44,7 +45,7 @@ async function obtain(tool: ToolDefinition, title: string, progress: Progress, h
       progress.say(`${title}: ${source.label}`);
       const start = performance.now();
       try {
-        const made = await provide(tool, source, progress, h);
+        const made = await timed(`tool ${tool.name} ${source.origin}`, () => provide(tool, source, progress, h));
         progress.say(`${title}: ready after ${formatSeconds((performance.now() - start) / 1000)}`);
         return made;
       } catch (error) {
@@ -66,13 +67,21 @@ async function provide(tool: ToolDefinition, source: Source, progress: Progress,
     await source.provide(folder, { ...progress, status: (text) => progress.status(`${tool.name}: ${text}`) });
     if (!source.key) return await installed(tool, h);
     const version = await checkVersion(tool, join(folder, tool.file ?? tool.name));
-    const target = join(h.tools, tool.name, source.key());
-    mkdirSync(join(h.tools, tool.name), { recursive: true });
+    const target = entryFolder(h, tool, source.key());
+    mkdirSync(dirname(target), { recursive: true });
     await commitEntry(folder, target, { tool: tool.name, version, origin: source.origin });
     return { name: tool.name, version, path: join(target, tool.file ?? tool.name), origin: source.origin };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * A cache entry's folder. Homes that share one tools folder by a link (tests and benches do) give one path to all of
+ * their processes: a daemon is started anew where its program's path changed.
+ */
+function entryFolder(h: Home, tool: ToolDefinition, key: string): string {
+  return join(existsSync(h.tools) ? realpathSync(h.tools) : h.tools, tool.name, key);
 }
 
 async function installed(tool: ToolDefinition, h: Home): Promise<Tool> {
@@ -105,7 +114,7 @@ export async function findTool(
   let state: ToolState = { state: "missing" };
   for (const source of tool.sources) {
     if (!source.key) continue;
-    const folder = join(h.tools, tool.name, source.key());
+    const folder = entryFolder(h, tool, source.key());
     const entry = await checkEntry(folder, scrutiny);
     if (entry.state === "good" && semver.satisfies(entry.manifest.version, tool.range)) {
       const path = join(folder, tool.file ?? tool.name);

@@ -42,6 +42,7 @@ export class BuildProgress {
   private readonly steps = new Map<string, Step>();
   private readonly plain: string[] = [];
   private latest: Step | undefined;
+  private readonly pushes = new Map<string, number>();
 
   /** Takes a line; true when it changed what {@link current} says. */
   take(line: string): boolean {
@@ -68,6 +69,11 @@ export class BuildProgress {
   counts(): StepCounts {
     const own = [...this.steps.values()].filter((step) => /^\[[^\]]*\d+\/\d+\] (?!FROM )/.test(step.name));
     return { steps: own.length, cached: own.filter((step) => step.cached).length };
+  }
+
+  /** Seconds in which layers and manifests were sent to the registry. */
+  pushSeconds(): number {
+    return [...this.pushes.values()].reduce((sum, seconds) => sum + seconds, 0);
   }
 
   failed(): FailedStep | undefined {
@@ -103,6 +109,8 @@ export class BuildProgress {
     if (step === undefined) return;
     const [current, total] = [Number(raw.current ?? 0), Number(raw.total ?? 0)];
     const id = text(raw.id);
+    if (raw.completed !== undefined && id.startsWith("pushing"))
+      this.pushes.set(id, (Date.parse(text(raw.completed)) - Date.parse(text(raw.started))) / 1000);
     if (raw.completed !== undefined) step.detail = "";
     else if (total > 0) step.detail = `${label(id)} ${Math.floor((100 * current) / total)}% of ${formatBytes(total)}`;
     else step.detail = current > 0 ? `${label(id)} ${formatBytes(current)}` : label(id);

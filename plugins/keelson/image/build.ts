@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { cacheOptions, PUSHED_AS, WRITTEN_AS } from "../../../core/build-options.ts";
 import { SOURCE_DATE_EPOCH } from "../../../core/epoch.ts";
 import { type Platform, platformSlug } from "../../../core/platform.ts";
+import { noteTiming, timed } from "../../../toolchain/timings.ts";
 import { type Buildx, runBuildx } from "../buildx.ts";
 import { BuildFailure } from "../failure.ts";
 import type { StepCounts } from "../progress.ts";
@@ -45,7 +46,9 @@ export async function buildPlatform(order: BuildOrder): Promise<Pushed> {
   const metadata = join(order.work, `metadata-${platformSlug(order.platform)}.json`);
   const args = await buildArguments(order, metadata);
   const run = { args, signal: order.signal, onStatus: order.onStatus };
-  const progress = await retryPassing(order, () => runBuildx(order.buildx, run));
+  const subject = `${order.inputs.imageName} ${order.platform}`;
+  const progress = await timed(`build ${subject}`, () => retryPassing(order, () => runBuildx(order.buildx, run)));
+  noteTiming(`push ${subject}`, progress.pushSeconds());
   const written: unknown = JSON.parse(await readFile(metadata, "utf8"));
   const digest = (written as Record<string, unknown>)["containerimage.digest"];
   if (typeof digest !== "string" || !/^sha256:[0-9a-f]{64}$/.test(digest))

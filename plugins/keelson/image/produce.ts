@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { UserError } from "../../../core/error.ts";
 import type { Platform } from "../../../core/platform.ts";
+import { timed } from "../../../toolchain/timings.ts";
 import { Limiter } from "../limiter.ts";
 import type { StepCounts } from "../progress.ts";
 import { type Call, progressOf } from "../resource.ts";
@@ -71,7 +72,9 @@ type Push = (place: Place) => Promise<{ readonly digest: string; readonly counts
 async function builds({ inputs, registry, toolbox, call }: Production, work: string): Promise<Push> {
   const base = await resolveBase(inputs, registry, toolbox, call);
   call.status("reading the build context");
-  const staged = await stageImage(call.root, inputs, work, toolbox, call.signal);
+  const staged = await timed(`stage ${inputs.imageName}`, () =>
+    stageImage(call.root, inputs, work, toolbox, call.signal),
+  );
   return (place) => buildPlatform({ ...place, base, staged });
 }
 
@@ -189,9 +192,10 @@ async function examine(
   script: string | undefined,
   digest: string,
 ): Promise<Checked> {
+  const subject = `${production.inputs.imageName} ${build.platform}`;
   const [smoke, inspection] = await Promise.allSettled([
-    smokeTest(place, script, digest),
-    inspect(production, build, digest),
+    timed(`smoke ${subject}`, () => smokeTest(place, script, digest)),
+    timed(`gates ${subject}`, () => inspect(production, build, digest)),
   ]);
   if (smoke.status === "rejected") throw smoke.reason;
   if (inspection.status === "rejected") throw inspection.reason;

@@ -5,6 +5,7 @@ import { UserError } from "../../../core/error.ts";
 import { contextHash, imageContentHash, lockHash } from "../../../core/hash.ts";
 import { type Platform, platformSlug } from "../../../core/platform.ts";
 import { readContext } from "../../../toolchain/context.ts";
+import { timed } from "../../../toolchain/timings.ts";
 import { stageContext, stageDockerfile } from "../stage.ts";
 import type { Toolbox } from "../toolbox.ts";
 import type { SourceInputs } from "./inputs.ts";
@@ -89,7 +90,7 @@ async function stageNamed(
     hash,
     place: async (platform) => {
       const target = join(work, "locks", `${name}-${platformSlug(platform)}-${hash.slice(0, 12)}`);
-      await toolbox.stageLock(lock, platform, target, signal);
+      await timed(`packages ${inputs.imageName} ${platform}`, () => toolbox.stageLock(lock, platform, target, signal));
       return target;
     },
   };
