@@ -11,6 +11,7 @@ import { buildOrder } from "../core/lineage.ts";
 import { home, prepareHome, projectRoot } from "../toolchain/home.ts";
 import { lockImage, type PackageRequests, packageRequests } from "../toolchain/image-lock.ts";
 import { writeLockFile } from "../toolchain/lock-file.ts";
+import { lockNpmTree } from "../toolchain/npm/tree.ts";
 import { lockImagePython, pinsFile } from "../toolchain/python/image.ts";
 import { openStore } from "../toolchain/store.ts";
 
@@ -72,12 +73,32 @@ async function lockOne(root: string, image: Found, all: readonly Found[], tmp: s
     tmp,
   });
   const wheels = await lockWheels(root, image, requests, locks);
-  const lock = { ...packages, artifacts: sortArtifacts([...packages.artifacts, ...wheels]) };
+  const trees = await lockTrees(root, image, requests);
+  const lock = { ...packages, artifacts: sortArtifacts([...packages.artifacts, ...wheels, ...trees]) };
   const file = lockFile(image);
   const before: ArtifactLock = existsSync(join(root, file)) ? readArtifactLock(root, file) : { artifacts: [] };
   if (lockHash(before) === lockHash(lock)) return console.log("  as before");
   console.log(formatChanges(artifactChanges(before, lock)).replaceAll(/^/gm, "  "));
   await writeLockFile(join(root, file), lock);
+}
+
+async function lockTrees(
+  root: string,
+  { folder, definition }: Found,
+  { npmTrees }: PackageRequests,
+): Promise<readonly Artifact[]> {
+  const locked: Artifact[] = [];
+  for (const [name, tree] of Object.entries(npmTrees))
+    locked.push(
+      ...(await lockNpmTree({
+        name,
+        file: join(root, folder, tree.package),
+        without: tree.without,
+        platforms: definition.platforms,
+        store: openStore(home().store),
+      })),
+    );
+  return locked;
 }
 
 /** The wheels of an image, pip's own among them; writes the locks that pip reads beside its requirements. */

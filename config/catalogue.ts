@@ -7,7 +7,7 @@ import type { BasesLock } from "../core/base.ts";
 import { type DefinitionLines, definitionLines } from "../core/definition-lines.ts";
 import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
-import type { ContextSource, ImageDefinition } from "../core/image.ts";
+import type { ContextSetting, ContextSource, ImageDefinition } from "../core/image.ts";
 import { type LineageNode, withAncestors } from "../core/lineage.ts";
 import type { CatalogueContext, CatalogueImage } from "../core/plan.ts";
 import { PLATFORMS } from "../core/platform.ts";
@@ -73,6 +73,9 @@ export function requestsOf(lock: string): string {
   return lock.replace(/\.lock\.json$/, ".json");
 }
 
+/** Directories, relative to the project, that a stack's config names instead of the images' own. */
+export type ContextSettings = Readonly<Partial<Record<ContextSetting, string | undefined>>>;
+
 /** The catalogue as a stack needs it. */
 export interface Catalogue {
   /** The images that the stack builds, and all that they are made from, with the bytes that their builds see. */
@@ -89,15 +92,20 @@ export interface Catalogue {
  * Image definitions below `images/`, in the order of {@link readDefinitions}. What can't be read is left out, and told in
  * the findings.
  * @param images names of the images that the stack builds
+ * @param settings directories that the stack's config names instead of the images' own
  */
-export async function readCatalogue(root: string, images: readonly string[]): Promise<Catalogue> {
+export async function readCatalogue(
+  root: string,
+  images: readonly string[],
+  settings: ContextSettings = {},
+): Promise<Catalogue> {
   const { found, unread, findings } = await scanDefinitions(root);
   const wanted = withAncestors(
     found.map((f) => f.definition),
     images,
   );
   const read = await Promise.all(
-    found.map((one) => (wanted.has(one.definition.name) ? readImage(root, one) : { one, findings: [] })),
+    found.map((one) => (wanted.has(one.definition.name) ? readImage(root, one, settings) : { one, findings: [] })),
   );
   return {
     catalogue: read.flatMap((r) => ("image" in r ? [r.image] : [])),
@@ -198,7 +206,7 @@ type ReadImage =
   | { readonly one: FoundDefinition; readonly findings: readonly Finding[] };
 
 /** A definition with the bytes that its build sees; or all that can't be read of them. */
-async function readImage(root: string, one: FoundDefinition): Promise<ReadImage> {
+async function readImage(root: string, one: FoundDefinition, settings: ContextSettings): Promise<ReadImage> {
   const { folder, definition, lines } = one;
   const findings: Finding[] = [];
   const attempt = async <T>(where: Finding["where"], read: () => T | Promise<T>): Promise<T | undefined> => {
@@ -221,7 +229,7 @@ async function readImage(root: string, one: FoundDefinition): Promise<ReadImage>
   const context = await attempt(undefined, () => readContext(join(root, folder), file));
   const contexts: Record<string, CatalogueContext> = {};
   for (const [name, source] of Object.entries(definition.contexts ?? {})) {
-    const read = await attempt(at("contexts"), () => readNamed(root, folder, source));
+    const read = await attempt(at("contexts"), () => readNamed(root, folder, source, settings));
     if (read !== undefined) contexts[name] = read;
   }
   const { smoke } = definition;
@@ -242,13 +250,24 @@ function readDockerfile(file: string, folder: string): string {
   }
 }
 
-async function readNamed(root: string, folder: string, source: ContextSource): Promise<CatalogueContext> {
+async function readNamed(
+  root: string,
+  folder: string,
+  source: ContextSource,
+  settings: ContextSettings,
+): Promise<CatalogueContext> {
   if ("image" in source) return { kind: "image", image: source.image };
   if ("lock" in source) {
     const lock = posix.join(folder, source.lock);
     return { kind: "lock", file: lock, lock: readArtifactLock(root, lock) };
   }
-  const path = posix.join(folder, source.path);
+  const given = source.setting && settings[source.setting];
+  if (given !== undefined && !statSync(join(root, given), { throwIfNoEntry: false })?.isDirectory())
+    throw new UserError(
+      `keelson:${source.setting}: expected a directory of the project, found none at ${given}`,
+      "make it, or leave the key out for the image's own",
+    );
+  const path = given ?? posix.join(folder, source.path);
   if (path.startsWith("../"))
     throw new UserError(`the context ${source.path} lies outside of the project`, "put its files below the project");
   return { kind: "path", path, entries: await readContext(join(root, path)) };

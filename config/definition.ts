@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { DefinitionLines } from "../core/definition-lines.ts";
 import { parseDuration } from "../core/duration.ts";
 import type { Finding } from "../core/finding.ts";
-import { type ImageDefinition, MACHINE_ARGS } from "../core/image.ts";
+import { CONTEXT_SETTINGS, type ImageDefinition, MACHINE_ARGS } from "../core/image.ts";
 import { hint } from "../core/lineage.ts";
 import { PLATFORMS } from "../core/platform.ts";
 import { parseSize } from "../core/size.ts";
@@ -35,7 +35,11 @@ const definition = z.strictObject({
   contexts: z
     .record(
       text,
-      z.union([z.strictObject({ path: text }), z.strictObject({ lock: inside }), z.strictObject({ image: text })]),
+      z.union([
+        z.strictObject({ path: text, setting: z.enum(CONTEXT_SETTINGS).optional() }),
+        z.strictObject({ lock: inside }),
+        z.strictObject({ image: text }),
+      ]),
     )
     .optional(),
   target: text.optional(),
@@ -60,6 +64,7 @@ const definition = z.strictObject({
   user: z.string().regex(/^\d+:\d+$/, "a user and a group by number, such as 10001:10001"),
   smoke: inside.optional(),
   annotations: z.record(text, z.string()).optional(),
+  allow: z.array(z.strictObject({ rule: text, path: text, reason: text })).optional(),
 });
 
 /** Fails to compile where ImageDefinition has a key that the schema lacks. */

@@ -46,7 +46,7 @@ export async function loadPlan(
   const machine = config.machine && (await fleet?.loadMachine(root, stack, { ...config, machine: config.machine }));
   const services = machine?.images ?? [];
   const [{ catalogue, others, unread, findings }, { host, revision }] = await Promise.all([
-    readCatalogue(root, [...config.images, ...services]),
+    readCatalogue(root, [...config.images, ...services], { "gateway.identity": config.gateway?.identity }),
     around,
   ]);
   const definitions = [...catalogue, ...others].map((image) => image.definition.name);

@@ -78,6 +78,16 @@ export const gatesSchema = z
   })
   .strict();
 
+/** `keelson:gateway`: what a stack's gateways are. */
+const gatewaySchema = z
+  .object({
+    identity: z
+      .string()
+      .regex(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\\]+$/, "a directory inside the project, such as stacks/prod/identity")
+      .optional(),
+  })
+  .strict();
+
 /** A key that may be left out. Pulumi.yaml must give every key a default: its empty text or list stands for no value. */
 function unset<T extends z.ZodType>(schema: T) {
   const isEmpty = (value: unknown) => value === "" || (Array.isArray(value) && value.length === 0);
@@ -96,6 +106,7 @@ export const stackSchema = z
     cache: z.enum(["none", "registry", "gha"]).default("none"),
     gates: gatesSchema.default({ severity: {}, allow: [] }),
     machine: unset(machineSchema),
+    gateway: unset(gatewaySchema),
     cudaArchs: unset(cudaArchsSchema),
     cudaTrack: cudaTrackSchema.default("auto"),
     services: unset(z.array(z.string().min(1))),
@@ -116,6 +127,7 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   "builder.remote.nodes.*.tls": ["ca", "certificate", "key", "serverName"],
   "builder.kubernetes": ["context", "namespace", "replicas", "platforms", "image"],
   gates: ["severity", "allow"],
+  gateway: ["identity"],
   "gates.allow.*": ["rule", "subject", "reason"],
   machine: MACHINE_KEYS,
 };

@@ -7,6 +7,7 @@ import type { Platform } from "./platform.ts";
  * `source` says where it comes from without naming a host, so that mirrors and caches can serve it:
  * - `debian:<suite>/<pool path>`, suite such as `bookworm`, `bookworm-updates` or `bookworm-security`;
  * - `npm:<name>@<version>`; `pypi:<file name>@<name>==<version>`; `crates:<name>@<version>`;
+ * - `go:<package>@<version>#go<release>`: a program, built by that release of Go; the artifact names its platform;
  * - `https://…` for anything else.
  * @example { file: "curl_7.88.1_amd64.deb", source: "debian:bookworm/pool/main/c/curl/curl_7.88.1_amd64.deb",
  *   integrity: "sha256-…hex…", size: 315000, platform: "linux/amd64" }

@@ -1,4 +1,5 @@
 import { type Finding, type Severity, sortFindings } from "./finding.ts";
+import type { Allowance } from "./image.ts";
 
 /** A stack's `keelson:gates`: severity of a rule, and what is allowed in spite of it, with the reason. */
 export interface GateSettings {
@@ -24,6 +25,15 @@ export function applySettings(findings: readonly Finding[], settings: GateSettin
     return wanted === "off" ? [] : [{ ...finding, severity: wanted }];
   });
   return sortFindings(kept);
+}
+
+/** A stack's settings, and what an image itself lives with. */
+export function withAllowances(
+  settings: GateSettings,
+  { name, allow = [] }: { readonly name: string; readonly allow?: readonly Allowance[] },
+): GateSettings {
+  const own = allow.map(({ rule, path, reason }) => ({ rule, subject: `${name}:${path}`, reason }));
+  return own.length === 0 ? settings : { ...settings, allow: [...(settings.allow ?? []), ...own] };
 }
 
 function covers(pattern: string, subject: string): boolean {

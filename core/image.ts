@@ -4,12 +4,20 @@ import type { Size } from "./size.ts";
 
 /**
  * Where a named build context comes from.
- * - `path`: a directory, relative to the image's folder, under its own .dockerignore;
+ * - `path`: a directory, relative to the image's folder, under its own .dockerignore; with `setting` another one where
+ *   the stack's config names it;
  * - `lock`: a lock file of artifacts, relative to the image's folder: each platform gets its own, fetched by hash
  *   from the content store into one directory;
  * - `image`: another image definition.
  */
-export type ContextSource = { readonly path: string } | { readonly lock: string } | { readonly image: string };
+export type ContextSource =
+  | { readonly path: string; readonly setting?: ContextSetting }
+  | { readonly lock: string }
+  | { readonly image: string };
+
+/** Config keys that name a directory, relative to the project. */
+export const CONTEXT_SETTINGS = ["gateway.identity"] as const;
+export type ContextSetting = (typeof CONTEXT_SETTINGS)[number];
 
 /** Upper bounds per platform, checked by the size gate on the built image. Unpacked bytes are what the layers' tars hold. */
 export interface Budget {
@@ -22,6 +30,13 @@ export interface Budget {
     /** Other bounds for platforms whose files are larger by their nature. */
     readonly on?: { readonly [P in Platform]?: Size };
   };
+}
+
+/** A finding that an image lives with. @example { rule: "secret/text", path: "/app/test/*", reason: "test keys" } */
+export interface Allowance {
+  readonly rule: string;
+  readonly path: string;
+  readonly reason: string;
 }
 
 /** How to know that a container of this image serves. */
@@ -77,6 +92,8 @@ export interface ImageDefinition {
   readonly user: string;
   /** Script that BuildKit runs inside the built image, per platform, as the image's user; relative to the folder. */
   readonly smoke?: string;
+  /** What gates find in files of it, and of images made from it, that is as it should be; `*` stands for anything. */
+  readonly allow?: readonly Allowance[];
   /** OCI annotations on the index beside the computed ones. */
   readonly annotations?: Readonly<Record<string, string>>;
 }

@@ -6,7 +6,7 @@ import type { DefinitionLines } from "./definition-lines.ts";
 import { parseDockerfile } from "./dockerfile.ts";
 import { type Finding, sortFindings } from "./finding.ts";
 import { bootstrapHash, contextHash, imageContentHash, lockHash } from "./hash.ts";
-import type { Budget, Health, ImageDefinition } from "./image.ts";
+import type { Allowance, Budget, Health, ImageDefinition } from "./image.ts";
 import { buildOrder, checkLineage, hint, type LineageNode, withAncestors } from "./lineage.ts";
 import { lintLineage } from "./lineage-lint.ts";
 import type { PlannedMachine } from "./machine-plan.ts";
@@ -50,6 +50,8 @@ export interface PlannedImage {
   readonly health?: Health;
   readonly user: string;
   readonly smoke?: string;
+  /** What gates may find in it: its own allowances, and those of the images that it is made from. */
+  readonly allow?: readonly Allowance[];
   readonly annotations: Readonly<Record<string, string>>;
   /** For images of a CUDA track on a stack with a GPU: the cards that their code has to run on. */
   readonly cuda?: CudaWish;
@@ -203,6 +205,7 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
       ...(definition.health === undefined ? {} : { health: definition.health }),
       user: definition.user,
       ...(definition.smoke === undefined ? {} : { smoke: definition.smoke }),
+      ...allowances(definition, byName),
       annotations: imageAnnotations(definition, input.source),
       ...cudaWish(definition, input.machine),
     });
@@ -229,6 +232,17 @@ function machineArgs({ machineArgs = [] }: ImageDefinition, machine: MachineInpu
       return value === undefined ? [] : [[name, value]];
     }),
   );
+}
+
+/** A definition's allowances and its ancestors', whose layers it has. */
+function allowances(
+  definition: ImageDefinition,
+  byName: ReadonlyMap<string, CatalogueImage>,
+): { readonly allow?: readonly Allowance[] } {
+  const allow: Allowance[] = [];
+  for (let d: ImageDefinition | undefined = definition; d !== undefined; d = byName.get(d.base)?.definition)
+    allow.push(...(d.allow ?? []));
+  return allow.length === 0 ? {} : { allow };
 }
 
 /** What the gates hold a CUDA image's code against: its list only where it is compiled for one, and not taken ready-made. */

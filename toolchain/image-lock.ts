@@ -12,8 +12,9 @@ import { newest, shareCommon } from "./debian/base-lock.ts";
 import { installedStatus, readControls } from "./debian/control.ts";
 import { resolvePackages } from "./debian/resolve.ts";
 import { scratch } from "./leftovers.ts";
-import { npmPack } from "./store/clients.ts";
+import { goBuild, goProgram } from "./store/go.ts";
 import { formatIntegrity, hasher } from "./store/integrity.ts";
+import { npmPack } from "./store/npm.ts";
 import { fetchArtifacts, STORE_MTIME, type Store, storePath } from "./store.ts";
 
 const specs = z.partialRecord(z.enum(PLATFORMS), z.string().min(1));
@@ -28,6 +29,15 @@ export const packageRequests = z.strictObject({
   standIns: z.array(z.string().min(1)).default([]),
   /** File name to npm's `<name>@<version>`: one for all platforms, or one for each. */
   npm: z.record(z.string().min(1), z.union([z.string().min(1), specs])).default({}),
+  /** Trees of npm packages by name: a package.json, relative to the image's folder, and packages to do without. */
+  npmTrees: z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9-]*$/, "lower case letters, digits and dashes"),
+      z.strictObject({ package: z.string().min(1), without: z.array(z.string().min(1)).default([]) }),
+    )
+    .default({}),
+  /** Go programs by file name: `<package>@<version>#go<release>`, built for each platform. */
+  go: z.record(z.string().min(1), z.string().min(1)).default({}),
   /** Python packages: a requirements file, relative to the image's folder, and the Python that runs them. */
   python: z
     .strictObject({ requirements: z.string().min(1), version: z.string().regex(/^3\.\d+$/, "such as 3.11") })
@@ -70,9 +80,12 @@ export async function lockImage(input: ImageLockInput): Promise<ArtifactLock> {
         npm.push({ file, platform, ...(await npmArtifact(spec, input.store)) });
       }
   }
+  const go = Object.entries(requests.go).flatMap(([file, location]) =>
+    platforms.map((platform) => goArtifact(file, location, platform, input.store)),
+  );
   return {
     ...(debian === undefined ? {} : { snapshot: debian.snapshot }),
-    artifacts: sortArtifacts([...(debian?.artifacts ?? []), ...npm]),
+    artifacts: sortArtifacts([...(debian?.artifacts ?? []), ...npm, ...(await Promise.all(go))]),
   };
 }
 
@@ -132,19 +145,31 @@ function architecture(file: string): string {
 }
 
 /** An npm package as locked: fetched into the store, hashed there. npm itself checks it against the registry's hash. */
-async function npmArtifact(spec: string, store: Store) {
+export async function npmArtifact(spec: string, store: Store) {
   const at = spec.lastIndexOf("@");
   const [name, version] = [spec.slice(0, at), spec.slice(at + 1)];
   if (at < 1 || !/^\d+\.\d+\.\d+/.test(version))
     throw new UserError(`expected an npm package with its version, found ${JSON.stringify(spec)}`, "write name@1.2.3");
+  const stored = await keep(store, "sha512", (dir) => npmPack(spec, dir));
+  return { source: `npm:${spec}`, ...stored, name, version };
+}
+
+async function goArtifact(file: string, location: string, platform: Platform, store: Store): Promise<Artifact> {
+  const { package: name, version } = goProgram(location);
+  const stored = await keep(store, "sha256", (dir) => goBuild(location, platform, dir));
+  return { file, platform, source: `go:${location}`, ...stored, name, version };
+}
+
+/** Puts what a client makes into the store, under its hash. */
+async function keep(store: Store, algorithm: "sha256" | "sha512", make: (dir: string) => Promise<string>) {
   const dir = await scratch(join(store.dir, "tmp"), "lock");
   try {
-    const file = await npmPack(spec, dir);
-    const hash = hasher({ algorithm: "sha512", hex: "" });
+    const file = await make(dir);
+    const hash = hasher({ algorithm, hex: "" });
     await pipeline(createReadStream(file), hash);
-    const integrity = formatIntegrity({ algorithm: "sha512", hex: hash.digest("hex") });
-    const artifact = { source: `npm:${spec}`, integrity, size: (await stat(file)).size, name, version };
-    const path = storePath({ file: name, ...artifact }, store);
+    const integrity = formatIntegrity({ algorithm, hex: hash.digest("hex") });
+    const artifact = { integrity, size: (await stat(file)).size };
+    const path = storePath({ file: "", source: "", ...artifact }, store);
     await mkdir(dirname(path), { recursive: true });
     await chmod(file, 0o644);
     await utimes(file, STORE_MTIME, STORE_MTIME);

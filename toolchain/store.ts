@@ -37,6 +37,8 @@ export interface FetchProgress {
 
 /** Downloads at a time; package mirrors see that much from one apt. */
 const PARALLEL = 6;
+/** npm downloads many in one process, a few processes at a time. */
+const PARALLEL_NPM = 160;
 /** What every file of the store shows, so that what is staged from it is the same everywhere: 1980-01-01, zip's first day. */
 export const STORE_MTIME = 315_532_800;
 
@@ -68,11 +70,20 @@ export async function fetchArtifacts(
   options: FetchOptions = {},
 ): Promise<string[]> {
   let done = 0;
-  return mapBounded(artifacts, PARALLEL, async (artifact) => {
-    const { path, fetched } = await fetchOne(artifact, store, options);
-    options.progress?.({ artifact, fetched, done: ++done, total: artifacts.length });
-    return path;
-  });
+  const paths = new Map<Artifact, string>();
+  const fetchAll = (some: readonly Artifact[], limit: number) =>
+    mapBounded(some, limit, async (artifact) => {
+      const { path, fetched } = await fetchOne(artifact, store, options);
+      options.progress?.({ artifact, fetched, done: ++done, total: artifacts.length });
+      paths.set(artifact, path);
+    });
+  const isNpm = (a: Artifact) => a.source.startsWith("npm:");
+  await fetchAll(
+    artifacts.filter((a) => !isNpm(a)),
+    PARALLEL,
+  );
+  await fetchAll(artifacts.filter(isNpm), PARALLEL_NPM);
+  return artifacts.map((a) => paths.get(a) as string);
 }
 
 /**

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { CacheSetting } from "../../core/build-options.ts";
+import { type GateSettings, withAllowances } from "../../core/gate-settings.ts";
 import type { Plan, PlannedBase, PlannedImage } from "../../core/plan.ts";
 import type { PlatformResult } from "../../core/summary.ts";
 import {
@@ -76,7 +77,7 @@ export class Image extends pulumi.ComponentResource {
         ...(image.smoke === undefined ? {} : { smoke: image.smoke }),
         user: image.user,
         healthDefined: image.health !== undefined,
-        gates: args.gates,
+        gates: pulumi.output(args.gates as pulumi.Input<GateSettings>).apply((gates) => withAllowances(gates, image)),
         ...(image.cuda === undefined ? {} : { cuda: image.cuda }),
       },
       { parent: this, retainOnDelete: true },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readBasesLock, readCatalogue, readDefinitions } from "../../config/catalogue.ts";
@@ -63,6 +63,25 @@ describe("the catalogue", () => {
         ["images/leaf", "leaf"],
       ],
     );
+  });
+
+  it("takes a context from where the config names one, inside the project", async () => {
+    folder("gateway", { name: "gateway", base: "debian" });
+    const file = join(root, "images/gateway/image.ts");
+    const contexts = '"contexts":{"identity":{"path":"identity","setting":"gateway.identity"}},"budget":';
+    writeFileSync(file, readFileSync(file, "utf8").replace('"budget":', contexts));
+    for (const path of ["images/gateway/identity", "mine"]) {
+      mkdirSync(join(root, path));
+      writeFileSync(join(root, path, "IDENTITY.md"), path);
+    }
+    const read = (identity?: string) => readCatalogue(root, ["gateway"], { "gateway.identity": identity });
+    const context = async (identity?: string) => (await read(identity)).catalogue[0]?.contexts.identity;
+    const [own, mine] = [await context(), await context("mine")];
+    assert.ok(own?.kind === "path" && mine?.kind === "path");
+    assert.deepEqual([own.path, mine.path], ["images/gateway/identity", "mine"]);
+    assert.notDeepEqual(own.entries, mine.entries);
+    const [missing] = (await read("absent")).findings;
+    assert.match(missing?.message ?? "", /keelson:gateway.identity: .* found none at absent/);
   });
 
   /** Rules, places and messages of what is wrong. */

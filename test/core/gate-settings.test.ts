@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Finding } from "../../core/finding.ts";
-import { applySettings, type GateSettings } from "../../core/gate-settings.ts";
+import { applySettings, type GateSettings, withAllowances } from "../../core/gate-settings.ts";
 
 const finding = (rule: string, subject: string): Finding => ({
   rule,
@@ -42,5 +42,17 @@ describe("applySettings", () => {
       all.map((f) => f.rule),
       ["a/x", "b/x", "c/x"],
     );
+  });
+});
+
+describe("withAllowances", () => {
+  it("adds what an image lives with to the stack's settings, for that image alone", () => {
+    const image = { name: "app", allow: [{ rule: "secret/text", path: "/lib/*.js", reason: "no secret" }] };
+    const settings = withAllowances(allow("user", "other"), image);
+    assert.deepEqual(kept("secret/text", "app:/lib/a.js", settings), []);
+    assert.deepEqual(kept("secret/text", "app:/etc/a.js", settings), ["error"]);
+    assert.deepEqual(kept("secret/text", "else:/lib/a.js", settings), ["error"]);
+    assert.deepEqual(kept("user/root", "other", settings), []);
+    assert.equal(withAllowances(settings, { name: "app" }), settings);
   });
 });

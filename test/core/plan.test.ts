@@ -56,6 +56,20 @@ describe("plan", () => {
     );
   });
 
+  it("gives an image the allowances of those that it is made from, not the others'", () => {
+    const allowance = (path: string) => ({ rule: "secret/text", path, reason: "no secret" });
+    const catalogue = [
+      entry("leaf", "middle", { allow: [allowance("/leaf")] }),
+      entry("other", "middle", { allow: [allowance("/other")] }),
+      entry("middle", "debian:bookworm-slim", { allow: [allowance("/middle")] }),
+    ];
+    const { plan } = makePlan({ ...input, catalogue });
+    assert.deepEqual(
+      plan.images.map((i) => i.allow?.map((a) => a.path)),
+      [["/middle"], ["/leaf", "/middle"]],
+    );
+  });
+
   it("holds definitions that the stack does not build to the lineage's rules, and builds none of them", () => {
     const others = [entry("leaf", "middle"), entry("stray", "nothing")].map(({ definition }) => ({
       definition,

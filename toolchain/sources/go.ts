@@ -130,7 +130,7 @@ type GoEnvironment = Readonly<Record<string, string>>;
  * The user's own settings (proxy, checksum database, caches) with what the build must not inherit set to its default.
  * Caches that can't be written move into keelson's home.
  */
-async function buildEnvironment(go: string): Promise<GoEnvironment> {
+export async function buildEnvironment(go: string): Promise<GoEnvironment> {
   const { stdout } = await execa(go, ["env", "-json", "GOCACHE", "GOMODCACHE"], { cwd: "/" });
   const caches: Record<string, string> = JSON.parse(stdout);
   const own = Object.entries(caches)
@@ -143,6 +143,7 @@ async function buildEnvironment(go: string): Promise<GoEnvironment> {
     GO111MODULE: "on",
     GOOS: "",
     GOARCH: "",
+    ...caches,
     ...Object.fromEntries(own),
   };
 }

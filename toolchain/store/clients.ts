@@ -9,17 +9,6 @@ const QUIET = { npm_config_loglevel: "error", npm_config_update_notifier: "false
 const TIMEOUT = 20 * 60_000;
 
 /**
- * Downloads a package's tarball with npm, from the registry and with the credentials that npm is set up with.
- * @param spec `<name>@<version>`.
- * @returns the file, in `dir`.
- */
-export async function npmPack(spec: string, dir: string, signal?: AbortSignal): Promise<string> {
-  const args = ["pack", spec, "--pack-destination", dir, "--ignore-scripts"];
-  await runClient("npm", args, dir, `npm pack ${spec}`, "install npm (it comes with Node)", signal);
-  return onlyFile(dir, `npm pack ${spec}`);
-}
-
-/**
  * Downloads a wheel with pip, from the index and with the credentials that pip is set up with.
  * @param location `<wheel>@<name>==<version>`, as after `pypi:` in a lock. Source distributions are refused: pip would
  *   run their build scripts.
@@ -63,17 +52,25 @@ export function wheelFlags(file: string): string[] {
   ];
 }
 
-async function runClient(
+/** Runs a package manager's client. @throws UserError where it is not there, Error with its last words where it fails. */
+export async function runClient(
   command: string,
   args: readonly string[],
   cwd: string,
   doing: string,
   fix: string,
   signal?: AbortSignal,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   try {
     const cancel = signal === undefined ? {} : { cancelSignal: signal };
-    await execa(command, args, { cwd, env: QUIET, stdin: "ignore", timeout: TIMEOUT, ...cancel });
+    await execa(command, args, {
+      cwd,
+      env: { ...QUIET, ...environment },
+      stdin: "ignore",
+      timeout: TIMEOUT,
+      ...cancel,
+    });
   } catch (error) {
     if (signal?.aborted || !(error instanceof ExecaError)) throw error;
     if (error.code === "ENOENT") throw new UserError(`${doing}: ${command} is not on PATH`, fix, { cause: error });

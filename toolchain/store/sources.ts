@@ -3,8 +3,10 @@ import type { Artifact } from "../../core/artifact.ts";
 import { UserError } from "../../core/error.ts";
 import type { HttpTransport } from "../../oci/http.ts";
 import { type AptSource, debianUrls, readAptSources } from "../debian/mirrors.ts";
-import { npmPack, pipDownload } from "./clients.ts";
+import { pipDownload } from "./clients.ts";
+import { goBuild } from "./go.ts";
 import { download, openTransport } from "./http.ts";
+import { npmPack } from "./npm.ts";
 
 /** One place to have an artifact from. */
 export interface Source {
@@ -38,12 +40,16 @@ export function machineSources(etc?: string): Sources {
         return [{ name: "npm", get: (dir, signal) => npmPack(location, dir, signal) }];
       case "pypi":
         return [{ name: "pip", get: (dir, signal) => pipDownload(location, dir, signal) }];
-      default:
-        throw new UserError(
-          `${artifact.file}: expected a source such as debian:, npm:, pypi: or https:, found ${JSON.stringify(artifact.source)}`,
-          "write the lock anew",
-        );
+      case "go": {
+        const { platform } = artifact;
+        if (platform === undefined) break;
+        return [{ name: "go", get: (dir, signal) => goBuild(location, platform, dir, signal) }];
+      }
     }
+    throw new UserError(
+      `${artifact.file}: expected a source such as debian:, npm:, pypi:, https:, or go: with a platform, found ${JSON.stringify(artifact.source)}`,
+      "write the lock anew",
+    );
   };
 }
 

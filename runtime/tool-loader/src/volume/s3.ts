@@ -272,7 +272,7 @@ export class S3Volume implements Volume {
   async #once(method: string, key: string | undefined, init: Init): Promise<Response> {
     const url = new URL(this.#o.endpoint.replace(/\/?$/, "/"));
     const path = [this.#o.bucket, ...(key === undefined ? [] : `${this.#o.prefix}${key}`.split("/"))];
-    url.pathname += path.map(encodeURIComponent).join("/");
+    url.pathname += path.map(encodeSegment).join("/");
     for (const [name, value] of Object.entries(init.query ?? {})) url.searchParams.set(name, value);
     const body = init.body ?? null;
     const sha256 =
@@ -387,4 +387,9 @@ function retryAfter(header: string | null): number | undefined {
 
 function amzDate(milliseconds: number): string {
   return new Date(milliseconds).toISOString().replaceAll(/[:-]|\.\d{3}/g, "");
+}
+
+/** As signatures want it (RFC 3986): `encodeURIComponent` leaves five characters that they don't. */
+function encodeSegment(segment: string): string {
+  return encodeURIComponent(segment).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
