@@ -48,14 +48,16 @@ async function program(): Promise<Record<string, unknown>> {
         return [image.name, { ref, digest, platforms, tags: image.tags, budget: image.budget }];
       }),
     ),
-    services:
-      plan.machine &&
-      Object.fromEntries(
-        plan.machine.services.map(({ name, image, wave, port }) => [
-          name,
-          { image: images.get(image)?.ref, wave, port },
-        ]),
-      ),
+    ...(plan.machine === undefined
+      ? {}
+      : {
+          services: Object.fromEntries(
+            plan.machine.services.map(({ name, image, wave, port }) => [
+              name,
+              { image: images.get(image)?.ref, wave, port },
+            ]),
+          ),
+        }),
   };
 }
 
@@ -98,4 +100,4 @@ try {
   if (!(error instanceof UserError)) throw error;
   throw new pulumi.RunError(`${error.message}\n${error.fix}`);
 }
-export const { images, services } = outputs;
+export default outputs;
