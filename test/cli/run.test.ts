@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import sinon from "sinon";
+import { run } from "../../cli/run.ts";
+
+const folder = join(import.meta.dirname, "../../cli");
+
+/** The names that the files of cli/ give their commands. */
+function defined(): string[] {
+  return readdirSync(folder)
+    .flatMap((file) => {
+      const text = readFileSync(join(folder, file), "utf8");
+      return /export function \w+Command\(\)/.test(text) ? [/new Command\("([a-z-]+)"\)/.exec(text)?.[1] ?? file] : [];
+    })
+    .toSorted();
+}
+
+/** What a command line prints, and its exit code. */
+async function printed(...args: string[]): Promise<{ code: number; text: string }> {
+  let text = "";
+  const streams = [process.stdout, process.stderr].map((stream) =>
+    sinon.stub(stream, "write").callsFake((chunk) => {
+      text += String(chunk);
+      return true;
+    }),
+  );
+  try {
+    return { code: await run(args), text };
+  } finally {
+    for (const stream of streams) stream.restore();
+  }
+}
+
+describe("the command line", () => {
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const before = new Map(signals.map((signal) => [signal, process.listeners(signal)]));
+  afterEach(() => {
+    for (const signal of signals)
+      for (const listener of process.listeners(signal))
+        if (!before.get(signal)?.includes(listener)) process.removeListener(signal, listener);
+  });
+
+  it("has every command that is written", async () => {
+    const { code, text } = await printed("--help");
+    assert.equal(code, 0);
+    const listed = [...text.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name);
+    assert.deepEqual(listed.filter((name) => name !== "help").toSorted(), defined());
+  });
+
+  it("exits with 2 where nobody understands it, and says what is near", async () => {
+    const { code, text } = await printed("reporst");
+    assert.equal(code, 2);
+    assert.match(text, /Did you mean report\?/);
+  });
+});
