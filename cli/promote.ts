@@ -7,6 +7,7 @@ import { formatBytes } from "../core/size.ts";
 import { formatTable } from "../core/table.ts";
 import { floatingTags, hashTag, higherRelease } from "../core/tags.ts";
 import { copyImage } from "../oci/copy.ts";
+import { type PublishedPlatform, readPublished } from "../oci/published.ts";
 import { hasVerdict } from "../oci/verdict.ts";
 import { confirm } from "./confirm.ts";
 import { openStack, type Stack } from "./targets.ts";
@@ -77,7 +78,21 @@ async function promote(name: string, options: Options): Promise<void> {
     reference: found.digest,
     tags,
   });
+  const published = await readPublished(to.client, target.repository, result.digest);
   console.log(`promoted ${result.digest}: ${result.manifests} manifests, ${formatBytes(result.sent)} sent`);
+  console.log(`\n${summary(to, target, published)}`);
+}
+
+/** What a release tells of itself: where it is, for which platforms, and how much each weighs. */
+function summary({ client }: Stack, target: PlannedImage, published: readonly PublishedPlatform[]): string {
+  const where = `${client.host}/${target.repository}:${target.tags[0] ?? "(no tag)"}`;
+  const rows = published.map(({ platform, digest, compressed }) => [
+    platform,
+    `${digest.slice(0, "sha256:".length + 12)}…`,
+    formatBytes(compressed),
+    target.budget.compressed ?? "-",
+  ]);
+  return `${where}, read back:\n${formatTable(["platform", "digest", "compressed", "at most"], rows)}`;
 }
 
 /** @throws UserError where a tag that never moves stands elsewhere, or a floating one would go to a lower version. */

@@ -141,6 +141,7 @@ describe("commands on a stack whose registry has a login", function () {
     assert.match(stdout, /promoted sha256:/);
     const there = await registry.client.headManifest(`two/${IMAGE}`, tag);
     assert.equal(there?.digest, (await registry.client.headManifest(`one/${IMAGE}`, tag))?.digest);
+    assert.match(stdout, /read back:\n[\s\S]*linux\/amd64 +sha256:[0-9a-f]{12}… /);
   });
 
   it("prune lists and deletes with it", async () => {

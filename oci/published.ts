@@ -1,0 +1,36 @@
+import type { RegistryClient } from "./client.ts";
+import { RegistryError } from "./errors.ts";
+import { readPlatforms } from "./platforms.ts";
+
+/** One platform of an image as whoever pulls it gets it. */
+export interface PublishedPlatform {
+  readonly platform: string;
+  readonly digest: string;
+  /** Bytes of the layers as the registry holds them. */
+  readonly compressed: number;
+}
+
+/**
+ * Reads an image back as a pull would: each platform's manifest and config against their digests, and every layer looked
+ * for.
+ * @throws RegistryError that names what the registry lacks.
+ */
+export async function readPublished(
+  client: RegistryClient,
+  repository: string,
+  digest: string,
+): Promise<PublishedPlatform[]> {
+  const platforms = await readPlatforms(client, repository, digest);
+  const layers = new Set(platforms.flatMap(({ manifest }) => manifest.layers.map((layer) => layer.digest)));
+  for (const layer of layers)
+    if (!(await client.hasBlob(repository, layer)))
+      throw new RegistryError(
+        `${client.host}/${repository}@${digest} lacks its layer ${layer}`,
+        "push it again, and ask the registry's operator why it took an image without its layers",
+      );
+  return platforms.map(({ platform, descriptor, manifest }) => ({
+    platform,
+    digest: descriptor.digest,
+    compressed: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
+  }));
+}
