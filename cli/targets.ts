@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { loadPlan, surroundings } from "../config/load.ts";
+import { loadWholePlan, surroundings } from "../config/load.ts";
 import type { StackConfig } from "../config/schema.ts";
 import { readStackFile } from "../config/stack-file.ts";
 import { UserError } from "../core/error.ts";
@@ -43,7 +43,7 @@ export const scanCache = (): ScanCache => new ScanCache(join(home().root, "scans
 export async function openStack(name: string): Promise<Stack> {
   const root = projectRoot();
   const config = readStackFile(root, name);
-  const { plan } = await loadPlan(root, name, config, surroundings(root));
+  const { plan } = await loadWholePlan(root, name, config, surroundings(root));
   return { name, plan, client: await openStackRegistry(name, config.registry), gates: config.gates as GateSettings };
 }
 

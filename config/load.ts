@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bootstrappedAway } from "../core/bootstrapped-bases.ts";
-import { type Finding, sortFindings } from "../core/finding.ts";
+import { UserError } from "../core/error.ts";
+import { type Finding, formatFinding, sortFindings } from "../core/finding.ts";
 import type { MachinePlan } from "../core/machine-plan.ts";
 import { builderNodes, unreachableRegistry } from "../core/nodes.ts";
 import { type CatalogueImage, makePlan, type Plan } from "../core/plan.ts";
@@ -26,6 +27,15 @@ export async function surroundings(root: string): Promise<Surroundings> {
   return { host: process.arch === "arm64" ? "linux/arm64" : "linux/amd64", revision: await gitRevision(root) };
 }
 
+/** A stack's plan with what it was made from. */
+export interface LoadedPlan {
+  readonly plan: Plan;
+  readonly findings: readonly Finding[];
+  readonly catalogue: readonly CatalogueImage[];
+  /** The stack's machine, for the gates on it. */
+  readonly machine?: MachinePlan;
+}
+
 /**
  * Reads the catalogue and works out a stack's plan.
  * @example const { plan, findings } = await loadPlan(root, "dev", readStackFile(root, "dev"), surroundings(root));
@@ -35,13 +45,7 @@ export async function loadPlan(
   stack: string,
   config: StackConfig,
   around: Surroundings | Promise<Surroundings>,
-): Promise<{
-  readonly plan: Plan;
-  readonly findings: readonly Finding[];
-  readonly catalogue: readonly CatalogueImage[];
-  /** The stack's machine, for the gates on it. */
-  readonly machine?: MachinePlan;
-}> {
+): Promise<LoadedPlan> {
   const fleet = config.machine === undefined ? undefined : await import("./fleet.ts");
   const machine = config.machine && (await fleet?.loadMachine(root, stack, { ...config, machine: config.machine }));
   const services = machine?.images ?? [];
@@ -94,6 +98,22 @@ export async function loadPlan(
     catalogue,
     ...(machine?.plan === undefined ? {} : { machine: machine.plan }),
   };
+}
+
+/**
+ * {@link loadPlan} for what would go wrong with a plan that lacks an image: a report, a promotion, a clean-up.
+ * @throws UserError with all that keeps images out of the plan.
+ */
+export async function loadWholePlan(...of: Parameters<typeof loadPlan>): Promise<LoadedPlan> {
+  const loaded = await loadPlan(...of);
+  const missing = loaded.findings.filter(
+    (f) => f.severity === "error" && /^(?:definition|lineage|config)\//.test(f.rule),
+  );
+  if (missing.length === 0) return loaded;
+  throw new UserError(
+    `the plan of stack ${of[1]} is not whole:\n${missing.map(formatFinding).join("\n")}`,
+    "correct these; `keelson plan` tells all that is wrong",
+  );
 }
 
 /** Keys that only say something of a machine's images and services. */

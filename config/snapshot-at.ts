@@ -31,7 +31,12 @@ export async function snapshotAt(
         `git can't give the tree of ${JSON.stringify(revision)}: ${stderr.split("\n")[0]}`,
         "name a commit, a tag or a branch that this clone has, such as origin/main",
       );
-    return await currentSnapshot(folder, stack, readStackFile(folder, stack), around);
+    return await currentSnapshot(folder, stack, readStackFile(folder, stack), around).catch((error: Error) => {
+      if (!(error instanceof UserError)) throw error;
+      throw new UserError(`${revision} has no plan to compare with: ${error.message}`, "name another commit", {
+        cause: error,
+      });
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Snapshot } from "../core/impact.ts";
-import { loadPlan, type Surroundings } from "./load.ts";
+import { loadWholePlan, type Surroundings } from "./load.ts";
 import type { StackConfig } from "./schema.ts";
 
 /** A stack's plan with the bytes behind its hashes, from the checkout as it is. */
@@ -11,7 +11,7 @@ export async function currentSnapshot(
   config: StackConfig,
   around: Surroundings | Promise<Surroundings>,
 ): Promise<Snapshot> {
-  const { plan, catalogue } = await loadPlan(root, stack, config, around);
+  const { plan, catalogue } = await loadWholePlan(root, stack, config, around);
   return { plan, catalogue };
 }
 

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadPlan, loadWholePlan } from "../../config/load.ts";
+import { parseStackConfig } from "../../config/stack.ts";
+import { UserError } from "../../core/error.ts";
+
+describe("a plan that is not whole", () => {
+  let root = "";
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), "keelson-load-"));
+    writeFileSync(join(root, "package.json"), '{ "type": "module" }');
+    image("right");
+    image("wrong");
+    const bases = [{ name: "debian:1", platforms: ["linux/amd64"], digest: `sha256:${"0".repeat(64)}` }];
+    writeFileSync(join(root, "images/bases.lock.json"), JSON.stringify({ bases }));
+  });
+  afterEach(() => rmSync(root, { recursive: true }));
+
+  function image(name: string, more: object = {}): void {
+    const folder = join(root, "images", name);
+    mkdirSync(folder, { recursive: true });
+    const definition = {
+      ...{ name, base: "debian:1", family: "test", description: "x", version: "1.0.0", user: "1:1", budget: {} },
+      ...{ platforms: ["linux/amd64"], ...more },
+    };
+    writeFileSync(join(folder, "image.ts"), `export default ${JSON.stringify(definition)};\n`);
+    writeFileSync(join(folder, "Dockerfile"), "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n");
+  }
+
+  const config = parseStackConfig({ images: ["right", "wrong"], builder: "embedded", bases: "upstream" }, "a file");
+  const around = { host: "linux/amd64", revision: undefined } as const;
+  const breaks: readonly [string, () => void, RegExp][] = [
+    ["a definition", () => image("wrong", { version: "one" }), /version: expected a version such as 1\.0\.0/],
+    ["a Dockerfile", () => rmSync(join(root, "images/wrong/Dockerfile")), /images\/wrong has no Dockerfile/],
+    ["a base", () => image("wrong", { base: "debain:1" }), /base "debain:1" is neither/],
+    ["an image", () => rmSync(join(root, "images/wrong"), { recursive: true }), /"wrong" is no image of the catalogue/],
+  ];
+
+  it("is whole where nothing is wrong", async () => {
+    assert.deepEqual(
+      (await loadWholePlan(root, "test", config, around)).plan.images.map((i) => i.name),
+      ["right", "wrong"],
+    );
+  });
+
+  // A clean-up that knows of half the images would delete the other half.
+  for (const [what, spoil, message] of breaks)
+    it(`is told at preview, and refused to those who need all of it, for want of ${what}`, async () => {
+      spoil();
+      const { plan, findings } = await loadPlan(root, "test", config, around);
+      assert.deepEqual(
+        plan.images.map((i) => i.name),
+        ["right"],
+      );
+      assert.match(findings.map((f) => f.message).join("\n"), message);
+      await assert.rejects(
+        loadWholePlan(root, "test", config, around),
+        (error) => error instanceof UserError && message.test(error.message) && /is not whole/.test(error.message),
+      );
+    });
+});
