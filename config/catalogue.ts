@@ -246,7 +246,7 @@ function readDockerfile(file: string, folder: string): string {
     return readFileSync(file, "utf8");
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
-    throw new UserError(`${folder}/Dockerfile can't be read (${code})`, fix, { cause });
+    throw new UserError(`${folder}/Dockerfile can't be read (${code})`, "make it a file that you can read", { cause });
   }
 }
 
