@@ -74,6 +74,7 @@ class HclReader {
   private readonly text: string;
   private pos = 0;
   private readonly unread: { line: number; text: string }[] = [];
+  private counted = { pos: 0, line: 1 };
 
   constructor(text: string) {
     this.text = text;
@@ -279,9 +280,12 @@ class HclReader {
     return true;
   }
 
+  /** Line of the position; counted on from where it was asked for last. */
   private line(): number {
-    let line = 1;
-    for (let at = this.text.indexOf("\n"); at >= 0 && at < this.pos; at = this.text.indexOf("\n", at + 1)) line++;
+    if (this.pos < this.counted.pos) this.counted = { pos: 0, line: 1 };
+    let { pos, line } = this.counted;
+    for (; pos < this.pos && pos < this.text.length; pos++) if (this.text[pos] === "\n") line++;
+    this.counted = { pos, line };
     return line;
   }
 }

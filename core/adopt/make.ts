@@ -23,8 +23,8 @@ export function readMakefile(text: string, folder: string): ShellCommand[] {
   const lines = text.split("\n").map((line) => line.replace(/\r$/, ""));
   for (let i = 0; i < lines.length; i++) {
     const start = i;
-    let line = lines[i] as string;
-    while (line.endsWith("\\") && i + 1 < lines.length) line = `${line}\n${lines[++i]}`;
+    while (lines[i]?.endsWith("\\") && i + 1 < lines.length) i++;
+    const line = lines.slice(start, i + 1).join("\n");
     if (line.startsWith("\t")) {
       rules.at(-1)?.recipe.push({ text: line.slice(1), line: start + 1 });
       continue;

@@ -102,11 +102,30 @@ export class YamlValue {
   }
 }
 
-/** Reads YAML. @returns the top value, and the first syntax error with its line. */
+/** Deepest nesting that is given to the parser: it needs memory for each level, and people need less than twenty. */
+const MAX_DEPTH = 500;
+
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  for (const ch of text) {
+    if (ch === "[" || ch === "{") depth++;
+    else if ((ch === "]" || ch === "}") && depth > 0) depth--;
+    if (depth > MAX_DEPTH) return true;
+  }
+  // - - - a: lists in lists on one line
+  return /(?:[-?:][ \t]+){500}/.test(text);
+}
+
+/**
+ * Reads YAML.
+ * @returns the top value, and the first syntax error with its line.
+ * @throws RangeError when the text is nested too deep.
+ */
 export function readYaml(text: string): {
   readonly top: YamlValue;
   readonly error?: { readonly line: number; readonly message: string };
 } {
+  if (isTooDeep(text)) throw new RangeError("the text is nested too deep");
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,

@@ -116,7 +116,11 @@ function variableValue(body: string, scope: Scope, choice: Choice): string {
   return result.ok ? result.value : UNKNOWN;
 }
 
+/** Deepest `${a:-${b:-…}}` that is followed: each level is read anew. */
+const MAX_NESTED = 20;
+
 function expandInner(text: string, scope: Scope, choice: Choice): string {
+  if (text.split("${", MAX_NESTED + 2).length > MAX_NESTED + 1) return UNKNOWN;
   const words = tokenize(text.replaceAll("\n", " ")).filter((token) => token.kind === "word");
   return words.map((word) => expandText(word, scope, choice)).join(" ");
 }

@@ -29,6 +29,7 @@ const MAX_COMMANDS = 2000;
 const MAX_CHOICES = 16;
 const MAX_VALUES = 8;
 const MAX_LOOP = 200;
+const MAX_NESTED = 10;
 const MAX_CALLS = 4;
 const MAX_STEPS = 20_000;
 /** Characters of all commands and values together. */
@@ -64,6 +65,8 @@ class Reader {
   private readonly saved: { readonly cwd: string | undefined; readonly lost: boolean }[] = [];
   /** How many branches are open: what is set there may or may not be. */
   private branches = 0;
+  /** How many loops are open. */
+  private loops = 0;
   private lost = false;
   private steps = 0;
   private textLeft = MAX_TEXT;
@@ -126,7 +129,7 @@ class Reader {
   /** `for NAME in WORDS; do BODY done` @returns index of the `done` */
   private loop(tokens: readonly Token[], at: number, calls: number): number {
     const name = plain(tokens[at + 1]);
-    if (name === undefined || this.withoutDo === tokens || this.isSpent()) return at;
+    if (name === undefined || this.withoutDo === tokens || this.loops >= MAX_NESTED || this.isSpent()) return at;
     const start = tokens.findIndex((token, i) => i > at && plain(token) === "do");
     if (start < 0) {
       this.withoutDo = tokens;
@@ -138,12 +141,14 @@ class Reader {
     const values = this.expand(words, new Map());
     const body = tokens.slice(start + 1, end);
     const before = this.scope.variables.get(name);
+    this.loops++;
     for (const value of values.length > 0 ? values.slice(0, MAX_LOOP) : ["*"]) {
       if (this.isSpent()) break;
       this.steps++;
       this.scope.variables.set(name, [value]);
       this.run(body, calls);
     }
+    this.loops--;
     if (before) this.scope.variables.set(name, before);
     return end;
   }

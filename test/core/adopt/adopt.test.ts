@@ -300,6 +300,43 @@ describe("adopt: hostile trees", function () {
     assert.equal(adoption.images.length, 1);
   });
 
+  it("comes to an end on files made of one piece", () => {
+    const pieces: Record<string, readonly string[]> = {
+      "a.sh": [
+        "for ",
+        "for a in x; do ",
+        "$(",
+        "${a:-",
+        '"$(',
+        "f() { ",
+        "docker build -t $x . ",
+        "x=($x $x)\n",
+        "`",
+        "<<E ",
+        "((",
+      ],
+      Makefile: ["A=$(A)$(B)\n", "$(A", "a:\n\tdocker $(X)\n", "\\\n"],
+      "compose.yml": ["a: &a [*a,*a]\n", "- ", "[", "{a: ", "? ", "a: |\n", "<<: *a\n", "x: &x {<<: [*x,*x,*x]}\n"],
+      ".github/workflows/a.yml": ["${{", "${{ a }}"],
+      "docker-bake.hcl": ["a = [", "a = {", '"${', 'x = "${y}${y}"\n', "<<", "a(b(", "/*"],
+      "k.yaml": ["image: {{{{", "containers:\n- image: b\n"],
+      Dockerfile: [
+        "FROM a AS b\n",
+        "ENV a=$a$a\n",
+        'RUN "$(',
+        "RUN <<E\n",
+        "LABEL size=size",
+        "-gencode ",
+        "# escape=`\n",
+      ],
+    };
+    for (const [path, all] of Object.entries(pieces))
+      for (const piece of all) {
+        const text = `FROM docker:1 containers: image:\n${piece.repeat(50_000 / piece.length)}`;
+        assert.ok(read({ [path]: text }).dockerfiles <= 1, `${path} of ${piece}`);
+      }
+  });
+
   it("bounds values that hold each other twice", () => {
     const doubled = (line: (n: number) => string) => Array.from({ length: 60 }, (_, n) => line(n + 1)).join("\n");
     const adoption = read({
