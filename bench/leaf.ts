@@ -1,4 +1,4 @@
-import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -12,6 +12,7 @@ import { home, projectRoot } from "../toolchain/home.ts";
 import { pulumiEnvironment } from "../toolchain/pulumi-environment.ts";
 import { openStore, stageLock } from "../toolchain/store.ts";
 import { ensureTool, linkReadyTools } from "../toolchain/tools.ts";
+import { changeLastLayer } from "./checkout.ts";
 import { type Bench, type Figure, seconds } from "./measure.ts";
 
 const IMAGE = "worker-minimal";
@@ -75,12 +76,6 @@ function figures(up: number, bake: number): Figure[] {
 async function timedUp(clone: string, up: () => unknown, mark: string): Promise<number> {
   changeLastLayer(join(clone, "images", IMAGE, "Dockerfile"), mark);
   return seconds(up);
-}
-
-function changeLastLayer(dockerfile: string, mark: string): void {
-  const text = readFileSync(dockerfile, "utf8").replace(/^LABEL bench=.*\nRUN : bench .*\n/m, "");
-  writeFileSync(dockerfile, text);
-  appendFileSync(dockerfile, `LABEL bench=${mark}\nRUN : bench ${mark} > /tmp/bench\n`);
 }
 
 /** Bake of the same image for both platforms at once, pushed by digest to the same registry. */

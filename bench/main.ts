@@ -3,6 +3,7 @@ import { formatTable } from "../core/table.ts";
 import { adoptBench } from "./adopt.ts";
 import { coldBench } from "./cold.ts";
 import { fleetBench } from "./fleet.ts";
+import { graphBench } from "./graph.ts";
 import { hashBench } from "./hash.ts";
 import { idleBench } from "./idle.ts";
 import { leafBench } from "./leaf.ts";
@@ -17,6 +18,7 @@ const BENCHES: readonly Bench[] = [
   hashBench,
   idleBench,
   leafBench,
+  graphBench,
   adoptBench,
   toolLoaderBench,
   coldBench,
@@ -39,7 +41,7 @@ for (const bench of BENCHES.filter((b) => names.length === 0 || names.includes(b
 process.exitCode = broken > 0 ? 1 : 0;
 
 function row(f: Figure): string[] {
-  const digits = f.unit === "count" ? 0 : f.unit === "s" && f.value < 0.1 ? 4 : 2;
+  const digits = f.unit === "count" ? 0 : f.unit === "s" && Math.abs(f.value) < 0.1 ? 4 : 2;
   return [
     f.name,
     `${f.value.toFixed(digits)} ${f.unit}`,
