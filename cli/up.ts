@@ -16,10 +16,11 @@ import { breakStaleLocks, healAttributes, liveStackLocks, stackExists } from "..
 import { HOME_BYTES } from "../toolchain/bootstrap/room.mjs";
 import { resolveBuilder } from "../toolchain/builder.ts";
 import { requireSpace } from "../toolchain/disk.ts";
-import { prepareHome, projectRoot } from "../toolchain/home.ts";
+import { type Home, prepareHome, projectRoot } from "../toolchain/home.ts";
 import { forgetInterrupted } from "../toolchain/interrupted.ts";
-import { describeHolder, withLock } from "../toolchain/lock.mjs";
-import { ENGINE_MARK, stopOrphans } from "../toolchain/orphans.ts";
+import { removeDead } from "../toolchain/leftovers.ts";
+import { breakDeadLocks, describeHolder, withLock } from "../toolchain/lock.mjs";
+import { RUN_MARK, stopOrphans } from "../toolchain/orphans.ts";
 import { passphraseProblem } from "../toolchain/passphrase.ts";
 import { ensureRegistry } from "../toolchain/services/index.ts";
 import { ensureTool, isReady } from "../toolchain/tools.ts";
@@ -65,9 +66,8 @@ async function up(stack: string, preview: boolean): Promise<number> {
   return withLock(
     join(root, ".keelson", "up.lock"),
     async () => {
-      if (broken)
-        for (const pid of await stopOrphans(root))
-          tell(`stopped pulumi (process ${pid}), which a run that was killed had left`);
+      if (broken) await cleanUp(root, home);
+      process.env[RUN_MARK] = root;
       removeEventLogs(root);
       await runSteps(context, steps(context));
       const code = await runPulumi(context, preview);
@@ -83,6 +83,16 @@ async function up(stack: string, preview: boolean): Promise<number> {
       },
     },
   );
+}
+
+/** Ends and removes what a killed run left, so that this one starts from order. */
+async function cleanUp(root: string, home: Home): Promise<void> {
+  const stopped = await stopOrphans(root);
+  if (stopped.length > 0) tell(`stopped what the killed run had left running: ${stopped.join(", ")}`);
+  for (const holder of breakDeadLocks(home.locks))
+    tell(`took away the lock of ${describeHolder(holder)}, which is gone`);
+  const removed = await removeDead(home.tmp);
+  if (removed.length > 0) tell(`removed what the killed run had left in ${home.tmp}: ${removed.join(", ")}`);
 }
 
 function tell(line: string): void {
@@ -136,17 +146,17 @@ const prepareStack: Step<Up>["run"] = async ({ root, stack, environment }, progr
   const broken = breakStaleLocks(state, PROJECT, stack);
   healAttributes(state, PROJECT, stack);
   for (const lock of broken) progress.say(`took away the lock of process ${lock.pid}, which is gone`);
-  const { forgotten, open } = await forgetInterrupted(state, PROJECT, stack, { cwd: root, env: environment });
-  if (forgotten.length > 0)
-    progress.say(`cut off by a killed run, found again by what is there: ${forgotten.map((o) => o.name).join(", ")}`);
-  if (open.length > 0)
-    progress.say(`cut off by a killed run, to be looked at with pulumi refresh: ${open.map((o) => o.name).join(", ")}`);
   const [held] = liveStackLocks(state, PROJECT, stack);
   if (held !== undefined)
     throw new UserError(
       `another run (process ${held.pid} on ${held.hostname}) works on stack ${stack}`,
       "wait until it is done, then run this again",
     );
+  const { forgotten, open } = await forgetInterrupted(state, PROJECT, stack, { cwd: root, env: environment });
+  if (forgotten.length > 0)
+    progress.say(`cut off by a killed run, found again by what is there: ${forgotten.map((o) => o.name).join(", ")}`);
+  if (open.length > 0)
+    progress.say(`cut off by a killed run, to be looked at with pulumi refresh: ${open.map((o) => o.name).join(", ")}`);
   if (stackExists(state, PROJECT, stack)) return `${stack} is there`;
   const init = ["stack", "init", stack, "--non-interactive"];
   const { exitCode, stderr } = await execa("pulumi", init, { cwd: root, env: environment, reject: false });
@@ -162,7 +172,7 @@ async function runPulumi({ root, stack, environment }: Up, preview: boolean): Pr
   const log = join(root, ".keelson", `${EVENTS}${randomUUID()}.json`);
   const args = ["up", "--yes", "--stack", stack, "--suppress-outputs", "--suppress-progress", "--event-log", log];
   // PULUMI_DEBUG_COMMANDS makes --event-log known, as the Automation API does.
-  const env = { ...environment, PULUMI_DEBUG_COMMANDS: "1", [ENGINE_MARK]: root };
+  const env = { ...environment, PULUMI_DEBUG_COMMANDS: "1" };
   try {
     const { exitCode, stopped } = await runEngine(preview ? args : [...args, "--skip-preview"], { cwd: root, env });
     if (exitCode !== 0) {

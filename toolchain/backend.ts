@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { startOf } from "./lock.mjs";
+import { runs, startOf } from "./lock.mjs";
 
 /** Whether Pulumi's local backend in `state` has the stack. */
 export function stackExists(state: string, project: string, stack: string): boolean {
@@ -83,11 +83,7 @@ function stackLocks(state: string, project: string, stack: string): StackLock[] 
 
 function isStale(lock: StackLock): boolean {
   if (lock.hostname !== hostname()) return false;
-  try {
-    process.kill(lock.pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return true;
-  }
+  if (!runs(lock.pid)) return true;
   const started = startTime(lock.pid);
   return started !== undefined && started > lock.taken + SLACK; // the pid is another process' now
 }

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { closeSync, createReadStream, fsyncSync, lstatSync, openSync, readFileSync, readlinkSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import type { Home } from "./home.ts";
+import { scratch } from "./leftovers.ts";
 import type { Origin } from "./tool.ts";
 
 const Manifest = z.object({
@@ -155,7 +156,7 @@ async function sha256(path: string): Promise<string> {
 
 /** A new folder for work in progress, named after its process. */
 export async function temporaryFolder(h: Home, name: string): Promise<string> {
-  return mkdtemp(join(h.tmp, `${name}.${process.pid}.`));
+  return scratch(h.tmp, `${name}.`);
 }
 
 /** Removes what a killed run of the same work left; call it with the lock held. */

@@ -3,7 +3,7 @@ import type { PlannedBuild } from "../core/plan.ts";
 import type { BuilderSetting } from "./builder.ts";
 import { resolveBuilder } from "./builder.ts";
 import { removeBuilder } from "./buildx.ts";
-import { isAlive } from "./leftovers.ts";
+import { runs } from "./lock.mjs";
 import type { Progress } from "./progress.ts";
 import { ensureNode, nodeNames, removeNode } from "./services/index.ts";
 
@@ -52,7 +52,7 @@ export async function withEmptyBuilder<T>(
 async function removeLeftovers(): Promise<void> {
   for (const name of await nodeNames()) {
     const pid = new RegExp(`^${PREFIX}-(\\d+)-[0-9a-f]+$`).exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) await remove(name);
+    if (pid !== undefined && !runs(Number(pid))) await remove(name);
   }
 }
 

@@ -34,13 +34,15 @@ export async function forgetInterrupted(
   const forgotten = pending.filter(({ type }) => SELF_FINDING.test(type));
   const open = pending.filter(({ type }) => !SELF_FINDING.test(type));
   if (forgotten.length === 0) return { forgotten, open };
-  const exported = await execa("pulumi", ["stack", "export", "--stack", stack], options);
+  const quiet = { ...options, reject: false } as const;
+  const exported = await execa("pulumi", ["stack", "export", "--stack", stack], quiet);
+  if (exported.failed) return { forgotten: [], open: pending };
   const exportSchema = z.looseObject({ deployment });
   const document = exportSchema.parse(JSON.parse(exported.stdout));
   const kept = (document.deployment.pending_operations ?? []).filter((o) => !SELF_FINDING.test(o.resource.type));
   const input = JSON.stringify({ ...document, deployment: { ...document.deployment, pending_operations: kept } });
-  await execa("pulumi", ["stack", "import", "--stack", stack], { ...options, input });
-  return { forgotten, open };
+  const imported = await execa("pulumi", ["stack", "import", "--stack", stack], { ...quiet, input });
+  return imported.failed ? { forgotten: [], open: pending } : { forgotten, open };
 }
 
 /** What the stack's checkpoint says was cut off; nothing where there is none, or it can't be read. */

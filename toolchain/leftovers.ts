@@ -1,14 +1,20 @@
 import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { pidSpace, startOf } from "./lock.mjs";
+import { pidSpace, runs, startOf } from "./lock.mjs";
 
 /** A process of another container can't be judged by its pid: what it left is removed after a day, in milliseconds. */
 const FOREIGN_AGE = 24 * 3600 * 1000;
 
+const made = new Set<string>();
+process.on("exit", () => {
+  for (const dir of made) rmSync(dir, { recursive: true, force: true });
+});
+
 /**
  * A new folder below `parent` that names the process it belongs to, after those of dead processes are removed.
- * The caller removes it; if the process is killed before, the next call with the same name does.
+ * The caller removes it; if the process ends before, so does its end, and after kill -9 the next call with the same name.
  * @example await scratch(home().tmp, "base") // "/home/ada/.cache/keelson/tmp/base-4711.83520.4026531836-0a1b2c3d"
  */
 export async function scratch(parent: string, name: string): Promise<string> {
@@ -20,8 +26,21 @@ export async function scratch(parent: string, name: string): Promise<string> {
   }
   const owner = `${process.pid}.${startOf(process.pid)}.${space()}`;
   const dir = join(parent, `${name}-${owner}-${randomBytes(4).toString("hex")}`);
+  made.add(dir);
   await mkdir(dir);
   return dir;
+}
+
+/** Removes every folder of {@link scratch} below `parent` whose process is dead, whatever its name. @returns their names. */
+export async function removeDead(parent: string): Promise<string[]> {
+  const removed: string[] = [];
+  for (const entry of (await readdir(parent)).toSorted()) {
+    const owner = parseOwner(/-(\d+(?:\.\d*\.\d*)?-[0-9a-f]+)$/.exec(entry)?.[1] ?? "");
+    if (owner === undefined || !(await isLeft(owner, join(parent, entry)))) continue;
+    await rm(join(parent, entry), { recursive: true, force: true });
+    removed.push(entry);
+  }
+  return removed;
 }
 
 interface Owner {
@@ -39,7 +58,7 @@ function parseOwner(text: string): Owner | undefined {
 
 async function isLeft(owner: Owner, path: string): Promise<boolean> {
   if (owner.space !== "" && owner.space !== space()) return Date.now() - (await modified(path)) > FOREIGN_AGE;
-  if (!isAlive(owner.pid)) return true;
+  if (!runs(owner.pid)) return true;
   return owner.start !== "" && startOf(owner.pid) !== owner.start; // the pid is another process' now
 }
 
@@ -52,13 +71,4 @@ async function modified(path: string): Promise<number> {
 
 function space(): string {
   return /\d+/.exec(pidSpace())?.[0] ?? "";
-}
-
-/** Whether a process of this number runs, of whichever user. */
-export function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

@@ -1,9 +1,19 @@
 // @ts-check
 // Plain JavaScript: the bootstrap needs it before there is a node that runs TypeScript.
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync, readlinkSync, rmdirSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
@@ -120,13 +130,21 @@ function release(file) {
  */
 export function isDead(holder) {
   if (holder.host !== hostname() || holder.space !== pidSpace()) return false;
-  try {
-    process.kill(holder.pid, 0);
-  } catch (error) {
-    return /** @type {NodeJS.ErrnoException} */ (error).code === "ESRCH";
-  }
+  if (!runs(holder.pid)) return true;
   const start = startOf(holder.pid);
   return start !== "" && holder.start !== "" && start !== holder.start;
+}
+
+/**
+ * Takes away the locks in a folder whose holders certainly run no more.
+ * @param {string} folder @returns {Holder[]} whose they were
+ */
+export function breakDeadLocks(folder) {
+  return readdirSync(folder).flatMap((name) => {
+    const file = join(folder, name);
+    const holder = name.endsWith(".lock") ? lockHolder(file) : undefined;
+    return holder && isDead(holder) && breakLock(file, holder.id) ? [holder] : [];
+  });
 }
 
 /** @param {string} file */
@@ -186,14 +204,33 @@ export function pidSpace() {
 }
 
 /**
+ * Whether a process of this number runs, of whichever user. One that has ended does not, though its number stays taken
+ * until its parent asks how: for ever, where a container's first process never does.
+ * @param {number} pid
+ */
+export function runs(pid) {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code === "ESRCH") return false;
+  }
+  return !["Z", "X"].includes(statOf(pid)[0] ?? "");
+}
+
+/**
  * When a process started, in clock ticks since the machine did: with its pid, which is used again, it names a process.
  * @param {number} pid @returns {string} field 22 of proc(5)'s stat, empty where there is no /proc or no such process
  */
 export function startOf(pid) {
+  return statOf(pid)[19] ?? "";
+}
+
+/** @param {number} pid @returns {string[]} proc(5)'s stat from field 3 on; none where there is no /proc, or no such process */
+function statOf(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   } catch {
-    return "";
+    return [];
   }
 }

@@ -2,11 +2,13 @@ import { chmod, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BasesLock } from "../../core/base.ts";
 import { UserError } from "../../core/error.ts";
+import { sha256 } from "../../core/hash.ts";
 import { RegistryClient } from "../../oci/client.ts";
 import { dockerCredentials } from "../../oci/credentials.ts";
 import type { Builder, BuilderSetting } from "../../toolchain/builder.ts";
 import { home, prepareHome } from "../../toolchain/home.ts";
 import { scratch } from "../../toolchain/leftovers.ts";
+import { acquireLock, describeHolder } from "../../toolchain/lock.mjs";
 import { readServicesState } from "../../toolchain/services/state.ts";
 import type { RegistryInputs } from "./image/inputs.ts";
 import { writeLogin } from "./login.ts";
@@ -93,6 +95,22 @@ export function machine(root: string): Toolbox {
       const folder = await scratch(prepareHome().tmp, "image");
       await chmod(folder, 0o700);
       return folder;
+    },
+    async oneAtATime(key, { signal, status }, work) {
+      const file = join(prepareHome().locks, `image-${sha256(key).slice(0, 16)}.lock`);
+      const unlock = await acquireLock(file, {
+        what: `building ${key.replace(/:[0-9a-f]{64}$/, "")}`,
+        signal,
+        onWait: (holder) => status(`waiting for ${describeHolder(holder)}`),
+      }).catch((error) => {
+        signal.throwIfAborted();
+        throw error;
+      });
+      try {
+        return await work();
+      } finally {
+        unlock();
+      }
     },
     async record(record) {
       try {

@@ -6,6 +6,7 @@ import type { BuildRecord } from "../../toolchain/history.ts";
 import type { Progress } from "../../toolchain/progress.ts";
 import type { Buildx } from "./buildx.ts";
 import type { ImageInputs, RegistryInputs } from "./image/inputs.ts";
+import type { Call } from "./resource.ts";
 
 /** A registry that answers. */
 export interface OpenRegistry {
@@ -53,4 +54,6 @@ export interface Toolbox {
   /** A new folder for one image's work; the caller removes it. */
   makeWorkFolder(): Promise<string>;
   record(record: BuildRecord): Promise<void>;
+  /** Does the work for a key while no other process of this machine does. */
+  oneAtATime<T>(key: string, call: Pick<Call, "signal" | "status">, work: () => Promise<T>): Promise<T>;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { breakStaleLocks, healAttributes, liveStackLocks, stackExists } from "../../toolchain/backend.ts";
@@ -36,6 +37,23 @@ describe("local backend", () => {
     assert.equal(existsSync(dead), false);
     assert.ok(others.every((f) => existsSync(f)));
     assert.equal(liveStackLocks(state, "keelson", "dev").length, 2);
+  });
+
+  it("knows a process that has ended and that nobody asked how", async function () {
+    if (!existsSync("/proc/self/stat")) this.skip();
+    // The child ends when the shell has become a sleep, which never asks.
+    const parent = spawn("sh", ["-c", "sleep 0.3 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "inherit"] });
+    try {
+      const [data] = await once(parent.stdout, "data");
+      const pid = Number(String(data));
+      const isZombie = () => readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+      for (let i = 0; i < 500 && !isZombie(); i++) await new Promise((turn) => setTimeout(turn, 10));
+      assert.ok(isZombie());
+      lock("ended", { pid, hostname: hostname() });
+      assert.equal(breakStaleLocks(state, "keelson", "dev").length, 1);
+    } finally {
+      parent.kill();
+    }
   });
 
   it("knows a lock whose pid is another process' now", function () {

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { scratch } from "../../toolchain/leftovers.ts";
+import { removeDead, scratch } from "../../toolchain/leftovers.ts";
 
 describe("scratch", () => {
   let parent: string;
@@ -25,6 +25,18 @@ describe("scratch", () => {
     const two = await scratch(parent, "base");
     assert.notEqual(one, two);
     assert.ok(existsSync(one) && existsSync(two));
+  });
+
+  it("goes with its process, but after kill -9", () => {
+    const run = (end: string) => {
+      const module = JSON.stringify(join(import.meta.dirname, "../../toolchain/leftovers.ts"));
+      const program = `import { writeFileSync } from "node:fs"; import { scratch } from ${module};
+        const dir = await scratch(process.argv[1], "base"); writeFileSync(dir + "/file", "");\n${end}`;
+      spawnSync(process.execPath, ["--input-type=module", "-e", program, parent], { stdio: "inherit" });
+      return readdirSync(parent).length;
+    };
+    assert.equal(run("process.exit(1)"), 0);
+    assert.equal(run('process.kill(process.pid, "SIGKILL")'), 1);
   });
 
   it("removes what dead processes left under the same name", async () => {
@@ -54,5 +66,21 @@ describe("scratch", () => {
     await scratch(parent, "base");
     assert.deepEqual([existsSync(recent), existsSync(old)], [true, false]);
     assert.equal(readdirSync(parent).length, 3);
+  });
+});
+
+describe("removeDead", () => {
+  it("removes the folders of dead processes alone, whatever they were for", async () => {
+    const parent = mkdtempSync(join(tmpdir(), "keelson dead "));
+    try {
+      const { pid } = spawnSync("true");
+      const dead = [`image-${pid}-0a1b2c3d`, `pulumi-resource-docker-build-${pid}.12.-a1b2`];
+      const kept = [`image-${process.pid}-0a1b`, "notes", `buildctl.${pid}`, `-${pid}`];
+      for (const name of [...dead, ...kept]) mkdirSync(join(parent, name));
+      assert.deepEqual((await removeDead(parent)).toSorted(), dead.toSorted());
+      assert.deepEqual(readdirSync(parent).toSorted(), kept.toSorted());
+    } finally {
+      rmSync(parent, { recursive: true });
+    }
   });
 });

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { acquireLock, describeHolder, isDead, lockHolder, withLock } from "../../toolchain/lock.mjs";
+import { acquireLock, breakDeadLocks, describeHolder, isDead, lockHolder, withLock } from "../../toolchain/lock.mjs";
 
 const module = join(import.meta.dirname, "../../toolchain/lock.mjs");
 
@@ -75,6 +75,19 @@ describe("lock", () => {
     const options = { onBroken: ({ pid }: { pid: number }) => broken.push(pid) };
     await withLock(file, async () => assert.equal(lockHolder(file)?.pid, process.pid), options);
     assert.deepEqual(broken, [other.pid]);
+  });
+
+  it("is taken away with others of dead processes, and no others are", async () => {
+    const unlock = await acquireLock(file);
+    const dead = join(folder, "locks", "dead.lock");
+    writeFileSync(dead, JSON.stringify({ ...deadHolder(unlock), id: "dead" }));
+    const half = join(folder, "locks", "half.lock");
+    writeFileSync(half, "{");
+    assert.deepEqual(
+      breakDeadLocks(join(folder, "locks")).map(({ id }) => id),
+      ["dead"],
+    );
+    assert.deepEqual([existsSync(dead), existsSync(half)], [false, true]);
   });
 
   it("has one winner when many break it at once", async () => {

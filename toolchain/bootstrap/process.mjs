@@ -59,14 +59,17 @@ export async function npmCi(cwd, what) {
  */
 export function run(command, args, options = {}, onOutput = () => {}) {
   return new Promise((done, failed) => {
-    const child = spawn(command, args, { stdio: "inherit", ...options });
     let received = 0;
+    /** @type {import("node:child_process").ChildProcess | undefined} */
+    let child;
     /** @param {NodeJS.Signals} signal */
     const pass = (signal) => {
       received = 128 + constants.signals[signal];
-      if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+      if (signal !== "SIGINT" || !process.stdin.isTTY) child?.kill(signal);
     };
+    // Before the child is there: a signal that comes as it starts would end this process alone.
     for (const signal of SIGNALS) process.on(signal, pass);
+    child = spawn(command, args, { stdio: "inherit", ...options });
     for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", onOutput);
     child.on("error", (error) => failed(new Failure(`can't start ${command}: ${error.message}`, `install ${command}`)));
     child.on("close", (code, signal) => {

@@ -105,6 +105,22 @@ export class ImageType implements ResourceType {
     const inputs = readInputs(imageInputs, values);
     const registry = await this.toolbox.useRegistry(inputs.registry, progressOf(call));
     const existing = await this.find(registry, inputs);
+    if (missingBuilds(existing, inputs.builds).length === 0)
+      return this.settle(inputs, previous, registry, existing, call);
+    // Another run on this machine may be building the same: what it has built is found then, and not built again.
+    return this.toolbox.oneAtATime(`${registry.host}/${inputs.repository}:${inputs.contentHash}`, call, async () =>
+      this.settle(inputs, previous, registry, await this.find(registry, inputs), call),
+    );
+  }
+
+  /** Builds what is missing, judges what nobody has, and writes index and tags. */
+  private async settle(
+    inputs: ImageInputs,
+    previous: Previous | undefined,
+    registry: OpenRegistry,
+    existing: Existing,
+    call: Call,
+  ): Promise<Applied> {
     const production = { inputs, registry, toolbox: this.toolbox, call, previous: sizesByPlatform(previous) };
     const missing = missingBuilds(existing, inputs.builds);
     const judging = await import("./judge.ts");

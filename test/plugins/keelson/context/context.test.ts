@@ -41,6 +41,7 @@ describe("keelson:index:BuildContext", () => {
       readImage: never,
       makeWorkFolder: async () => mkdtempSync(join(root, "work", "w")),
       record: never,
+      oneAtATime: never,
     };
     type = new BuildContextType(toolbox);
     call = { urn: "urn", root, signal: new AbortController().signal, log: () => {}, status: () => {} };

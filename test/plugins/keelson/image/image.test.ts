@@ -78,6 +78,7 @@ describe("keelson:index:Image", () => {
       readImage: never,
       makeWorkFolder: never,
       record: never,
+      oneAtATime: async (_key, _call, work) => work(),
       ...more,
     };
     return new ImageType(toolbox, make);
@@ -387,6 +388,17 @@ describe("keelson:index:Image", () => {
       );
       const now = (await registry.client.headManifest(REPOSITORY, `h-${HASH}`))?.digest ?? "";
       assert.deepEqual([...(await verdictOn(now, { builds: [amd64] }))], [[digest, 4]], "of what this stack wants");
+    });
+
+    it("builds nothing where another run built the same while it waited", async () => {
+      let digest = "";
+      const oneAtATime: Toolbox["oneAtATime"] = async (key, _call, work) => {
+        assert.equal(key, `${registry.host}/${REPOSITORY}:${HASH}`);
+        digest = await push();
+        return work();
+      };
+      const applied = await machine(true, () => assert.fail("built"), { oneAtATime }).apply(inputs, undefined, call);
+      assert.equal(applied.state.digest, digest);
     });
 
     it("refuses to move a tag to another image, before it writes anything", async () => {
