@@ -96,9 +96,9 @@ async function reproduce(name: string, { stack, platform: platforms }: Options):
     title: label,
     run: async (_, progress) => {
       const checkout = join(folder, path);
-      await copySources(root, inputs, checkout, disguise);
+      const copied = await copySources(root, inputs, checkout, disguise);
       const layouts = await withEmptyBuilder(config.builder, progress, (builder) => {
-        const order = { inputs, registry: open, toolbox, builder, progress, signal: cancel.signal };
+        const order = { inputs: copied, registry: open, toolbox, builder, progress, signal: cancel.signal };
         return rebuild(checkout, { ...order, work: join(folder, `${path} work`) }, builds);
       });
       run.layouts.push(layouts);

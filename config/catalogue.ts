@@ -11,8 +11,10 @@ import type { ContextSetting, ContextSource, ImageDefinition } from "../core/ima
 import { type LineageNode, withAncestors } from "../core/lineage.ts";
 import type { CatalogueContext, CatalogueImage } from "../core/plan.ts";
 import { PLATFORMS } from "../core/platform.ts";
+import { SOURCE_CONTEXT, type SourceWish, withSource } from "../core/source.ts";
 import { readContext } from "../toolchain/context.ts";
 import { definitionFindings } from "./definition.ts";
+import { readImageSource, unusedSources } from "./sources.ts";
 
 const FOLDER = "images";
 
@@ -88,30 +90,44 @@ export interface Catalogue {
   readonly findings: readonly Finding[];
 }
 
+/** What a stack says of its images' sources. */
+export interface StackSources {
+  /** `keelson:sources`. */
+  readonly wishes: Readonly<Record<string, SourceWish>>;
+  /** What paths that lead out of the project are relative to: the project, unless it is read as a commit had it. */
+  readonly base: string;
+}
+
 /**
  * Image definitions below `images/`, in the order of {@link readDefinitions}. What can't be read is left out, and told in
  * the findings.
  * @param images names of the images that the stack builds
  * @param settings directories that the stack's config names instead of the images' own
+ * @param sources what stands in for the sources that definitions name
  */
 export async function readCatalogue(
   root: string,
   images: readonly string[],
   settings: ContextSettings = {},
+  sources: StackSources = { wishes: {}, base: root },
 ): Promise<Catalogue> {
-  const { found, unread, findings } = await scanDefinitions(root);
-  const wanted = withAncestors(
-    found.map((f) => f.definition),
-    images,
-  );
+  const { found: scanned, unread, findings } = await scanDefinitions(root);
+  const found = scanned.map((one) => ({
+    ...one,
+    definition: withSource(one.definition, sources.wishes[one.definition.name]),
+  }));
+  const definitions = found.map((f) => f.definition);
+  const wanted = withAncestors(definitions, images);
   const read = await Promise.all(
-    found.map((one) => (wanted.has(one.definition.name) ? readImage(root, one, settings) : { one, findings: [] })),
+    found.map((one) =>
+      wanted.has(one.definition.name) ? readImage(root, one, settings, sources) : { one, findings: [] },
+    ),
   );
   return {
     catalogue: read.flatMap((r) => ("image" in r ? [r.image] : [])),
     others: read.flatMap((r) => ("image" in r ? [] : [nodeOf(r.one)])),
     unread,
-    findings: [...findings, ...read.flatMap((r) => r.findings)],
+    findings: [...findings, ...unusedSources(sources.wishes, definitions, unread), ...read.flatMap((r) => r.findings)],
   };
 }
 
@@ -206,7 +222,12 @@ type ReadImage =
   | { readonly one: FoundDefinition; readonly findings: readonly Finding[] };
 
 /** A definition with the bytes that its build sees; or all that can't be read of them. */
-async function readImage(root: string, one: FoundDefinition, settings: ContextSettings): Promise<ReadImage> {
+async function readImage(
+  root: string,
+  one: FoundDefinition,
+  settings: ContextSettings,
+  sources: StackSources,
+): Promise<ReadImage> {
   const { folder, definition, lines } = one;
   const findings: Finding[] = [];
   const attempt = async <T>(where: Finding["where"], read: () => T | Promise<T>): Promise<T | undefined> => {
@@ -232,11 +253,22 @@ async function readImage(root: string, one: FoundDefinition, settings: ContextSe
     const read = await attempt(at("contexts"), () => readNamed(root, folder, source, settings));
     if (read !== undefined) contexts[name] = read;
   }
+  const wish = sources.wishes[definition.name];
+  const place = { root, base: sources.base, folder };
+  const source = await attempt(at("source"), () => readImageSource(place, definition, wish, rustOf(contexts)));
+  if (source !== undefined) contexts[SOURCE_CONTEXT] = source.context;
   const { smoke } = definition;
   if (smoke !== undefined)
     await attempt(at("smoke"), () => requireFile(join(root, folder, smoke), `${folder}/${smoke}`));
   if (findings.length > 0 || dockerfile === undefined || context === undefined) return { one, findings };
-  return { image: { definition, lines, folder, dockerfile, context, contexts }, findings };
+  const image = { definition, lines, folder, dockerfile, context, contexts };
+  return { image, findings: source?.findings ?? [] };
+}
+
+/** Version of the Rust compiler that an image's locks hold. @example "1.96.0" */
+function rustOf(contexts: Readonly<Record<string, CatalogueContext>>): string | undefined {
+  const locked = Object.values(contexts).flatMap((c) => (c.kind === "lock" ? c.lock.artifacts : []));
+  return /^\d+\.\d+\.\d+/.exec(locked.find((a) => /^rustc(?:-|$)/.test(a.name ?? ""))?.version ?? "")?.[0];
 }
 
 function readDockerfile(file: string, folder: string): string {

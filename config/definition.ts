@@ -42,6 +42,7 @@ const definition = z.strictObject({
       ]),
     )
     .optional(),
+  source: z.strictObject({ cargo: z.strictObject({ path: text, package: text, binary: text }) }).optional(),
   target: text.optional(),
   budget: z.strictObject({
     compressed: size.optional(),
@@ -53,6 +54,7 @@ const definition = z.strictObject({
         on: z.partialRecord(z.enum(PLATFORMS), size).optional(),
       })
       .optional(),
+    files: z.record(text, size).optional(),
   }),
   health: z
     .strictObject({

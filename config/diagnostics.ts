@@ -26,6 +26,15 @@ export function configFindings(error: z.ZodError, raw: unknown, file: string): F
   return error.issues.flatMap((issue) => issueFindings(issue, [], raw, file));
 }
 
+/** The keys that the object at a path takes; none where any are. */
+function knownKeys(path: readonly PropertyKey[]): readonly string[] {
+  const fits = (key: string) => {
+    const parts = key === "" ? [] : key.split(".");
+    return parts.length === path.length && parts.every((part, i) => part === "*" || part === String(path[i]));
+  };
+  return Object.entries(KNOWN_KEYS).find(([key]) => fits(key))?.[1] ?? [];
+}
+
 function issueFindings(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[], raw: unknown, file: string): Finding[] {
   const path = [...prefix, ...issue.path];
   if (issue.code === "invalid_union") return unionFindings(issue, path, raw, file);
@@ -39,7 +48,7 @@ function issueFindings(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[], 
     where: { file },
   });
   if (issue.code === "unrecognized_keys") {
-    const known = KNOWN_KEYS[path.map((p) => (typeof p === "number" ? "*" : String(p))).join(".")] ?? [];
+    const known = knownKeys(path);
     return issue.keys.map((key) =>
       finding(
         [...path, key],

@@ -38,6 +38,7 @@ export interface LoadedPlan {
 
 /**
  * Reads the catalogue and works out a stack's plan.
+ * @param sourcesBase what paths of `keelson:sources` that lead out of the project are relative to
  * @example const { plan, findings } = await loadPlan(root, "dev", readStackFile(root, "dev"), surroundings(root));
  */
 export async function loadPlan(
@@ -45,12 +46,18 @@ export async function loadPlan(
   stack: string,
   config: StackConfig,
   around: Surroundings | Promise<Surroundings>,
+  sourcesBase = root,
 ): Promise<LoadedPlan> {
   const fleet = config.machine === undefined ? undefined : await import("./fleet.ts");
   const machine = config.machine && (await fleet?.loadMachine(root, stack, { ...config, machine: config.machine }));
   const services = machine?.images ?? [];
   const [{ catalogue, others, unread, findings }, { host, revision }] = await Promise.all([
-    readCatalogue(root, [...config.images, ...services], { "gateway.identity": config.gateway?.identity }),
+    readCatalogue(
+      root,
+      [...config.images, ...services],
+      { "gateway.identity": config.gateway?.identity },
+      { wishes: config.sources, base: sourcesBase },
+    ),
     around,
   ]);
   const definitions = [...catalogue, ...others].map((image) => image.definition.name);
@@ -107,7 +114,7 @@ export async function loadPlan(
 export async function loadWholePlan(...of: Parameters<typeof loadPlan>): Promise<LoadedPlan> {
   const loaded = await loadPlan(...of);
   const missing = loaded.findings.filter(
-    (f) => f.severity === "error" && /^(?:definition|lineage|config)\//.test(f.rule),
+    (f) => f.severity === "error" && /^(?:definition|lineage|config|source)\//.test(f.rule),
   );
   if (missing.length === 0) return loaded;
   throw new UserError(

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { PLATFORMS } from "../core/platform.ts";
 import { cudaArchsSchema, cudaTrackSchema, MACHINE_KEYS, machineSchema } from "./machine.ts";
+import { SOURCE_KEYS, sourcesSchema } from "./sources.ts";
 
 const name = z.string().regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/, "lower case letters, digits, and single . _ - between");
 /** A secret as it stands in a stack's file; its value is asked of Pulumi by the component that needs it. */
@@ -111,12 +112,13 @@ export const stackSchema = z
     cudaTrack: cudaTrackSchema.default("auto"),
     services: unset(z.array(z.string().min(1))),
     families: z.record(z.string(), z.string()).default({}),
+    sources: sourcesSchema.default({}),
   })
   .strict();
 
 export type StackConfig = z.infer<typeof stackSchema>;
 
-/** The keys that each object of the config takes, by its path, `*` for any list position: for hints in messages. */
+/** The keys that each object of the config takes, by its path, `*` for any name or list position: for hints in messages. */
 export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   "": Object.keys(stackSchema.shape),
   registry: ["host", "prefix", "username", "password"],
@@ -130,4 +132,5 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   gateway: ["identity"],
   "gates.allow.*": ["rule", "subject", "reason"],
   machine: MACHINE_KEYS,
+  "sources.*": SOURCE_KEYS,
 };

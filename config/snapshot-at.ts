@@ -31,7 +31,7 @@ export async function snapshotAt(
         `git can't give the tree of ${JSON.stringify(revision)}: ${stderr.split("\n")[0]}`,
         "name a commit, a tag or a branch that this clone has, such as origin/main",
       );
-    return await currentSnapshot(folder, stack, readStackFile(folder, stack), around).catch((error: Error) => {
+    return await currentSnapshot(folder, stack, readStackFile(folder, stack), around, root).catch((error: Error) => {
       if (!(error instanceof UserError)) throw error;
       throw new UserError(`${revision} has no plan to compare with: ${error.message}`, "name another commit", {
         cause: error,

@@ -10,8 +10,9 @@ export async function currentSnapshot(
   stack: string,
   config: StackConfig,
   around: Surroundings | Promise<Surroundings>,
+  sourcesBase = root,
 ): Promise<Snapshot> {
-  const { plan, catalogue } = await loadWholePlan(root, stack, config, around);
+  const { plan, catalogue } = await loadWholePlan(root, stack, config, around, sourcesBase);
   return { plan, catalogue };
 }
 

@@ -19,6 +19,18 @@ export type ContextSource =
 export const CONTEXT_SETTINGS = ["gateway.identity"] as const;
 export type ContextSetting = (typeof CONTEXT_SETTINGS)[number];
 
+/**
+ * A Cargo workspace, and what of it an image is built from. The Dockerfile gets the workspace as the context `source`,
+ * the names as the arguments PACKAGE and BINARY.
+ */
+export interface CargoSource {
+  /** Folder of the workspace, relative to the image's. */
+  readonly path: string;
+  readonly package: string;
+  /** Name of the package's binary. */
+  readonly binary: string;
+}
+
 /** Upper bounds per platform, checked by the size gate on the built image. Unpacked bytes are what the layers' tars hold. */
 export interface Budget {
   readonly compressed?: Size;
@@ -30,6 +42,8 @@ export interface Budget {
     /** Other bounds for platforms whose files are larger by their nature. */
     readonly on?: { readonly [P in Platform]?: Size };
   };
+  /** Bounds on single files, by path; one that is not there is over its bound. */
+  readonly files?: Readonly<Record<string, Size>>;
 }
 
 /** A finding that an image lives with. @example { rule: "secret/text", path: "/app/test/*", reason: "test keys" } */
@@ -84,6 +98,8 @@ export interface ImageDefinition {
   /** CUDA track of a GPU image, such as `cu121`: the end of its tags. */
   readonly track?: string;
   readonly contexts?: Readonly<Record<string, ContextSource>>;
+  /** Sources that a stack may replace by others, `keelson:sources.<name>`. */
+  readonly source?: { readonly cargo: CargoSource };
   /** Stage to build. Default: the Dockerfile's last. */
   readonly target?: string;
   readonly budget: Budget;

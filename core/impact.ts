@@ -137,6 +137,8 @@ function contextChanges(
   if (was.kind === "lock" && is.kind === "lock") return lockChanges(was.lock, is.lock).map((c) => `${is.file}: ${c}`);
   if (was.kind === "path" && is.kind === "path")
     return entryChanges(was.entries, is.entries).map((c) => `${is.path}/${c}`);
+  if (was.kind === "source" && is.kind === "source")
+    return entryChanges(was.entries, is.entries).map((c) => `${is.path}/${c}`);
   if (was.kind === "image" && is.kind === "image" && was.image !== is.image)
     return [`${folder}/image.ts: context ${key} ${was.image} → ${is.image}`];
   return [];

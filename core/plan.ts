@@ -24,6 +24,7 @@ export interface PlannedBuild {
 /** A named context of a planned image: what the builder sees beside the image's own folder. */
 export type PlannedContext =
   | { readonly kind: "path"; readonly path: string; readonly hash: string }
+  | { readonly kind: "source"; readonly path: string; readonly hash: string }
   | { readonly kind: "lock"; readonly file: string; readonly hash: string }
   | { readonly kind: "image"; readonly image: string; readonly hash: string };
 
@@ -98,6 +99,8 @@ export interface CatalogueImage {
 
 export type CatalogueContext =
   | { readonly kind: "path"; readonly path: string; readonly entries: readonly ContextEntry[] }
+  /** Sources: relative to the project as well, but they may lie outside of it. */
+  | { readonly kind: "source"; readonly path: string; readonly entries: readonly ContextEntry[] }
   | { readonly kind: "lock"; readonly file: string; readonly lock: ArtifactLock }
   | { readonly kind: "image"; readonly image: string };
 
@@ -281,9 +284,9 @@ function unknownImages(images: readonly string[], names: readonly string[]): Fin
 }
 
 /** What the builder would refuse in the Dockerfile, and reads that the content hash would not see. */
-function lintDockerfile({ definition, dockerfile, folder }: CatalogueImage): Finding[] {
+function lintDockerfile({ definition, dockerfile, folder, contexts: read }: CatalogueImage): Finding[] {
   const file = parseDockerfile(dockerfile, `${folder}/Dockerfile`);
-  const contexts = Object.keys(definition.contexts ?? {});
+  const contexts = Object.keys(read);
   const { name: image, target } = definition;
   const refused = file.findings.map((finding) => ({ ...finding, subject: image }));
   return [...refused, ...lintLineage(file, { image, contexts, ...(target === undefined ? {} : { target }) })];
@@ -348,7 +351,8 @@ function checkBase({ name, digest, bootstrap }: LockedBase, origin: PlanInput["b
 function planContexts(entry: CatalogueImage, hashes: ReadonlyMap<string, string>): Record<string, PlannedContext> {
   const planned: Record<string, PlannedContext> = {};
   for (const [name, c] of Object.entries(entry.contexts).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    if (c.kind === "path") planned[name] = { kind: "path", path: c.path, hash: contextHash(c.entries) };
+    if (c.kind === "path" || c.kind === "source")
+      planned[name] = { kind: c.kind, path: c.path, hash: contextHash(c.entries) };
     else if (c.kind === "lock") planned[name] = { kind: "lock", file: c.file, hash: lockHash(c.lock) };
     else planned[name] = { kind: "image", image: c.image, hash: hashes.get(c.image) ?? "" };
   }

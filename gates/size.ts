@@ -1,13 +1,14 @@
 import { restOf } from "../core/analysis.ts";
 import type { Finding } from "../core/finding.ts";
 import type { Budget } from "../core/image.ts";
+import { normalise } from "../core/packages.ts";
 import { formatBytes, parseSize, type Size } from "../core/size.ts";
 import { type ImageGate, type ImageSubject, imageFinding } from "./gate.ts";
 
 /** The image keeps the budget of its definition, on every platform. */
 export const size: ImageGate = {
   id: "size",
-  description: "compressed, unpacked and rest sizes keep the definition's budget, per platform",
+  description: "compressed, unpacked and rest sizes and single files keep the definition's budget, per platform",
   severity: "error",
   check(subject) {
     const { budget } = subject.definition;
@@ -26,6 +27,7 @@ export const size: ImageGate = {
             `unpacked without ${rest.without.join(", ")}`,
           )
         : []),
+      ...Object.entries(budget.files ?? {}).flatMap(([path, bound]) => overFile(subject, path, bound)),
     ];
   },
 };
@@ -43,6 +45,13 @@ export function sizesOf({ image }: ImageSubject): { readonly compressed: number;
 function bound(rest: NonNullable<Budget["rest"]>, platform: string): Size {
   const own: Readonly<Record<string, Size>> = rest.on ?? {};
   return own[platform] ?? rest.unpacked;
+}
+
+function overFile(subject: ImageSubject, path: string, bound: Size): Finding[] {
+  const file = subject.files.find((f) => f.kind === "file" && f.path === normalise(path));
+  if (file !== undefined) return over(subject, "file", file.bytes, bound, `in ${path}`);
+  const fix = "correct its path in image.ts, or find out why the build no longer makes it";
+  return [imageFinding(size, subject, { rule: "file", message: `${path} has a budget, but is not there`, fix })];
 }
 
 function over(subject: ImageSubject, rule: string, bytes: number, bound: Size | undefined, what: string): Finding[] {

@@ -19,6 +19,17 @@ export async function readContext(dir: string, dockerfile?: string): Promise<Con
   return readEntries(dir, await readIgnore(dir, dockerfile));
 }
 
+/** Folders that no build of a workspace reads: git's own, and what cargo itself made there. */
+const NOT_SOURCE = "\n.git\ntarget\n";
+
+/**
+ * A Cargo workspace as a build receives it: as {@link readContext} gives it under the workspace's own .dockerignore,
+ * without git's folder and without `target`, whatever that file says.
+ */
+export async function readSource(dir: string): Promise<ContextEntry[]> {
+  return readEntries(dir, await readIgnore(dir, undefined, NOT_SOURCE));
+}
+
 /** Everything below a directory, as {@link readContext} gives it where no ignore file is. */
 export async function readTree(dir: string): Promise<ContextEntry[]> {
   return readEntries(dir, ignoreMatcher(""));
@@ -31,20 +42,20 @@ async function readEntries(dir: string, ignore: IgnoreMatcher): Promise<ContextE
   return sortEntries(entries);
 }
 
-async function readIgnore(dir: string, dockerfile: string | undefined): Promise<IgnoreMatcher> {
+async function readIgnore(dir: string, dockerfile: string | undefined, always = ""): Promise<IgnoreMatcher> {
   const own = dockerfile === undefined ? undefined : `${dockerfile}.dockerignore`;
   const shared = join(dir, ".dockerignore");
   for (const file of own === undefined ? [shared] : [own, shared]) {
     const text = await readIfThere(file);
     if (text === undefined) continue;
     try {
-      return ignoreMatcher(text);
+      return ignoreMatcher(`${text}${always}`);
     } catch (error) {
       if (!(error instanceof IgnorePatternError)) throw error;
       throw new UserError(`${file}: ${error.message}`, "write it as Docker documents .dockerignore patterns");
     }
   }
-  return ignoreMatcher("");
+  return ignoreMatcher(always);
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {

@@ -25,6 +25,13 @@ export const packageRequests = z.strictObject({
   debian: z.array(z.string().min(1)).default([]),
   /** Debian packages that the build only takes files from: without what they need, under `build/`. */
   build: z.array(z.string().min(1)).default([]),
+  /**
+   * Debian packages that a build stage installs on the platform that builds, with what they need beyond the base, under
+   * `tools/<architecture>/`: those for all platforms, or those of each.
+   */
+  tools: z
+    .union([z.array(z.string().min(1)), z.partialRecord(z.enum(PLATFORMS), z.array(z.string().min(1)))])
+    .default([]),
   /** Control files, relative to the image's folder, of packages that stand in for others: they count as installed. */
   standIns: z.array(z.string().min(1)).default([]),
   /** File name to npm's `<name>@<version>`: one for all platforms, or one for each. */
@@ -67,7 +74,8 @@ export interface ImageLockInput {
  */
 export async function lockImage(input: ImageLockInput): Promise<ArtifactLock> {
   const { requests, platforms } = input;
-  const wantsDebian = requests.debian.length + requests.build.length > 0;
+  const tools = platforms.flatMap((platform) => toolsOn(requests, platform));
+  const wantsDebian = requests.debian.length + requests.build.length + tools.length > 0;
   const debian = wantsDebian ? await lockDebian(input) : undefined;
   const npm: Artifact[] = [];
   for (const [file, wanted] of Object.entries(requests.npm)) {
@@ -105,12 +113,26 @@ async function lockDebian(input: ImageLockInput): Promise<{ snapshot: string; ar
       ...(requests.build.length === 0 ? [] : [resolve("build", platform, requests.build)]),
     ]),
   );
+  const tools = await Promise.all(
+    platforms
+      .map((platform) => ({ platform, select: toolsOn(requests, platform) }))
+      .filter(({ select }) => select.length > 0)
+      .map(async ({ platform, select }) => {
+        const query = { platform, suite, select, installed: await installed(input, platform) };
+        const { artifacts, snapshot } = await resolvePackages(query, tmp);
+        const placed = artifacts.map((a) => ({ ...a, file: `tools/${debianArch(platform)}/${a.file}` }));
+        return { artifacts: placed, snapshot };
+      }),
+  );
   return {
-    snapshot: newest(resolutions.map((r) => r.snapshot)),
-    artifacts: shareCommon(
-      resolutions.flatMap((r) => r.artifacts),
-      platforms,
-    ).map(({ platform: _, ...artifact }) => artifact),
+    snapshot: newest([...resolutions, ...tools].map((r) => r.snapshot)),
+    artifacts: [
+      ...shareCommon(
+        resolutions.flatMap((r) => r.artifacts),
+        platforms,
+      ),
+      ...tools.flatMap((r) => r.artifacts),
+    ].map(({ platform: _, ...artifact }) => artifact),
   };
 
   async function resolve(folder: string, platform: Platform, select: readonly string[], status?: string) {
@@ -122,6 +144,11 @@ async function lockDebian(input: ImageLockInput): Promise<{ snapshot: string; ar
   }
 }
 
+/** What a build on a platform installs of tools. */
+function toolsOn({ tools }: PackageRequests, platform: Platform): readonly string[] {
+  return Array.isArray(tools) ? tools : (tools[platform] ?? []);
+}
+
 /** dpkg's status where this image begins, on one platform. */
 async function installed({ base, below, standIns, store }: ImageLockInput, platform: Platform): Promise<string> {
   const locks = [base.bootstrap?.packages ?? { artifacts: [] }, ...below];
@@ -130,7 +157,7 @@ async function installed({ base, below, standIns, store }: ImageLockInput, platf
     const debs = lock.artifacts.filter(
       (a) =>
         a.file.endsWith(".deb") &&
-        !a.file.startsWith("build/") &&
+        !/^(?:build|tools)\//.test(a.file) &&
         (a.platform ?? platform) === platform &&
         [arch, "all"].includes(architecture(a.file)),
     );

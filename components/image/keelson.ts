@@ -23,6 +23,8 @@ export type BaseInputs = { readonly hash: string } & (
 /** A named context: a folder, a lock of artifacts (both relative to the project), or an image's ref; and its hash. */
 export type NamedContextInputs = { readonly hash: string } & (
   | { readonly kind: "path"; readonly path: string }
+  /** Sources, whose folder may lie outside of the project. */
+  | { readonly kind: "source"; readonly path: string }
   | { readonly kind: "lock"; readonly file: string }
   | { readonly kind: "image"; readonly ref: pulumi.Input<string> }
 );

@@ -48,6 +48,23 @@ describe("locks of images", function () {
     assert.deepEqual(await files({ debian: ["ca-certificates"] }, { below }), []);
   });
 
+  it("hold the tools of a build stage with what they need, by the platform that builds", async () => {
+    assert.deepEqual(await files({ tools: ["make"] }), ["tools/amd64/make_amd64.deb", "tools/arm64/make_arm64.deb"]);
+    const tools = { "linux/amd64": ["libc6-dev-arm64-cross"] };
+    const found = await files({ tools, debian: ["tini"] });
+    assert.ok(found.includes("tools/amd64/libc6-arm64-cross_all.deb"), "what it needs comes with it");
+    assert.ok(found.includes("debs/arm64/tini_arm64.deb"));
+    assert.ok(!found.some((file) => file.startsWith("tools/arm64/")));
+  });
+
+  it("count no tool as installed in the images above", async () => {
+    const below = [await lock({ tools: ["make"] })];
+    assert.deepEqual(await files({ debian: ["make"] }, { below }), [
+      "debs/amd64/make_amd64.deb",
+      "debs/arm64/make_arm64.deb",
+    ]);
+  });
+
   it("take a package that stands in for another's", async () => {
     const standIn = (name: string) =>
       `Package: x\nVersion: 1\nArchitecture: all\nMaintainer: x\nProvides: ${name}\nDescription: x\n`;

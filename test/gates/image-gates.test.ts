@@ -57,6 +57,19 @@ describe("image gates", () => {
     assert.match(over[2] ?? "", /linux\/amd64: 10\d kB unpacked without \/opt\/cli\/, its budget is 100 kB: \d.* over/);
   });
 
+  it("size: holds single files to their bounds, and misses those that are gone", async () => {
+    const layers = [[["usr/bin/app", big(300_000)]]] as const;
+    const files = (budget: Readonly<Record<string, Size>>) => ({ definition: { budget: { files: budget } } });
+    assert.deepEqual(found(size, await subjectOf({ layers }, files({ "/usr/bin/app": "300 kB" }))), []);
+    const over = found(
+      size,
+      await subjectOf({ layers }, files({ "/usr/bin/app": "299 kB", "/usr/bin/other": "1 MB" })),
+    );
+    assert.equal(over.length, 2);
+    assert.match(over[0] ?? "", /^size\/file .*300 kB in \/usr\/bin\/app, its budget is 299 kB/);
+    assert.match(over[1] ?? "", /\/usr\/bin\/other has a budget, but is not there/);
+  });
+
   it("size: a platform may have a bound of its own", async () => {
     const rest = (on: Readonly<Record<string, Size>>) => ({
       definition: { budget: { rest: { without: [], unpacked: "100 kB" as const, on } } },
@@ -112,6 +125,16 @@ describe("image gates", () => {
         );
       });
     }
+  });
+
+  it("init: takes the word of a program that does an init's work itself", async () => {
+    const says = async (value: string) =>
+      found(
+        init,
+        await subjectOf({ config: { Entrypoint: ["/usr/local/bin/weft"], Labels: { "io.keelson.init": value } } }),
+      );
+    assert.deepEqual(await says("own"), []);
+    assert.equal((await says("yes")).length, 1);
   });
 
   it("init: knows inits by name, in ENTRYPOINT or CMD", async () => {

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { UserError } from "../../core/error.ts";
 import { contextHash } from "../../core/hash.ts";
-import { readContext } from "../../toolchain/context.ts";
+import { readContext, readSource } from "../../toolchain/context.ts";
 
 describe("readContext", () => {
   let dir: string;
@@ -67,6 +67,15 @@ describe("readContext", () => {
     write("dev.Dockerfile.dockerignore", "y\n*ocker*\n");
     assert.deepEqual(await paths(join(dir, "dev.Dockerfile")), ["x"]);
     assert.deepEqual(await paths(join(dir, "Dockerfile")), [".dockerignore", "dev.Dockerfile.dockerignore", "y"]);
+  });
+
+  it("of a Cargo workspace has neither git's folder nor target, whatever its ignore file brings back", async () => {
+    for (const path of ["Cargo.toml", "target/debug/app", "crates/a/target/mod.rs", ".git/HEAD", "notes/x"])
+      write(path);
+    const found = async () => (await readSource(dir)).flatMap((e) => (e.kind === "file" ? [e.path] : []));
+    assert.deepEqual(await found(), ["Cargo.toml", "crates/a/target/mod.rs", "notes/x"]);
+    write(".dockerignore", "notes\n!target\n!.git");
+    assert.deepEqual(await found(), [".dockerignore", "Cargo.toml", "crates/a/target/mod.rs"]);
   });
 
   it("does not follow links: a loop is a link like any other", async () => {

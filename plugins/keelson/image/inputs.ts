@@ -42,6 +42,8 @@ const base = z.discriminatedUnion("kind", [
 
 const context = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("path"), path, hash: hash.optional() }),
+  /** Sources: relative to the project, or absolute; they may lie outside of it. */
+  z.object({ kind: z.literal("source"), path: z.string().min(1), hash: hash.optional() }),
   z.object({ kind: z.literal("lock"), file: path, hash: hash.optional() }),
   z.object({ kind: z.literal("image"), ref, hash: hash.optional() }),
 ]);
@@ -68,6 +70,7 @@ const budget = z.object({
       on: z.partialRecord(z.enum(PLATFORMS), size).optional(),
     })
     .optional(),
+  files: z.record(z.string().min(1), size).optional(),
 }) as unknown as z.ZodType<Budget>;
 
 /** Inputs of `keelson:index:Image`; components/image/keelson.ts describes them. */

@@ -1,8 +1,9 @@
 import { chmod, mkdir, readFile, utimes, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import type { ContextEntry } from "../../../core/context.ts";
 import { UserError } from "../../../core/error.ts";
 import { type Platform, platformSlug } from "../../../core/platform.ts";
-import { readContext } from "../../../toolchain/context.ts";
+import { readContext, readSource } from "../../../toolchain/context.ts";
 import type { EmptyBuilder } from "../../../toolchain/empty-builder.ts";
 import type { Progress } from "../../../toolchain/progress.ts";
 import { BuildFailure, describeFailure } from "../failure.ts";
@@ -70,17 +71,41 @@ export interface Disguise {
 /**
  * Copies what an image's build reads to another checkout, whose files have another time and mode.
  * @param root the checkout that is copied from
+ * @returns the inputs of a build there: sources, which may lie outside of a checkout, are inside of it
  */
-export async function copySources(root: string, inputs: ImageInputs, target: string, disguise: Disguise) {
-  await copyContext(join(root, inputs.folder), join(target, inputs.folder), disguise, "Dockerfile");
-  for (const context of Object.values(inputs.contexts)) {
-    if (context.kind === "path") await copyContext(join(root, context.path), join(target, context.path), disguise);
+export async function copySources(
+  root: string,
+  inputs: ImageInputs,
+  target: string,
+  disguise: Disguise,
+): Promise<ImageInputs> {
+  const folder = join(root, inputs.folder);
+  const entries = await readContext(folder, join(folder, "Dockerfile"));
+  await copyContext(folder, entries, join(target, inputs.folder), disguise, "Dockerfile");
+  const contexts = { ...inputs.contexts };
+  for (const [name, context] of Object.entries(inputs.contexts)) {
+    if (context.kind === "path") {
+      const from = join(root, context.path);
+      await copyContext(from, await readContext(from), join(target, context.path), disguise);
+    }
+    if (context.kind === "source") {
+      const from = resolve(root, context.path);
+      const path = `sources/${name}`;
+      await copyContext(from, await readSource(from), join(target, path), disguise);
+      contexts[name] = { ...context, path };
+    }
     if (context.kind === "lock") await copyOne(join(root, context.file), join(target, context.file));
   }
+  return { ...inputs, contexts };
 }
 
-async function copyContext(from: string, to: string, { mode, mtime }: Disguise, dockerfile?: string) {
-  const entries = await readContext(from, dockerfile && join(from, dockerfile));
+async function copyContext(
+  from: string,
+  entries: readonly ContextEntry[],
+  to: string,
+  { mode, mtime }: Disguise,
+  dockerfile?: string,
+) {
   await stageContext(from, entries, to);
   for (const entry of entries) {
     if (entry.kind === "symlink") continue;

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { ArtifactLock } from "../../../core/artifact.ts";
 import { UserError } from "../../../core/error.ts";
 import { contextHash, imageContentHash, lockHash } from "../../../core/hash.ts";
 import { type Platform, platformSlug } from "../../../core/platform.ts";
-import { readContext } from "../../../toolchain/context.ts";
+import { readContext, readSource } from "../../../toolchain/context.ts";
 import { timed } from "../../../toolchain/timings.ts";
 import { stageContext, stageDockerfile } from "../stage.ts";
 import type { Toolbox } from "../toolbox.ts";
@@ -76,9 +76,9 @@ async function stageNamed(
   signal: AbortSignal,
 ): Promise<StagedContext> {
   if (context.kind === "image") return { hash: context.hash ?? "", place: async () => `docker-image://${context.ref}` };
-  if (context.kind === "path") {
-    const source = join(root, context.path);
-    const entries = await readContext(source);
+  if (context.kind === "path" || context.kind === "source") {
+    const source = resolve(root, context.path);
+    const entries = await (context.kind === "path" ? readContext(source) : readSource(source));
     const hash = contextHash(entries);
     const target = join(work, "named", `${inputs.imageName}-${name}-${hash.slice(0, 12)}`);
     await stageContext(source, entries, target);

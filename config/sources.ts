@@ -1,0 +1,103 @@
+import { readFileSync, statSync } from "node:fs";
+import { isAbsolute, join, posix } from "node:path";
+import { z } from "zod";
+import type { Finding } from "../core/finding.ts";
+import type { ImageDefinition } from "../core/image.ts";
+import { hint } from "../core/lineage.ts";
+import type { CatalogueContext } from "../core/plan.ts";
+import type { SourceWish } from "../core/source.ts";
+import { readSource } from "../toolchain/context.ts";
+
+/** `keelson:sources`: by image, the sources that it is built from in place of its own. */
+export const sourcesSchema = z.record(
+  z.string().min(1),
+  z
+    .object({
+      path: z.string().min(1),
+      package: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]+$/, "a Cargo package's name")
+        .optional(),
+      binary: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]+$/, "a binary's name")
+        .optional(),
+    })
+    .strict(),
+);
+
+/** The keys of each object above, for hints. */
+export const SOURCE_KEYS: readonly string[] = ["path", "package", "binary"];
+
+/** A definition's source, as its build sees it, and what is wrong with it. */
+export interface ReadSource {
+  readonly context: Extract<CatalogueContext, { kind: "source" }>;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Reads the sources of an image.
+ * @param root the project
+ * @param base what a stack's paths that lead out of the project are relative to; the project, unless `root` is a copy
+ * @param definition with what the stack says of its source
+ * @param rust version of the image's compiler
+ */
+export async function readImageSource(
+  { root, base, folder }: { root: string; base: string; folder: string },
+  definition: ImageDefinition,
+  wish: SourceWish | undefined,
+  rust: string | undefined,
+): Promise<ReadSource | undefined> {
+  const cargo = definition.source?.cargo;
+  if (cargo === undefined) return undefined;
+  const path = wish === undefined ? posix.join(folder, cargo.path) : posix.normalize(wish.path).replace(/\/$/, "");
+  const place = isAbsolute(path) ? path : join(/^\.\.(?:\/|$)/.test(path) ? base : root, path);
+  const subject = wish === undefined ? definition.name : `keelson:sources.${definition.name}`;
+  if (!statSync(place, { throwIfNoEntry: false })?.isDirectory()) {
+    const finding: Finding = {
+      rule: "source/missing",
+      severity: "error",
+      subject,
+      message: `${path} is no folder (looked for ${place})`,
+      fix: "correct its path, which is relative to the project, or clone the sources there",
+    };
+    return { context: { kind: "source", path, entries: [] }, findings: [finding] };
+  }
+  const entries = await readSource(place);
+  const files = entries.flatMap((e) => (e.kind === "file" ? [e.path] : []));
+  const manifests = files.filter((file) => /(?:^|\/)Cargo\.toml$/.test(file));
+  const { cargoFindings } = await import("../core/cargo.ts");
+  const findings = cargoFindings({
+    subject,
+    folder: path,
+    package: cargo.package,
+    binary: cargo.binary,
+    files,
+    manifests: new Map(manifests.map((file) => [file, readFileSync(join(place, file), "utf8")])),
+    rust,
+  });
+  return { context: { kind: "source", path, entries }, findings };
+}
+
+/**
+ * What of `keelson:sources` no image takes.
+ * @param unread images whose definitions can't be read: what they take is not known
+ */
+export function unusedSources(
+  sources: Readonly<Record<string, SourceWish>>,
+  definitions: readonly ImageDefinition[],
+  unread: readonly string[],
+): Finding[] {
+  const takers = definitions.filter((d) => d.source !== undefined).map((d) => d.name);
+  return Object.keys(sources)
+    .filter((name) => !takers.includes(name) && !unread.includes(name))
+    .map((name) => ({
+      rule: "source/unknown-image",
+      severity: "error",
+      subject: `keelson:sources.${name}`,
+      message: definitions.some((d) => d.name === name)
+        ? `${name} is built from no sources but its own folder`
+        : `"${name}" is no image of the catalogue`,
+      fix: `remove it, or write one of: ${takers.toSorted().join(", ")}${hint(name, takers)}`,
+    }));
+}

@@ -1,0 +1,211 @@
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { extract } from "tar-stream";
+import { elfSection, machineName, readElf } from "../../core/elf.ts";
+import { compareVersions, neededGlibc, neededVersions } from "../../core/elf-versions.ts";
+import { dpkgEntries } from "../../core/packages.ts";
+import type { ImageResult } from "../../core/summary.ts";
+import type { RegistryClient } from "../../oci/client.ts";
+import { decompress } from "../../oci/layers.ts";
+import { openRegistry } from "../../oci/open.ts";
+import { type PlatformImage, readPlatforms } from "../../oci/platforms.ts";
+import { openHistory } from "../../toolchain/history.ts";
+import { silent } from "../../toolchain/progress.ts";
+import { ensureServices } from "../../toolchain/services/index.ts";
+import { startDockerd, type TestDocker } from "./dockerd.ts";
+
+const project = join(import.meta.dirname, "../..");
+const PLATFORMS = ["linux/amd64", "linux/arm64"] as const;
+/** Debian 12's. */
+const GLIBC = "2.36";
+/** HEALTHCHECK's times are in nanoseconds. */
+const SECOND = 1e9;
+
+/**
+ * 003's image from its reference gateway, then from a workspace elsewhere, in a clone whose stack dev builds nothing else.
+ * Needs root, the toolchain and a way to the package mirrors, crates included.
+ */
+describe("image weft", function () {
+  this.timeout("60m");
+  let folder: string;
+  let clone: string;
+  let client: RegistryClient;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "keelson weft "));
+    clone = join(folder, "keelson");
+    await execa("git", ["clone", "--quiet", project, clone]);
+    cpSync(join(project, "images/weft/gateway"), join(folder, "clawft"), { recursive: true });
+    stack("");
+    const { registry } = await ensureServices(silent);
+    client = await openRegistry(registry.host, { caFile: registry.ca, env: process.env });
+  });
+  after(() => {
+    client?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Lets stack dev build weft alone. */
+  function stack(more: string): void {
+    const text = readFileSync(join(project, "Pulumi.dev.yaml"), "utf8").replace(
+      / {2}keelson:images:\n(?: {4}.*\n)+/,
+      "",
+    );
+    writeFileSync(join(clone, "Pulumi.dev.yaml"), `${text}  keelson:images: [weft]\n${more}`);
+  }
+  const npm = (...args: string[]) => execa("npm", args, { cwd: clone, all: true, reject: false, input: "" });
+  async function up(): Promise<ImageResult> {
+    const { exitCode, all } = await npm("run", "up");
+    assert.equal(exitCode, 0, all);
+    const { stdout } = await execa(
+      "bash",
+      ["-c", 'eval "$(npm run --silent env)" && pulumi stack output images --json --stack dev'],
+      { cwd: clone },
+    );
+    const { weft } = JSON.parse(stdout) as Record<string, ImageResult>;
+    assert.ok(weft);
+    return weft;
+  }
+
+  let built: ImageResult;
+  let images: PlatformImage[];
+
+  it("is built for both platforms, below 003's 52,428,800 bytes and below our own 35 MB", async () => {
+    built = await up();
+    images = await readPlatforms(client, "weft", built.digest);
+    assert.deepEqual(
+      images.map((i) => i.platform),
+      PLATFORMS,
+    );
+    for (const { platform, manifest } of images) {
+      const bytes = manifest.layers.reduce((sum, layer) => sum + layer.size, 0);
+      assert.ok(bytes < 35e6, `${platform}: ${bytes} bytes`);
+    }
+  });
+
+  it("is configured as 003 lists", async () => {
+    for (const { manifest } of images) {
+      const { config } = JSON.parse((await client.getBytes("weft", manifest.config)).toString());
+      const { Labels, Volumes, ExposedPorts, Entrypoint, Cmd, User, Healthcheck } = config;
+      assert.deepEqual(Entrypoint, ["/usr/local/bin/weft"]);
+      assert.deepEqual(Cmd, ["gateway"]);
+      assert.deepEqual(Volumes, { "/home/weft/.clawft": {} });
+      assert.deepEqual(ExposedPorts, { "8080/tcp": {} });
+      assert.equal(User, "10001:10001");
+      for (const label of ["source", "version", "description"])
+        assert.ok(Labels[`org.opencontainers.image.${label}`], label);
+      assert.equal(Labels["org.opencontainers.image.version"], "1.0.0");
+      assert.deepEqual(Healthcheck, {
+        Test: ["CMD", "/usr/local/bin/weft", "health"],
+        Interval: 30 * SECOND,
+        Timeout: 5 * SECOND,
+        StartPeriod: 10 * SECOND,
+        Retries: 3,
+      });
+    }
+  });
+
+  /** A file of an image, from the layer that brought it last. */
+  async function fileOf({ manifest }: PlatformImage, path: string): Promise<Buffer> {
+    let found: Buffer | undefined;
+    for (const layer of manifest.layers) {
+      const unpacked = extract();
+      unpacked.on("entry", async (header, stream, next) => {
+        if (header.name.replace(/^\.?\//, "") === path) found = await buffer(stream);
+        else stream.resume();
+        next();
+      });
+      await pipeline(Readable.from(decompress(client.getBlob("weft", layer))), unpacked);
+    }
+    assert.ok(found, path);
+    return found;
+  }
+
+  it("holds a stripped program of its own platform that starts on bookworm's glibc", async () => {
+    for (const image of images) {
+      const weft = await fileOf(image, "usr/local/bin/weft");
+      const { platform } = image;
+      assert.ok(weft.length < 10e6, `${platform}: ${weft.length} bytes`);
+      assert.equal(`linux/${machineName(readElf(weft)?.machine ?? 0)}`, platform);
+      assert.equal(elfSection(weft, ".symtab"), undefined, `${platform} is not stripped`);
+      const needed = neededGlibc(weft);
+      assert.ok(needed !== undefined && compareVersions(needed, GLIBC) <= 0, `${platform} needs glibc ${needed}`);
+      assert.ok(neededVersions(weft).some((n) => n.library === "libc.so.6"));
+      const installed = dpkgEntries((await fileOf(image, "var/lib/dpkg/status")).toString()).map((entry) => entry.name);
+      for (const name of ["ca-certificates", "libgcc-s1", "libssl3"]) assert.ok(installed.includes(name), name);
+    }
+  });
+
+  describe("in Docker", () => {
+    let engine: TestDocker;
+    before(async () => {
+      stack("");
+      engine = await startDockerd();
+      const env = { DOCKER_HOST: engine.host };
+      const { exitCode, all } = await execa("npm", ["run", "keelson", "--", "load", "weft"], {
+        cwd: clone,
+        env,
+        all: true,
+        reject: false,
+      });
+      assert.equal(exitCode, 0, all);
+      assert.match(all, /^weft:latest linux\/\w+ sha256:[0-9a-f]{64}\n.* MB compressed of 50 MiB;/m);
+    });
+    after(() => engine?.stop());
+
+    it("answers whoami with weft, and prints a default config", async () => {
+      const run = (...args: string[]) => engine.docker("run", "--rm", "--network=none", "weft", ...args);
+      assert.equal(await run("whoami"), "weft");
+      assert.deepEqual(JSON.parse(await run("config", "init")), { listen: "0.0.0.0:8080", drainSeconds: 9 });
+      await assert.rejects(run("health"), /does not answer/);
+    });
+
+    it("becomes healthy by itself, and ends with 0 when it is told to", async () => {
+      const id = await engine.docker("run", "--detach", "--network=none", "weft");
+      const state = (format: string) => engine.docker("inspect", `--format={{.State.${format}}}`, id);
+      for (let tries = 0; (await state("Health.Status")) !== "healthy" && tries < 180; tries++) await sleep(500);
+      assert.equal(await state("Health.Status"), "healthy", await engine.docker("logs", id));
+      assert.equal(await engine.docker("exec", id, "whoami"), "weft");
+      assert.equal(await engine.docker("exec", id, "weft", "health"), "ok");
+      await engine.docker("stop", id);
+      assert.equal(await state("ExitCode"), "0");
+    });
+  });
+
+  it("is the same image from the same workspace elsewhere, and nothing is built for it", async () => {
+    stack("  keelson:sources:\n    weft:\n      path: ../clawft\n");
+    assert.equal((await up()).digest, built.digest);
+  });
+
+  it("compiles the workspace alone where its source changed", async () => {
+    const file = join(folder, "clawft/crates/weft-gateway/src/lib.rs");
+    writeFileSync(file, readFileSync(file, "utf8").replace('"name": "weft"', '"name": "weft, changed"'));
+    const changed = await up();
+    assert.notEqual(changed.digest, built.digest);
+    for (const image of await readPlatforms(client, "weft", changed.digest))
+      assert.ok((await fileOf(image, "usr/local/bin/weft")).includes("weft, changed"), image.platform);
+    using history = openHistory(clone);
+    for (const platform of PLATFORMS) {
+      const [last] = history.builds("weft", platform, 1);
+      assert.ok(last?.steps !== undefined && last.cached !== undefined);
+      // deps copies and prepares, build copies and compiles, runtime copies: all else is there.
+      assert.ok(last.steps - last.cached <= 5, `${platform}: ${last.cached} of ${last.steps} steps cached`);
+    }
+  });
+
+  it("says at preview what is wrong with a workspace", async () => {
+    stack("  keelson:sources:\n    weft: { path: ../clawft, package: clawft-cli }\n");
+    const { exitCode, all } = await npm("run", "keelson", "--", "plan");
+    assert.equal(exitCode, 1, all);
+    assert.match(
+      all,
+      /keelson:sources\.weft: \.\.\/clawft has no package "clawft-cli" \[source\/package\]\n.*weft-cli/,
+    );
+  });
+});
