@@ -14,7 +14,7 @@ export default defineImage({
     loader: { path: "../../runtime/tool-loader" },
     identity: { path: "identity", setting: "gateway.identity" },
   },
-  budget: { compressed: "145 MB", unpacked: "450 MB" },
+  budget: { compressed: "145 MB", unpacked: "490 MB" },
   health: { http: { port: 8080, path: "/health" }, within: "60 s" },
   user: "10001:10001",
   smoke: "smoke",

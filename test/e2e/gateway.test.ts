@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { readArtifactLock, readBasesLock, readDefinitions } from "../../config/catalogue.ts";
+import { SOURCE_DATE_EPOCH } from "../../core/epoch.ts";
+import { lockHash } from "../../core/hash.ts";
+import type { Platform } from "../../core/platform.ts";
+import { parseSize } from "../../core/size.ts";
+import type { RegistryClient } from "../../oci/client.ts";
+import { openRegistry } from "../../oci/open.ts";
+import { ensureBase } from "../../toolchain/bases.ts";
+import { home, projectRoot } from "../../toolchain/home.ts";
+import { ensureServices, type Services } from "../../toolchain/services/index.ts";
+import { openStore, stageLock } from "../../toolchain/store.ts";
+import { ensureTool } from "../../toolchain/tools.ts";
+
+const NATIVE: Platform = process.arch === "arm64" ? "linux/arm64" : "linux/amd64";
+/** 000: "First deploy <5 minutes", of the image that the registry has. */
+const DEPLOYED_WITHIN = 300;
+
+/**
+ * The gateway as it is deployed: its image, run in the builder's sandbox, with a directory as its volume.
+ * Needs root, the toolchain and a way to the package mirrors.
+ */
+describe("the gateway image", function () {
+  this.timeout(1_800_000);
+  const root = projectRoot();
+  let folder: string;
+  let services: Services;
+  let registry: RegistryClient;
+  let buildctl: string;
+  let core: string;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "keelson gateway "));
+    services = await ensureServices();
+    registry = await openRegistry(services.registry.host, { caFile: services.registry.ca, env: process.env });
+    buildctl = (await ensureTool("buildctl")).path;
+  });
+  after(async () => {
+    registry.close();
+    await rm(folder, { recursive: true });
+  });
+
+  async function build(dir: string, options: readonly string[]): Promise<string> {
+    const local = ["--local", `context=${dir}`, "--local", `dockerfile=${dir}`];
+    const args = ["build", "--progress=plain", "--frontend=dockerfile.v0", "--opt", `platform=${NATIVE}`, ...local];
+    return (await execa(buildctl, ["--addr", services.buildkit.address, ...args, ...options], { all: true })).all;
+  }
+
+  it("core is built from its lock, within its budget", async () => {
+    const base = readBasesLock(root).bases.find((b) => b.name === "debian:bookworm-slim");
+    const found = (await readDefinitions(root)).find((d) => d.definition.name === "gateway-core");
+    assert.ok(base && found);
+    const { repository, digest } = await ensureBase(base, registry);
+    const from = `${services.registry.host}/${repository}@${digest}`;
+    const options = [
+      "--opt",
+      `build-arg:BASE_IMAGE=${from}`,
+      "--opt",
+      `build-arg:SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH}`,
+    ];
+    for (const [context, source] of Object.entries(found.definition.contexts ?? {})) {
+      let dir = join(root, found.folder, "path" in source ? source.path : "");
+      if ("lock" in source) {
+        const lock = readArtifactLock(root, `${found.folder}/${source.lock}`);
+        dir = join(folder, `staged-${lockHash(lock).slice(0, 12)}`);
+        await stageLock(lock, NATIVE, dir, openStore(home().store));
+      }
+      options.push("--local", `${context}=${dir}`, "--opt", `context:${context}=local:${context}`);
+    }
+    const name = `${services.registry.host}/e2e/gateway-core:e2e`;
+    const output = `type=image,name=${name},push=true,oci-mediatypes=true,rewrite-timestamp=true,compression=gzip`;
+    await build(join(root, found.folder), [...options, "--output", output]);
+    const { descriptor, bytes } = await registry.getManifest("e2e/gateway-core", "e2e");
+    const { layers } = JSON.parse(bytes.toString()) as { layers: { size: number }[] };
+    const compressed = layers.reduce((sum, layer) => sum + layer.size, 0);
+    assert.ok(compressed < parseSize(found.definition.budget.compressed ?? "0 MB"), `${compressed} bytes compressed`);
+    core = `${services.registry.host}/e2e/gateway-core@${descriptor.digest}`;
+  });
+
+  /** Runs scripts as fresh containers of the image would, one after the other: nothing of a run is there for the next but the volume. */
+  async function containers(runs: readonly { readonly script: string; readonly flags?: string }[]): Promise<string> {
+    const dir = join(folder, "containers");
+    await mkdir(dir);
+    const tools = ["ck-search", "beads_rust", "sentence-transformers"].map(later);
+    await writeFile(join(dir, "tools.json"), JSON.stringify(tools));
+    const steps = runs.map(({ script, flags = "" }, i) => {
+      writeFileSync(join(dir, `script${i}`), `#!/bin/bash\nset -euo pipefail\n${SHARED}\n${script}`, { mode: 0o755 });
+      const mounts = [
+        `type=cache,id=keelson-e2e-${folder.slice(-6)},target=/volume,uid=10001,gid=10001`,
+        "type=tmpfs,target=/data/tools",
+        `type=bind,source=script${i},target=/dev/script`,
+        "type=bind,source=tools.json,target=/dev/tools.json",
+      ];
+      return `RUN ${flags} ${mounts.map((m) => `--mount=${m}`).join(" ")} /dev/script\n`;
+    });
+    await writeFile(join(dir, "Dockerfile"), `FROM ${core}\n${steps.join("")}`);
+    // One build: in another one without a cache, the volume would be another.
+    return build(dir, ["--no-cache"]);
+  }
+
+  it("is healthy before any tool is there, loads and keeps them, and gets them back without a network", async () => {
+    const said = await containers([
+      {
+        script: `start
+until_health 200
+seconds "healthy after"
+full | jq -e '.gateway == "running" and ([.tools[] | select(. == "installed")] | length == 0)' >/dev/null
+until_full '.tools.patchright == "installed" and .toolDetails.patchright.saved == true'
+seconds "kept after"
+full | jq -e '[.toolDetails["node", "clawdbot", "yq", "jq", "git"].source] | all(. == "baked")' >/dev/null
+full | jq -e '.toolDetails.patchright.source == "download"' >/dev/null
+patchright --version
+stop
+test -f /data/tools/patchright/.installed
+`,
+      },
+      {
+        flags: "--network=none",
+        script: `test ! -e /data/tools/patchright
+start
+until_full '.tools.patchright == "installed"'
+seconds "restored after"
+full | jq -e '.toolDetails.patchright.source == "volume"' >/dev/null
+patchright --version
+stop
+`,
+      },
+    ]);
+    const seconds = (what: string) => Number(new RegExp(`${what} after (\\d+) s`).exec(said)?.[1]);
+    assert.ok(seconds("healthy") < DEPLOYED_WITHIN, `healthy after ${seconds("healthy")} s`);
+    console.log(
+      `      healthy after ${seconds("healthy")} s, kept after ${seconds("kept")} s; restored after ${seconds("restored")} s`,
+    );
+  });
+});
+
+/** A tool of 000 whose download host isn't asked by this test. */
+function later(name: string) {
+  return { name, version: "0", installCmd: ["false"], verifyCmd: "false", priority: "on-demand", estimatedTime: 1 };
+}
+
+const SHARED = `
+export TOOL_LOADER_VOLUME=dir:///volume TOOL_LOADER_SPECS=/dev/tools.json TOOL_LOADER_LOG=warn PATH=$PATH:/data/tools/bin
+trap 'echo "failed: $BASH_COMMAND"; cat /tmp/log; full' ERR
+start() {
+  tini -s -- tool-loader serve -- clawdbot gateway --allow-unconfigured --bind loopback --port 18789 >/tmp/log 2>&1 &
+  container=$!
+}
+stop() { kill -TERM "$container"; wait "$container" || true; }
+seconds() { echo "$1 $SECONDS s"; }
+ask() { node -e 'fetch("http://127.0.0.1:8080" + process.argv[1]).then(async (a) => console.log(a.status + " " + (await a.text())), () => console.log("-"))' "$1"; }
+full() { ask '/health?full=true' | cut -d' ' -f2-; }
+give_up() { cat /tmp/log; ask '/health?full=true'; echo "$1 did not come" >&2; exit 1; }
+until_health() { for ((i = 0; i < 600; i++)); do [[ "$(ask /health)" == "$1 "* ]] && return; sleep 0.5; done; give_up "health $1"; }
+until_full() { for ((i = 0; i < 600; i++)); do full | jq -e "$1" >/dev/null 2>&1 && return; sleep 0.5; done; give_up "$1"; }
+`;
