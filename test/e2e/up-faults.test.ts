@@ -120,9 +120,9 @@ describe("npm run up under faults", function () {
         return async () => process.kill(await registryPid(), "SIGCONT");
       },
       reach: async (run) => {
-        const before = checkout.uploading("small");
+        const [before, pid] = [checkout.uploading("small"), await registryPid()];
         await run.until("the push", () => checkout.uploading("small") > before);
-        process.kill(await registryPid(), "SIGSTOP"); // the push stands still until it is told to go on
+        process.kill(pid, "SIGSTOP"); // the push stands still until it is told to go on
       },
     },
   ];
@@ -188,18 +188,21 @@ describe("npm run up under faults", function () {
 
   it("a registry that is killed during a push is told, and the next run goes on", async () => {
     checkout.edit();
+    const [before, pid] = [checkout.uploading("small"), await registryPid()];
     const run = checkout.up();
-    const before = checkout.uploading("small");
     await run.until("the push", () => checkout.uploading("small") > before);
-    process.kill(await registryPid(), "SIGKILL");
-    await fails(run, /small: 1 of 1 platform failed/, /fix: see that the registry answers/, /stack dev is not up/);
+    process.kill(pid, "SIGKILL");
+    // On a slow machine the layers may be there already: then it is the manifest that can't be read back.
+    const fix = /fix: (?:see that the registry answers|check that localhost:\d+ is right, runs)/;
+    await fails(run, /small: 1 of 1 platform failed/, fix, /stack dev is not up/);
     await nothingRuns(checkout);
     const next = await succeeds(checkout.up());
     assert.match(next, /registry: listens on localhost:\d+/);
-    assert.equal(built(next), 1);
+    assert.match(next, /^small +linux\/\S+ .* (?:built|reused) /m);
   });
 
   it("a registry's port that is taken is given up for another, which is said", async () => {
+    await succeeds(checkout.up());
     const port = Number((await lastKnownServices())?.registry.host.split(":")[1]);
     await stopServices(silent);
     const thief = createServer().listen(port, "127.0.0.1");
