@@ -4,7 +4,6 @@ import type { RegistryInputs } from "./components/image/keelson.ts";
 import { hadolintReport } from "./config/hadolint.ts";
 import { loadPlan, surroundings } from "./config/load.ts";
 import type { StackConfig } from "./config/schema.ts";
-import { lastSnapshot } from "./config/snapshot.ts";
 import { enginePassphraseProblem, engineSecretKeys, engineStackConfig } from "./config/stack.ts";
 import { UserError } from "./core/error.ts";
 import { describeFinding, formatFinding } from "./core/finding.ts";
@@ -48,16 +47,12 @@ async function program(): Promise<Record<string, unknown>> {
         return [image.name, { ref, digest, platforms, tags: image.tags, budget: image.budget }];
       }),
     ),
-    ...(plan.machine === undefined
-      ? {}
-      : {
-          services: Object.fromEntries(
-            plan.machine.services.map(({ name, image, wave, port }) => [
-              name,
-              { image: images.get(image)?.ref, wave, port },
-            ]),
-          ),
-        }),
+    services: Object.fromEntries(
+      (plan.machine?.services ?? []).map(({ name, image, wave, port }) => [
+        name,
+        { image: images.get(image)?.ref, wave, port },
+      ]),
+    ),
   };
 }
 
@@ -66,15 +61,20 @@ async function platformBuilder(resource: StackConfig["imageResource"]): Promise<
   return resource === "keelson" ? undefined : (await import("./components/image/docker-build.ts")).buildPlatforms;
 }
 
-/** A preview says which images rebuild, and why, against this checkout's last up. */
+/** A preview says which images rebuild, and why, against this checkout's last up or the default branch. */
 async function tellImpact(after: Snapshot): Promise<void> {
-  const before = await lastSnapshot(root, stack);
-  if (before === undefined || hashes(before) === hashes(after)) return;
+  const { earlierSnapshot } = await import("./config/earlier.ts");
+  const earlier = await earlierSnapshot(root, stack, surroundings(root)).catch((error: unknown) => {
+    if (!(error instanceof UserError)) throw error;
+    pulumi.log.debug(`no impact: ${error.message}`);
+    return undefined;
+  });
+  if (earlier === undefined || hashes(earlier.before) === hashes(after)) return;
   const { pastBuilds } = await import("./config/past-builds.ts");
   const { impact } = await import("./core/impact.ts");
   const { formatImpact } = await import("./core/impact-render.ts");
-  const found = impact(before, after, pastBuilds(root, after.plan));
-  pulumi.log.info(formatImpact(found));
+  const found = impact(earlier.before, after, pastBuilds(root, after.plan));
+  pulumi.log.info(`compared with ${earlier.since}:\n${formatImpact(found)}`);
 }
 
 function hashes({ plan }: Snapshot): string {
@@ -100,4 +100,4 @@ try {
   if (!(error instanceof UserError)) throw error;
   throw new pulumi.RunError(`${error.message}\n${error.fix}`);
 }
-export default outputs;
+export const { images, services } = outputs;

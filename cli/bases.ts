@@ -1,13 +1,15 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { readBasesLock } from "../config/catalogue.ts";
 import { artifactChanges, formatChanges } from "../core/artifact-changes.ts";
 import type { LockedBase } from "../core/base.ts";
+import { UserError } from "../core/error.ts";
 import { bootstrapHash, lockHash } from "../core/hash.ts";
 import { formatBytes } from "../core/size.ts";
 import { lockBasePackages } from "../toolchain/debian/base-lock.ts";
 import { prepareHome, projectRoot } from "../toolchain/home.ts";
+import { scratch } from "../toolchain/leftovers.ts";
 import { writeLockFile } from "../toolchain/lock-file.ts";
 import { upstreamDigest } from "../toolchain/upstream.ts";
 
@@ -45,8 +47,14 @@ function describe({ name, platforms, digest, bootstrap }: LockedBase): string {
 async function update(names: string[]): Promise<void> {
   const file = join(projectRoot(), "images/bases.lock.json");
   const lock = readBasesLock(projectRoot());
-  const tmp = join(prepareHome().tmp, `resolve-${process.pid}`);
-  await mkdir(tmp, { recursive: true });
+  const known = lock.bases.map((b) => b.name);
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0)
+    throw new UserError(
+      `no base of images/bases.lock.json: ${unknown.join(", ")}`,
+      known.length === 0 ? "add it there first" : `write some of: ${known.join(", ")}`,
+    );
+  const tmp = await scratch(prepareHome().tmp, "resolve");
   try {
     const bases: LockedBase[] = [];
     for (const base of lock.bases)

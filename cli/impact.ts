@@ -1,12 +1,12 @@
 import { Command } from "commander";
+import { type Earlier, earlierSnapshot } from "../config/earlier.ts";
 import { type Surroundings, surroundings } from "../config/load.ts";
-import { mergeBase } from "../config/merge-base.ts";
 import { pastBuilds } from "../config/past-builds.ts";
-import { currentSnapshot, lastSnapshot } from "../config/snapshot.ts";
+import { currentSnapshot } from "../config/snapshot.ts";
 import { snapshotAt } from "../config/snapshot-at.ts";
 import { readStackFile } from "../config/stack-file.ts";
 import { UserError } from "../core/error.ts";
-import { impact, type Snapshot } from "../core/impact.ts";
+import { impact } from "../core/impact.ts";
 import { formatImpact, impactMarkdown } from "../core/impact-render.ts";
 import { projectRoot } from "../toolchain/home.ts";
 
@@ -42,26 +42,12 @@ export function impactCommand(): Command {
 }
 
 /** What the checkout is compared with, and what that is in words. */
-async function compared(
-  root: string,
-  { stack, since }: Options,
-  around: Promise<Surroundings>,
-): Promise<{ readonly before: Snapshot; readonly since: string }> {
+async function compared(root: string, { stack, since }: Options, around: Promise<Surroundings>): Promise<Earlier> {
   if (since !== undefined) return { before: await snapshotAt(root, since, stack, around), since };
-  const last = await lastSnapshot(root, stack);
-  if (last !== undefined) return { before: last, since: `this checkout's last up of stack ${stack}` };
-  const left = await mergeBase(root, process.env);
-  if (left === undefined)
-    throw new UserError(
-      `this checkout has not brought stack ${stack} up yet, and has no default branch to compare with`,
-      "run `npm run up` first, fetch the branch (`fetch-depth: 0` in CI), or name a commit: keelson impact --since REVISION",
-    );
-  const { commit, branch, head } = left;
-  const where = head
-    ? `the commit that is checked out, which ${branch} has (--since HEAD^ shows what it changed)`
-    : `${commit.slice(0, 12)}, where this branch left ${branch}`;
-  return {
-    before: await snapshotAt(root, commit, stack, around),
-    since: `${where}, since this checkout has not brought stack ${stack} up`,
-  };
+  const earlier = await earlierSnapshot(root, stack, around);
+  if (earlier !== undefined) return earlier;
+  throw new UserError(
+    `this checkout has not brought stack ${stack} up yet, and has no default branch to compare with`,
+    "run `npm run up` first, fetch the branch (`fetch-depth: 0` in CI), or name a commit: keelson impact --since REVISION",
+  );
 }

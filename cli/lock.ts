@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { readArtifactLock, readBasesLock, readDefinitions, readJson, requestsOf } from "../config/catalogue.ts";
@@ -10,6 +10,7 @@ import { lockHash } from "../core/hash.ts";
 import { buildOrder } from "../core/lineage.ts";
 import { home, prepareHome, projectRoot } from "../toolchain/home.ts";
 import { lockImage, type PackageRequests, packageRequests } from "../toolchain/image-lock.ts";
+import { scratch } from "../toolchain/leftovers.ts";
 import { writeLockFile } from "../toolchain/lock-file.ts";
 import { lockNpmTree } from "../toolchain/npm/tree.ts";
 import { lockImagePython, pinsFile } from "../toolchain/python/image.ts";
@@ -33,8 +34,7 @@ async function lock(names: string[]): Promise<void> {
   const unknown = names.filter((n) => !known.includes(n));
   if (unknown.length > 0)
     throw new UserError(`no image of the catalogue: ${unknown.join(", ")}`, `write some of: ${known.join(", ")}`);
-  const tmp = join(prepareHome().tmp, `resolve-${process.pid}`);
-  await mkdir(tmp, { recursive: true });
+  const tmp = await scratch(prepareHome().tmp, "resolve");
   const written = new Set<string>();
   try {
     // In build order: an image is resolved against the new locks of those below it.

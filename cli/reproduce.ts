@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { loadPlan, surroundings } from "../config/load.ts";
+import type { StackConfig } from "../config/schema.ts";
 import { readStackFile } from "../config/stack-file.ts";
 import { UserError } from "../core/error.ts";
 import { formatFinding } from "../core/finding.ts";
@@ -20,6 +21,7 @@ import { hashTag } from "../core/tags.ts";
 import { compareImages } from "../oci/compare.ts";
 import { type ImageSource, imageInLayout, imageInRegistry } from "../oci/image-source.ts";
 import { imageEntries, platformName } from "../oci/platforms.ts";
+import type { RegistryInputs } from "../plugins/keelson/image/inputs.ts";
 import { plannedInputs } from "../plugins/keelson/image/planned.ts";
 import { copySources, rebuild } from "../plugins/keelson/image/reproduce.ts";
 import { machine } from "../plugins/keelson/machine.ts";
@@ -28,6 +30,7 @@ import { withEmptyBuilder } from "../toolchain/empty-builder.ts";
 import { prepareHome, projectRoot } from "../toolchain/home.ts";
 import { scratch } from "../toolchain/leftovers.ts";
 import { type Progress, plainProgress } from "../toolchain/progress.ts";
+import { stackSecret } from "../toolchain/stack-secret.ts";
 import { answerSignals } from "./signals.ts";
 import { runSteps, type Step } from "./steps.ts";
 
@@ -85,7 +88,7 @@ async function reproduce(name: string, { stack, platform: platforms }: Options):
   const builds = wantedBuilds(image, platforms);
 
   const toolbox = machine(root);
-  const registry = { host: config.registry === "embedded" ? "embedded" : config.registry.host };
+  const registry = await registryInputs(stack, config.registry);
   const open = await toolbox.useRegistry(registry, plainProgress());
   const inputs = await plannedInputs(plan, image, registry, open);
   const folder = await scratch(prepareHome().tmp, "reproduce");
@@ -154,6 +157,14 @@ async function comparePlatform(
     ...(pushed === undefined ? {} : { registry: pushed.digest }),
     differences: differences.filter((d) => d !== undefined),
   };
+}
+
+/** With the stack's own login where its config has one, as its `up` has it. */
+async function registryInputs(stack: string, registry: StackConfig["registry"]): Promise<RegistryInputs> {
+  if (registry === "embedded") return { host: registry };
+  const { host, username, password } = registry;
+  if (username === undefined || password === undefined) return { host };
+  return { host, username, password: await stackSecret(stack, "keelson:registry.password") };
 }
 
 /** What the registry holds of a platform under the image's content hash. */

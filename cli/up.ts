@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { hadolintReport } from "../config/hadolint.ts";
 import { loadPlan, surroundings } from "../config/load.ts";
 import type { StackConfig } from "../config/schema.ts";
-import { keepSnapshot } from "../config/snapshot.ts";
+import { currentSnapshot, keepSnapshot } from "../config/snapshot.ts";
 import { readStackFile } from "../config/stack-file.ts";
 import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
@@ -70,8 +70,10 @@ async function up(stack: string, preview: boolean): Promise<number> {
       process.env[RUN_MARK] = root;
       removeEventLogs(root);
       await runSteps(context, steps(context));
+      // What the engine is about to load: a run that waited may find other files than it was started with.
+      const brought = await currentSnapshot(root, stack, config, surroundings(root));
       const code = await runPulumi(context, preview);
-      if (code === 0) await keepSnapshot(root, stack, loaded);
+      if (code === 0) await keepSnapshot(root, stack, brought);
       return code;
     },
     {

@@ -260,9 +260,14 @@ async function readImage(
   const { smoke } = definition;
   if (smoke !== undefined)
     await attempt(at("smoke"), () => requireFile(join(root, folder, smoke), `${folder}/${smoke}`));
-  if (findings.length > 0 || dockerfile === undefined || context === undefined) return { one, findings };
-  const image = { definition, lines, folder, dockerfile, context, contexts };
-  return { image, findings: source?.findings ?? [] };
+  findings.push(...(source?.findings ?? []));
+  const isRead = !findings.some((f) => f.rule === "definition/files");
+  if (!isRead || dockerfile === undefined || context === undefined) return { one, findings };
+  const chosen = Object.values(definition.contexts ?? {}).some(
+    (c) => "setting" in c && c.setting !== undefined && settings[c.setting] !== undefined,
+  );
+  const configured = wish !== undefined || chosen;
+  return { image: { definition, lines, folder, dockerfile, context, contexts, configured }, findings };
 }
 
 /** Version of the Rust compiler that an image's locks hold. @example "1.96.0" */
@@ -300,7 +305,7 @@ async function readNamed(
       "make it, or leave the key out for the image's own",
     );
   const path = given ?? posix.join(folder, source.path);
-  if (path.startsWith("../"))
+  if (/^\.\.(?:\/|$)/.test(path))
     throw new UserError(`the context ${source.path} lies outside of the project`, "put its files below the project");
   return { kind: "path", path, entries: await readContext(join(root, path)) };
 }

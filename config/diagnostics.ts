@@ -128,18 +128,25 @@ function keyPath(path: readonly PropertyKey[]): string {
   return `keelson:${String(first ?? "")}${rest.map((p) => (typeof p === "number" ? `[${p}]` : `.${String(p)}`)).join("")}`;
 }
 
-/** The value at a path; undefined where there is none. */
+/** A value that Pulumi keeps encrypted, as a stack's file has it. */
+function isSecret(value: unknown): boolean {
+  return value !== null && typeof value === "object" && "secure" in value;
+}
+
+/** The value at a path, or the secret that it lies in; undefined where there is none. */
 export function at(raw: unknown, path: readonly PropertyKey[]): unknown {
   let value = raw;
-  for (const key of path)
+  for (const key of path) {
+    if (isSecret(value)) return value;
     value = value !== null && typeof value === "object" ? (value as Record<PropertyKey, unknown>)[key] : undefined;
+  }
   return value;
 }
 
 /** The found value for a message: short, and never what could be a secret's text. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";
-  if (value !== null && typeof value === "object" && "secure" in value) return "a secret";
+  if (isSecret(value)) return "a secret";
   const text = JSON.stringify(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -20,12 +20,16 @@ export async function snapshotAt(
 ): Promise<Snapshot> {
   const folder = mkdtempSync(join(tmpdir(), "keelson-since-"));
   try {
-    // `^{commit}` keeps a name that begins with a dash, or that names no commit, from meaning anything else.
-    const { exitCode, stderr } = await execa(
-      "sh",
-      ["-c", 'git archive --format=tar "$1^{commit}" | tar -x -C "$2"', "sh", revision, folder],
-      { cwd: root, reject: false },
-    );
+    // What is given is a name and nothing else: git must not take one that begins with a dash for an option.
+    const named = await execa("git", ["rev-parse", "--verify", "--end-of-options", `${revision}^{commit}`], {
+      cwd: root,
+      reject: false,
+    });
+    const script = 'git archive --format=tar "$1" | tar -x -C "$2"';
+    const { exitCode, stderr } =
+      named.exitCode === 0
+        ? await execa("sh", ["-c", script, "sh", named.stdout, folder], { cwd: root, reject: false })
+        : named;
     if (exitCode !== 0 || stderr.includes("fatal:"))
       throw new UserError(
         `git can't give the tree of ${JSON.stringify(revision)}: ${stderr.split("\n")[0]}`,

@@ -20,7 +20,8 @@ export function engineStackConfig(
     const value = parseValue(text);
     raw[key] = secretKeys.has(key) ? hideSecrets(value) : value;
   }
-  return parseStackConfig(withoutPrefix(raw), `Pulumi.${stack}.yaml`);
+  const shown = Object.entries(raw).map(([key, value]) => [key, secretKeys.has(key) ? { secure: "" } : value]);
+  return parseStackConfig(withoutPrefix(raw), `Pulumi.${stack}.yaml`, withoutPrefix(Object.fromEntries(shown)));
 }
 
 /** The config keys that hold a secret, as the engine tells the program. */
@@ -33,11 +34,18 @@ export function enginePassphraseProblem(stack: string): UserError | undefined {
   return passphraseProblem(stack, process.env);
 }
 
-/** @throws ConfigError with everything that is wrong. */
-export function parseStackConfig(raw: Readonly<Record<string, unknown>>, file: string): StackConfig {
+/**
+ * @param shown what messages may show of `raw`: a secret is told as one, whole, whatever the schema makes of its parts.
+ * @throws ConfigError with everything that is wrong.
+ */
+export function parseStackConfig(
+  raw: Readonly<Record<string, unknown>>,
+  file: string,
+  shown: Readonly<Record<string, unknown>> = raw,
+): StackConfig {
   const parsed = stackSchema.safeParse(raw);
   const unknown = machineFindings(raw, file);
-  if (!parsed.success) throw new ConfigError(file, [...configFindings(parsed.error, raw, file), ...unknown]);
+  if (!parsed.success) throw new ConfigError(file, [...configFindings(parsed.error, shown, file), ...unknown]);
   if (unknown.length > 0) throw new ConfigError(file, unknown);
   return parsed.data;
 }

@@ -7,7 +7,7 @@ import { parseDockerfile } from "./dockerfile.ts";
 import { type Finding, sortFindings } from "./finding.ts";
 import { bootstrapHash, contextHash, imageContentHash, lockHash } from "./hash.ts";
 import type { Allowance, Budget, Health, ImageDefinition } from "./image.ts";
-import { buildOrder, checkLineage, hint, type LineageNode, withAncestors } from "./lineage.ts";
+import { buildOrder, checkLineage, hint, type LineageNode, parents, withAncestors } from "./lineage.ts";
 import { lintLineage } from "./lineage-lint.ts";
 import type { PlannedMachine } from "./machine-plan.ts";
 import type { Platform } from "./platform.ts";
@@ -95,6 +95,8 @@ export interface CatalogueImage {
   readonly dockerfile: string;
   readonly context: readonly ContextEntry[];
   readonly contexts: Readonly<Record<string, CatalogueContext>>;
+  /** True where the stack's config decides what the build sees: a commit alone does not name it then. */
+  readonly configured?: boolean;
 }
 
 export type CatalogueContext =
@@ -165,8 +167,15 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
   const byName = new Map(input.catalogue.map((c) => [c.definition.name, c]));
   const all = buildOrder([...byName.values()].map((c) => c.definition));
   const wanted = withAncestors(all, input.images);
+  // All Dockerfiles, also of images that the lineage's faults keep from being planned.
+  const asked = withAncestors(
+    [...byName.values()].map((c) => c.definition),
+    input.images,
+  );
+  findings.push(...input.catalogue.filter((c) => asked.has(c.definition.name)).flatMap(lintDockerfile));
   const hashes = new Map<string, string>();
   const bases = new Map<string, PlannedBase>();
+  const configured = new Set<string>();
   const images: PlannedImage[] = [];
   for (const definition of all.filter((d) => wanted.has(d.name))) {
     const entry = byName.get(definition.name) as CatalogueImage;
@@ -177,9 +186,12 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
     }
     const base = hashes.get(definition.base) ?? bases.get(definition.base)?.contentHash;
     if (base === undefined) continue; // reported by checkLineage
-    findings.push(...lintDockerfile(entry));
     const contexts = planContexts(entry, hashes);
-    const args = { ...definition.args, ...machineArgs(definition, input.machine) };
+    const fromMachine = machineArgs(definition, input.machine);
+    const args = { ...definition.args, ...fromMachine };
+    const isConfigured =
+      entry.configured === true || Object.keys(fromMachine).length > 0 || parents(definition, configured).length > 0;
+    if (isConfigured) configured.add(definition.name);
     const contentHash = imageContentHash({
       dockerfile: entry.dockerfile,
       target: definition.target,
@@ -203,7 +215,7 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
       contentHash,
       builds: platforms.flatMap((platform) => planBuild(definition, platform, input.nodes, findings)),
       repository: input.prefix === "" ? definition.name : `${input.prefix}/${definition.name}`,
-      tags: imageTags(definition, input.revision),
+      tags: imageTags(definition, input.revision, isConfigured ? contentHash : undefined),
       budget: definition.budget,
       ...(definition.health === undefined ? {} : { health: definition.health }),
       user: definition.user,

@@ -17,15 +17,18 @@ export interface Revision {
  * Tags of an image at a revision, which never move; none for a dirty tree, since a tag must not name a commit that it isn't.
  * - a release commit: `X.Y.Z`; the tags that move with it are {@link floatingTags}, for a promotion to move;
  * - any other: `<family>-<YYYYMMDD>-<sha>`, with `-<track>` for GPU images, such as `-cu121`.
+ * @param contentHash of an image that a stack's config has a say in (its machine, its sources): other stacks make another
+ *   image of the same commit, so the first eight digits of the hash follow.
  * @example imageTags({ family: "worker" }, { commit: "d9330cd0…", date: "2026-11-21", dirty: false })
  * // ["worker-20261121-d9330cd"]
  */
 export function imageTags(
   image: { readonly family: string; readonly track?: string },
   revision: Revision | undefined,
+  contentHash?: string,
 ): string[] {
   if (revision === undefined || revision.dirty) return [];
-  const suffix = image.track === undefined ? "" : `-${image.track}`;
+  const suffix = [image.track, contentHash?.slice(0, 8)].map((part) => (part === undefined ? "" : `-${part}`)).join("");
   if (revision.release !== undefined) return [`${parseRelease(revision.release).version}${suffix}`];
   return [`${image.family}-${revision.date.replaceAll("-", "")}-${revision.commit.slice(0, 7)}${suffix}`];
 }

@@ -22,6 +22,8 @@ const FIXED: Readonly<Record<string, string>> = {
   "python-lock": "an image's Python locks belong to its requirements",
   bases: "external bases can be had as keelson:bases wants them",
   builder: "a node of the builder builds each platform",
+  config: "keelson:images names images of the catalogue",
+  source: "keelson:sources names workspaces and packages that are there and that the image can build",
 };
 
 const PLAN_GATES: readonly GateInfo[] = [

@@ -17,7 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // The plugin, so that `keelson reproduce` builds as an `up` does.
   cli: ["plugins", "gates", "toolchain", "oci", "config", "core"],
   runtime: [],
-  bench: ["cli", "gates", "toolchain", "oci", "config", "images", "core", "runtime"],
+  bench: ["gates", "toolchain", "oci", "config", "images", "core", "runtime"],
 };
 const rooms = Object.keys(MAY_IMPORT).filter((room) => existsSync(join(root, room)));
 
@@ -38,6 +38,18 @@ const effects: IForbiddenRuleType[] = [
     severity: "error",
     from: { path: "^core/" },
     to: { path: "^(?:node:)?(?:fs|child_process|net|http|https|os|process|worker_threads|dns|timers)(?:/|$)" },
+  },
+  {
+    name: "nothing imports cli or test",
+    severity: "error",
+    from: { pathNot: "^(?:cli|test)/" },
+    to: { path: "^(?:cli|test)/" },
+  },
+  {
+    name: "index.ts imports only components, config, gates, core",
+    severity: "error",
+    from: { path: "^index\\.ts$" },
+    to: { path: "^[a-z]+/", pathNot: `^(?:components|config|gates|core|node_modules)/|^${builtins()}` },
   },
   { name: "core knows no Pulumi", severity: "error", from: { path: "^core/" }, to: { path: "@pulumi/" } },
   { name: "no cycles", severity: "error", from: {}, to: { circular: true } },

@@ -44,7 +44,12 @@ export function environmentFor(root: string, h: Home, user: NodeJS.ProcessEnv): 
  * @example stateUrl("/a b") // "file:///a%20b/.keelson/state?metadata=skip"
  */
 export function stateUrl(root: string): string {
-  return `file://${join(root, ".keelson", "state").split("/").map(encodeURIComponent).join("/")}?metadata=skip`;
+  return backendUrl(join(root, ".keelson", "state"));
+}
+
+/** A folder as Pulumi's backend, whatever its name has in it. */
+export function backendUrl(folder: string): string {
+  return `file://${folder.split("/").map(encodeURIComponent).join("/")}?metadata=skip`;
 }
 
 function pathWith(bin: string, path: string): string {

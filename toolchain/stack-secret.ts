@@ -4,7 +4,7 @@ import { UserError } from "../core/error.ts";
 import { prepareHome, projectRoot } from "./home.ts";
 import { scratch } from "./leftovers.ts";
 import { passphraseProblem } from "./passphrase.ts";
-import { pulumiEnvironment } from "./pulumi-environment.ts";
+import { backendUrl, pulumiEnvironment } from "./pulumi-environment.ts";
 import { ensureTool } from "./tools.ts";
 
 /** What `pulumi config get` ends with where the backend has no such stack. */
@@ -34,7 +34,7 @@ export async function stackSecret(stack: string, path: string, root: string = pr
     // A clone that has not brought the stack up: what decrypts stands in its file, but Pulumi wants a state beside it.
     const state = await scratch(prepareHome().tmp, "secret");
     try {
-      const there = { PULUMI_BACKEND_URL: `file://${encodeURI(state)}` };
+      const there = { PULUMI_BACKEND_URL: backendUrl(state) };
       const made = await run(["stack", "init", "--no-select"], there);
       got = made.exitCode === 0 ? await run(get, there) : made;
     } finally {

@@ -124,6 +124,23 @@ describe("stack config", () => {
     assert.doesNotMatch(JSON.stringify(config), /canary/);
   });
 
+  for (const [what, value] of [
+    ["a word", "canary-hunter2"],
+    ["a list", '["canary-hunter2"]'],
+    ["a host with a login", '{"host":"https://u:canary-hunter2@ghcr.io","password":"x"}'],
+    ["an unknown key", '{"host":"ghcr.io","pasword":"canary-hunter2"}'],
+  ] as const)
+    it(`shows nothing of a secret that is ${what} where it is wrong`, () => {
+      const secret = new Set(["keelson:registry"]);
+      const read = () => engineStackConfig({ "keelson:registry": value }, secret, "test");
+      assert.throws(read, (error) => {
+        assert.ok(error instanceof ConfigError);
+        assert.match(error.message, /keelson:registry/);
+        assert.doesNotMatch(`${error.stack}${JSON.stringify(error)}${JSON.stringify(error.findings)}`, /canary/);
+        return true;
+      });
+    });
+
   describe("from a file", () => {
     let root: string;
     beforeEach(() => {

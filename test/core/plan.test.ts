@@ -91,6 +91,37 @@ describe("plan", () => {
     );
   });
 
+  it("tags what the stack's config has a say in, and what is made from it, by its content as well", () => {
+    const revision = { commit: "d9330cd0".padEnd(40, "0"), date: "2026-11-21", dirty: false };
+    const [leaf, other, middle] = input.catalogue as [CatalogueImage, CatalogueImage, CatalogueImage];
+    const tags = (middleToo: CatalogueImage) =>
+      makePlan({
+        ...input,
+        revision,
+        images: ["leaf", "other"],
+        catalogue: [{ ...leaf, configured: true }, other, middleToo],
+      }).plan.images.map(({ name, contentHash, tags }) => [name, tags.join().replace(contentHash.slice(0, 8), "HASH")]);
+    assert.deepEqual(tags(middle), [
+      ["middle", "test-20261121-d9330cd"],
+      ["leaf", "test-20261121-d9330cd-HASH"],
+      ["other", "test-20261121-d9330cd"],
+    ]);
+    assert.deepEqual(
+      tags({ ...middle, configured: true }).map(([, tag]) => tag),
+      Array(3).fill("test-20261121-d9330cd-HASH"),
+    );
+  });
+
+  it("tells of a Dockerfile although its image's base is unknown", () => {
+    const wrong = { ...entry("leaf", "nothing"), dockerfile: "FROM debian:bookworm\n" };
+    const rules = makePlan({ ...input, catalogue: [wrong] }).findings.map((f) => f.rule);
+    assert.ok(
+      rules.includes("lineage/unknown-base") &&
+        rules.some((r) => r.startsWith("lineage/") && r !== "lineage/unknown-base"),
+      rules.join(),
+    );
+  });
+
   it("says which platform is native and which is emulated", () => {
     const builds = makePlan(input).plan.images[0]?.builds;
     assert.deepEqual(builds, [

@@ -17,6 +17,8 @@ describe("tags", () => {
   it("a release gives its own version, which never moves", () => {
     const revision = { commit, date: "2026-11-21", release: "1.2.3", dirty: false };
     assert.deepEqual(imageTags({ family: "weft" }, revision), ["1.2.3"]);
+    assert.deepEqual(imageTags({ family: "weft" }, revision, "0123456789abcdef"), ["1.2.3-01234567"]);
+    assert.deepEqual(floatingTags("1.2.3-01234567"), []);
     assert.deepEqual(imageTags({ family: "torch", track: "cu121" }, revision), ["1.2.3-cu121"]);
   });
 

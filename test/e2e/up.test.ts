@@ -3,6 +3,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
+import { parseSize } from "../../core/size.ts";
 import type { ImageResult } from "../../core/summary.ts";
 import { lastKnownServices } from "../../toolchain/services/index.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
@@ -33,6 +34,11 @@ describe("a fresh clone", function () {
   const shell = (command: string) =>
     execa("bash", ["-c", `eval "$(npm run --silent env)" && ${command}`], { cwd: clone, all: true, reject: false });
 
+  const outputs = async () => {
+    const { stdout } = await shell("pulumi stack output images --json --stack dev");
+    return JSON.parse(stdout) as Record<string, ImageResult>;
+  };
+
   it("npm run up builds, checks and pushes every image of stack dev", async () => {
     const { exitCode, all } = await npm(["run", "up"]);
     assert.equal(exitCode, 0, all);
@@ -48,14 +54,15 @@ describe("a fresh clone", function () {
     for (const image of IMAGES) {
       const ref = `docker://${services.registry.host}/${image}`;
       const tags = JSON.parse((await execa(skopeo, ["list-tags", "--cert-dir", services.registry.trust, ref])).stdout);
-      const tag = tags.Tags.find((t: string) => /^h-[0-9a-f]{64}$/.test(t));
-      assert.ok(tag, `${image} has its hash tag`);
+      const { digest, tags: own } = (await outputs())[image] ?? assert.fail(`no output for ${image}`);
+      assert.equal(own.length, 1);
+      for (const tag of own) assert.ok(tags.Tags.includes(tag), `${image} has ${tag}`);
       const { stdout } = await execa(skopeo, [
         "inspect",
         "--raw",
         "--cert-dir",
         services.registry.trust,
-        `${ref}:${tag}`,
+        `${ref}@${digest}`,
       ]);
       const index = JSON.parse(stdout) as { manifests: { platform: { os: string; architecture: string } }[] };
       assert.deepEqual(index.manifests.map((m) => `${m.platform.os}/${m.platform.architecture}`).toSorted(), PLATFORMS);
@@ -95,13 +102,15 @@ describe("a fresh clone", function () {
   });
 
   it("the outputs name digests, sizes within budget and tags", async () => {
-    const { stdout } = await shell("pulumi stack output images --json --stack dev");
-    const images = JSON.parse(stdout) as Record<string, ImageResult>;
+    const images = await outputs();
     assert.deepEqual(Object.keys(images).toSorted(), IMAGES);
     for (const image of Object.values(images)) {
       assert.match(image.ref, /^localhost:\d+\/worker-[a-z]+@sha256:[0-9a-f]{64}$/);
       assert.deepEqual(image.platforms.map((p) => p.platform).toSorted(), PLATFORMS);
-      for (const p of image.platforms) assert.ok(p.compressed > 50e6 && p.unpacked > p.compressed, JSON.stringify(p));
+      assert.match(image.tags.join(), /^worker-\d{8}-[0-9a-f]{7}$/);
+      const most = parseSize(image.budget.unpacked ?? assert.fail("no budget for the unpacked size"));
+      for (const p of image.platforms)
+        assert.ok(p.compressed > 50e6 && p.unpacked > p.compressed && p.unpacked <= most, JSON.stringify(p));
     }
   });
 

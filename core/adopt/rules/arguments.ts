@@ -69,7 +69,8 @@ function judge(
   value: Pattern | undefined,
   shared: boolean,
 ): ((builds: readonly Build[]) => Finding) | undefined {
-  if (PREDEFINED.test(name) || !isKnown(name)) return undefined;
+  // What no Dockerfile can declare is no argument of one.
+  if (PREDEFINED.test(name) || !isKnown(name) || !/^[A-Za-z_]\w*$/.test(name)) return undefined;
   const global = file.globalArgs.some(({ args }) => args.some((arg) => arg.name === name));
   const inside = file.stages.some((stage) =>
     stage.instructions.some((one) => one.keyword === "ARG" && one.args.some((arg) => arg.name === name)),

@@ -28,6 +28,11 @@ describe("adopt: arguments that a Dockerfile ignores", () => {
       ["error from-ignores-argument Dockerfile:1"],
     ],
     [
+      "names that no Dockerfile can declare",
+      { "b.sh": "docker build --build-arg 'A(=1' --build-arg '[=r/x:2' .", Dockerfile: "FROM r/x:1\n" },
+      [],
+    ],
+    [
       "declared before FROM and not used",
       { "b.sh": "docker build --build-arg BASE=r/x:2 .", Dockerfile: "ARG BASE\nFROM r/x:1\n" },
       ["error from-ignores-argument Dockerfile:2"],
