@@ -107,6 +107,11 @@ const WORKERS = { noGit: "worker-ultramin", git: "worker-minimal" };
 
 async function workerReport(_: unknown, command: Command): Promise<void> {
   const options: Options = command.optsWithGlobals();
+  if (options.html !== undefined)
+    throw new UserError(
+      "this report has no page",
+      `name the images: keelson report ${WORKERS.noGit} ${WORKERS.git} --html ${options.html}`,
+    );
   const stack = openStack(options.stack);
   const [noGit, git] = await findTargets(() => stack, [WORKERS.noGit, WORKERS.git]);
   if (!noGit || !git)
@@ -138,7 +143,9 @@ async function read(target: Target, platform?: string): Promise<ReadPlatform[]> 
     if (found.length > 0) return found;
   } catch (error) {
     if (!isMissing(error)) throw error;
-    const fix = target.planned ? "build and push it first: `npm run up`" : "check its name and tag";
+    const fix = target.planned
+      ? "bring its stack up first: `npm run up`, with `-- --stack NAME` where it is not dev"
+      : "check its name and tag";
     throw new UserError(`${name} is not in ${client.host} as ${repository}:${reference}`, fix, { cause: error });
   }
   throw new UserError(`${name} has no ${platform ?? "platform at all"}`, "name one that it was built for");

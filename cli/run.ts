@@ -59,8 +59,21 @@ async function load(called = ""): Promise<Command[]> {
 function tell(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof UserError) process.stderr.write(`error: ${error.message}\n  ${error.fix}\n`);
+  else if (isRefusal(error))
+    process.stderr.write(
+      `error: ${error.message}\n  name a path that is there and that you can write, or free room on its disk\n`,
+    );
   else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   return 1;
+}
+
+/** What the file system refuses for a user's reasons; in any other error the trace helps more. */
+const REFUSALS = new Set(["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EISDIR", "ENOTDIR", "ENOENT"]);
+
+function isRefusal(error: unknown): error is NodeJS.ErrnoException {
+  if (!(error instanceof Error)) return false;
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  return REFUSALS.has(code ?? "") && path !== undefined && !syscall?.startsWith("spawn");
 }
 
 function version(): string {

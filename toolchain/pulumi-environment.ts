@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { type Home, home, projectRoot } from "./home.ts";
 import { binFolder, linkOwn } from "./links.ts";
 import { DEV_PASSPHRASE } from "./passphrase.ts";
@@ -23,7 +23,7 @@ export function environmentFor(root: string, h: Home, user: NodeJS.ProcessEnv): 
   const backend = user.PULUMI_BACKEND_URL;
   const inherited = user.KEELSON_ROOT !== undefined && backend === stateUrl(user.KEELSON_ROOT);
   return {
-    PATH: pathWith(binFolder(root), user.PATH ?? ""),
+    PATH: pathWith(root, user.PATH ?? ""),
     KEELSON_ROOT: root,
     KEELSON_NODE: process.execPath,
     PULUMI_HOME: h.pulumi,
@@ -52,9 +52,23 @@ export function backendUrl(folder: string): string {
   return `file://${folder.split("/").map(encodeURIComponent).join("/")}?metadata=skip`;
 }
 
-function pathWith(bin: string, path: string): string {
-  const others = path.split(delimiter).filter((folder) => folder !== "" && folder !== bin);
+/**
+ * PATH with this checkout's tools before all, and without what stands in it for a while alone: other checkouts' tools,
+ * and the folders that `npm run` puts there, of the project and of every folder above it, which anybody may write in.
+ */
+function pathWith(root: string, path: string): string {
+  const bin = binFolder(root);
+  const passing = new Set(above(root).map((folder) => join(folder, "node_modules", ".bin")));
+  const others = path
+    .split(delimiter)
+    .filter((folder) => folder !== "" && !passing.has(folder) && !/\/(?:\.keelson\/bin|node-gyp-bin)$/.test(folder));
   return [bin, ...others].join(delimiter);
+}
+
+/** A folder and all that it lies in. */
+function above(folder: string): string[] {
+  const parent = dirname(folder);
+  return parent === folder ? [folder] : [folder, ...above(parent)];
 }
 
 /** A login to Pulumi Cloud or to another backend outlives the change of PULUMI_HOME. */

@@ -15,6 +15,16 @@ describe("environment for pulumi", () => {
     assert.equal(environment({ PATH: "/usr/bin:/bin" }).PATH, `${bin}:/usr/bin:/bin`);
     assert.equal(environment({ PATH: `/usr/bin:${bin}:/bin` }).PATH, `${bin}:/usr/bin:/bin`);
     assert.equal(environment({}).PATH, bin);
+    const npm = [
+      join(ROOT, "node_modules/.bin"),
+      "/node_modules/.bin",
+      "/usr/lib/npm/bin/node-gyp-bin",
+      "/other/.keelson/bin",
+    ];
+    assert.equal(
+      environment({ PATH: [...npm, "/usr/bin", "/mine/node_modules/.bin"].join(":") }).PATH,
+      `${bin}:/usr/bin:/mine/node_modules/.bin`,
+    );
   });
 
   it("writes the state's path as a URL", () => {
