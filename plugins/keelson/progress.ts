@@ -48,7 +48,7 @@ export class BuildProgress {
   take(line: string): boolean {
     const status = parse(line);
     if (status === undefined) {
-      if (line.trim() !== "") this.plain.push(line.slice(0, LINE_LENGTH));
+      if (line.trim() !== "") this.plain.push(withoutMiddle(line));
       return false;
     }
     for (const vertex of list(status.vertexes)) this.vertex(vertex);
@@ -167,6 +167,12 @@ function list(value: unknown): Raw[] {
 
 function text(value: unknown): string {
   return typeof value === "string" ? value : "";
+}
+
+/** A line of a bearable length: buildx' errors begin with what failed, and end with why. */
+function withoutMiddle(line: string): string {
+  const half = LINE_LENGTH / 2 - 2;
+  return line.length <= LINE_LENGTH ? line : `${line.slice(0, half)} … ${line.slice(-half)}`;
 }
 
 /** A status' id without what nobody reads. @example label("pushing manifest for host/x@sha256:…") // "pushing manifest" */

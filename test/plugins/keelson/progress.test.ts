@@ -64,6 +64,14 @@ describe("BuildProgress", () => {
     assert.equal(lines.at(-1), "half line red");
   });
 
+  it("keeps of a long line how it begins and how it ends", () => {
+    const progress = new BuildProgress();
+    progress.take(`ERROR: mount callback failed on ${"/long".repeat(400)}: no space left on device`);
+    const [line = ""] = progress.text();
+    assert.match(line, /^ERROR: mount callback failed on \S+ … \S+: no space left on device$/);
+    assert.ok(line.length <= 500);
+  });
+
   it("takes garbage for plain text", () => {
     const progress = new BuildProgress();
     for (const line of ["{", "[]", "null", '{"vertexes":7}', '{"logs":[null,{}]}', ""]) progress.take(line);
