@@ -62,7 +62,12 @@ describe("tool cache", () => {
     ["a longer file", () => appendFileSync(saw(), "#"), /has 22 bytes, expected 21/],
     [
       "other bytes of the same length",
-      () => writeFileSync(saw(), "#!/bin/sh\necho 9.9.9\n"),
+      () => {
+        writeFileSync(saw(), "#!/bin/sh\necho 9.9.9\n");
+        // In the millisecond that it was put there, a file's time would tell nothing.
+        const later = new Date(statSync(saw()).mtimeMs + 10);
+        utimesSync(saw(), later, later);
+      },
       /does not match its hash/,
     ],
     ["a file gone", () => rmSync(saw()), /bin\/saw is gone/],
