@@ -1,8 +1,5 @@
-import { closeSync, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
-import service from "@pulumi/pulumi/proto/provider_grpc_pb.js";
+import { display, engineAddress, serve } from "../common/serve.ts";
 import { Provider } from "./provider.ts";
 import type { Toolbox } from "./toolbox.ts";
 
@@ -19,7 +16,7 @@ function toolboxOf(): Promise<Toolbox> {
 
 const provider = new Provider({
   version: VERSION,
-  engine: process.argv.slice(2).findLast((argument) => !argument.startsWith("-")),
+  engine: engineAddress(),
   display: display(),
   root,
   types: {
@@ -39,42 +36,8 @@ const provider = new Provider({
   schema: () => readFile(new URL("schema.json", import.meta.url), "utf8"),
 });
 
-/** The engine does not say how it displays: where there is a terminal, it takes one. KEELSON_PROGRESS=live|plain decides. */
-function display(): "live" | "plain" {
-  const wanted = process.env.KEELSON_PROGRESS;
-  if (wanted === "live" || wanted === "plain") return wanted;
-  if (process.env.CI) return "plain";
-  try {
-    closeSync(openSync("/dev/tty", "r"));
-    return "live";
-  } catch {
-    return "plain";
-  }
-}
-
-// Messages hold whole states: no limit on their size, as in the engine.
-const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
-server.addService(service.ResourceProviderService, provider.implementation());
-server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
-  if (error) throw error;
-  process.stdout.write(`${port}\n`);
+serve(provider.implementation(), provider.calls, () => {
   // The engine now takes its time to greet: most programs use an image next.
   void import("./image/image.ts");
   void toolboxOf();
 });
-
-/** How long cancelled work may take to clean up, milliseconds. The engine kills a plugin 5 s after it asks it to go. */
-const GRACE = 3000;
-let leaving = false;
-
-async function leave(): Promise<void> {
-  if (leaving) return;
-  leaving = true;
-  provider.cancel();
-  await Promise.race([provider.idle(), sleep(GRACE)]);
-  process.exit(0);
-}
-
-for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, leave);
-// The engine holds the other end of standard input: it closes when the engine dies, however it dies.
-process.stdin.on("end", leave).on("close", leave).on("error", leave).resume();

@@ -1,11 +1,13 @@
-import { type ServerUnaryCall, type sendUnaryData, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { UntypedServiceImplementation } from "@grpc/grpc-js";
 import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import provider from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
-import { EngineLog } from "./enginelog.ts";
+import { Calls } from "../common/calls.ts";
+import { EngineLog } from "../common/enginelog.ts";
+import { typeToken } from "../common/urn.ts";
+import { decode, encode } from "../common/wire.ts";
 import type { Call, Previous, ResourceType } from "./resource.ts";
-import { decode, encode } from "./wire.ts";
 
 /** Resource types by their token; each is loaded when a program first uses it. */
 export type ResourceTypes = Readonly<Record<string, () => Promise<ResourceType>>>;
@@ -28,46 +30,30 @@ export interface ProviderOptions {
 export class Provider {
   readonly log: EngineLog;
   private readonly options: ProviderOptions;
-  private readonly cancellation = new AbortController();
-  private readonly active = new Set<Promise<unknown>>();
+  readonly calls = new Calls();
 
   constructor(options: ProviderOptions) {
     this.options = options;
     this.log = new EngineLog(options.engine, options.display);
   }
 
-  /** Aborts what is under way; later calls fail at once. */
-  cancel(): void {
-    this.cancellation.abort(new Error("cancelled"));
-  }
-
-  /** Resolves when no call is under way. */
-  async idle(): Promise<void> {
-    while (this.active.size > 0) await Promise.allSettled(this.active);
-  }
-
   /** For grpc-js' `Server.addService`. */
   implementation(): UntypedServiceImplementation {
-    const unary = <Request, Response>(handle: (request: Request) => Promise<Response>) =>
-      answer(handle, (promise) => {
-        this.active.add(promise);
-        promise.then(() => this.active.delete(promise));
-      });
     return {
-      handshake: unary(async () => this.handshake()),
-      getPluginInfo: unary(async () => this.pluginInfo()),
-      getSchema: unary(async () => this.schema()),
-      checkConfig: unary(async (request: provider.CheckRequest) => checkConfig(request)),
-      diffConfig: unary(async () => noDiff()),
-      configure: unary(async () => configured()),
-      check: unary((request: provider.CheckRequest) => this.check(request)),
-      diff: unary((request: provider.DiffRequest) => this.diff(request)),
-      create: unary((request: provider.CreateRequest) => this.create(request)),
-      read: unary((request: provider.ReadRequest) => this.read(request)),
-      update: unary((request: provider.UpdateRequest) => this.update(request)),
-      delete: unary(async () => new empty.Empty()),
-      cancel: unary(async () => {
-        this.cancel();
+      handshake: this.calls.unary(async () => this.handshake()),
+      getPluginInfo: this.calls.unary(async () => this.pluginInfo()),
+      getSchema: this.calls.unary(async () => this.schema()),
+      checkConfig: this.calls.unary(async (request: provider.CheckRequest) => checkConfig(request)),
+      diffConfig: this.calls.unary(async () => noDiff()),
+      configure: this.calls.unary(async () => configured()),
+      check: this.calls.unary((request: provider.CheckRequest) => this.check(request)),
+      diff: this.calls.unary((request: provider.DiffRequest) => this.diff(request)),
+      create: this.calls.unary((request: provider.CreateRequest) => this.create(request)),
+      read: this.calls.unary((request: provider.ReadRequest) => this.read(request)),
+      update: this.calls.unary((request: provider.UpdateRequest) => this.update(request)),
+      delete: this.calls.unary(async () => new empty.Empty()),
+      cancel: this.calls.unary(async () => {
+        this.calls.cancel();
         return new empty.Empty();
       }),
     };
@@ -173,7 +159,7 @@ export class Provider {
     return {
       urn,
       root: this.options.root,
-      signal: this.cancellation.signal,
+      signal: this.calls.signal,
       log: (severity, message) => this.log.send(urn, severity, message),
       status: (message) => this.log.status(urn, message),
     };
@@ -185,12 +171,6 @@ export class Provider {
     if (load === undefined) throw new Error(`this plugin has no resource type ${JSON.stringify(token)}`);
     return await load();
   }
-}
-
-/** The resource's own type of a URN. @example typeToken("urn:pulumi:dev::p::a:b:C$d:e:F::name") // "d:e:F" */
-export function typeToken(urn: string): string {
-  const qualified = urn.split("::")[2] ?? "";
-  return qualified.slice(qualified.lastIndexOf("$") + 1);
 }
 
 function previousOf(inputs: struct.Struct | undefined, state: struct.Struct | undefined): Previous {
@@ -214,26 +194,4 @@ function configured(): provider.ConfigureResponse {
   response.setAcceptsecrets(true);
   response.setSupportspreview(true);
   return response;
-}
-
-/** A method of the service; `track` gets a promise that never fails and ends when the answer is given. */
-function answer<Request, Response>(
-  handle: (request: Request) => Promise<Response>,
-  track: (promise: Promise<void>) => void,
-) {
-  return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
-    track(
-      handle(call.request).then(
-        (response) => callback(null, response),
-        (error: unknown) => callback({ code: status.UNKNOWN, details: describe(error) }, null),
-      ),
-    );
-  };
-}
-
-/** A message for people; a stack only where nobody foresaw the failure. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if ("fix" in error) return `${error.message}\n  fix: ${String(error.fix)}`;
-  return error.message === "cancelled" ? error.message : (error.stack ?? error.message);
 }

@@ -1,10 +1,8 @@
 import type { Progress } from "../../toolchain/progress.ts";
-import type { Value } from "./wire.ts";
+import type { LogSeverity } from "../common/enginelog.ts";
+import type { Value } from "../common/wire.ts";
 
 export type Values = Readonly<Record<string, Value>>;
-
-/** Severity of a line that the engine shows beside a resource. */
-export type LogSeverity = "debug" | "info" | "warning" | "error";
 
 /** What a resource may use of the run that it is part of. */
 export interface Call {

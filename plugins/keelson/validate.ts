@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { UserError } from "../../core/error.ts";
+import { UNKNOWN, type Value } from "../common/wire.ts";
 import type { CheckFailure, Values } from "./resource.ts";
-import { UNKNOWN, type Value } from "./wire.ts";
 
 /** All that is wrong with the inputs; what stands at or below an unknown value is taken as right. */
 export function findFailures(schema: z.ZodType, values: Values): CheckFailure[] {

@@ -10,7 +10,7 @@ import type plugins from "@pulumi/pulumi/proto/plugin_pb.js";
 import service, { type ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import provider from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
-import { decode, encode } from "../../../plugins/keelson/wire.ts";
+import { decode, encode } from "../../../plugins/common/wire.ts";
 
 /** How the engine's protocol marks a secret: sdk/go/common/resource/sig.go of Pulumi. */
 const SIGNATURE = "4dabf18193072939515e22adb298388d";

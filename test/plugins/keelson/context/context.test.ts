@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { contextHash, imageContentHash } from "../../../../core/hash.ts";
+import { UNKNOWN } from "../../../../plugins/common/wire.ts";
 import { BuildContextType } from "../../../../plugins/keelson/context/context.ts";
 import type { Call, Values } from "../../../../plugins/keelson/resource.ts";
 import type { Toolbox } from "../../../../plugins/keelson/toolbox.ts";
-import { UNKNOWN } from "../../../../plugins/keelson/wire.ts";
 import { readContext } from "../../../../toolchain/context.ts";
 import { type MemoryRegistry, startRegistry } from "../registry.ts";
 

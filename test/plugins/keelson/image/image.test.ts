@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { UserError } from "../../../../core/error.ts";
 import type { ReadPlatform } from "../../../../oci/analyze.ts";
 import { findVerdict, putVerdict } from "../../../../oci/verdict.ts";
+import { UNKNOWN } from "../../../../plugins/common/wire.ts";
 import { ImageType } from "../../../../plugins/keelson/image/image.ts";
 import { imageInputs } from "../../../../plugins/keelson/image/inputs.ts";
 import { termsOf } from "../../../../plugins/keelson/image/judge.ts";
 import type { Produced } from "../../../../plugins/keelson/image/outcome.ts";
 import type { Call, Values } from "../../../../plugins/keelson/resource.ts";
 import type { Toolbox } from "../../../../plugins/keelson/toolbox.ts";
-import { UNKNOWN } from "../../../../plugins/keelson/wire.ts";
 import { subjectOf } from "../../../gates/subject.ts";
 import { type MemoryRegistry, platformManifest, startRegistry } from "../registry.ts";
 

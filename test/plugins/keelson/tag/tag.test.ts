@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import { UNKNOWN } from "../../../../plugins/common/wire.ts";
 import type { Call, Previous, Values } from "../../../../plugins/keelson/resource.ts";
 import { TagType } from "../../../../plugins/keelson/tag/tag.ts";
-import { UNKNOWN } from "../../../../plugins/keelson/wire.ts";
 import { type MemoryRegistry, platformManifest, startRegistry } from "../registry.ts";
 
 describe("keelson:index:Tag", () => {

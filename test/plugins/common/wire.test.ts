@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
-import { decode, encode, holdsUnknown, UNKNOWN } from "../../../plugins/keelson/wire.ts";
+import { decode, encode, holdsUnknown, UNKNOWN } from "../../../plugins/common/wire.ts";
 
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
 const SECRET = "1b47061264138c4ac30d75fd1eb44270";

@@ -4,7 +4,7 @@ import service from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import type engine from "@pulumi/pulumi/proto/engine_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import sinon from "sinon";
-import { EngineLog } from "../../../plugins/keelson/enginelog.ts";
+import { EngineLog } from "../../../plugins/common/enginelog.ts";
 
 describe("EngineLog", () => {
   let server: Server;

@@ -1,5 +1,7 @@
 import type { EngineClient } from "@pulumi/pulumi/proto/engine_grpc_pb.js";
-import type { LogSeverity } from "./resource.ts";
+
+/** Severity of a line that the engine shows beside a resource. */
+export type LogSeverity = "debug" | "info" | "warning" | "error";
 
 /**
  * Milliseconds between two status lines of one resource. A terminal shows them in place; elsewhere the engine prints

@@ -1,0 +1,45 @@
+import { type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+
+/**
+ * The calls that a plugin has under way, and their cancellation.
+ * @example server.addService(service.ResourceProviderService, { create: calls.unary((request) => create(request)) })
+ */
+export class Calls {
+  private readonly cancellation = new AbortController();
+  private readonly active = new Set<Promise<unknown>>();
+
+  /** Aborted when the run is cancelled. */
+  get signal(): AbortSignal {
+    return this.cancellation.signal;
+  }
+
+  /** Aborts what is under way; later calls fail at once. */
+  cancel(): void {
+    this.cancellation.abort(new Error("cancelled"));
+  }
+
+  /** Resolves when no call is under way. */
+  async idle(): Promise<void> {
+    while (this.active.size > 0) await Promise.allSettled(this.active);
+  }
+
+  /** A method of a gRPC service that answers with what the promise gives, or with its error's message. */
+  unary<Request, Response>(handle: (request: Request) => Promise<Response>) {
+    return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
+      const answered = handle(call.request).then(
+        (response) => callback(null, response),
+        (error: unknown) => callback({ code: status.UNKNOWN, details: describe(error) }, null),
+      );
+      this.active.add(answered);
+      answered.then(() => this.active.delete(answered));
+    };
+  }
+}
+
+/** A message for people; a stack only where nobody foresaw the failure. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ("fix" in error) return `${error.message}\n  fix: ${String(error.fix)}`;
+  const expected = error.message === "cancelled" || ("expected" in error && error.expected === true);
+  return expected ? error.message : (error.stack ?? error.message);
+}
