@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { execa } from "execa";
+import { cacheTag } from "../core/build-options.ts";
 import { UserError } from "../core/error.ts";
 import { platformSlug } from "../core/platform.ts";
 import { decidePrune, type Keeper, type StoredManifest } from "../core/prune.ts";
@@ -80,12 +81,7 @@ function keepersInPlan({ plan, name }: Stack): Keeper[] {
       reference: hashTag(contentHash) + suffix,
       reason,
     })),
-    // keelson:cache: registry, as plugins/keelson/image/build.ts tags it.
-    ...builds.map(({ platform }) => ({
-      repository,
-      reference: `cache-${platformSlug(platform)}`,
-      reason: "build cache",
-    })),
+    ...builds.map(({ platform }) => ({ repository, reference: cacheTag(platform), reason: "build cache" })),
   ]);
 }
 

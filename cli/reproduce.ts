@@ -30,8 +30,8 @@ import { withEmptyBuilder } from "../toolchain/empty-builder.ts";
 import { prepareHome, projectRoot } from "../toolchain/home.ts";
 import { scratch } from "../toolchain/leftovers.ts";
 import { type Progress, plainProgress } from "../toolchain/progress.ts";
-import { stackSecret } from "../toolchain/stack-secret.ts";
 import { answerSignals } from "./signals.ts";
+import { stackLogin } from "./stack-login.ts";
 import { runSteps, type Step } from "./steps.ts";
 
 interface Options {
@@ -162,9 +162,11 @@ async function comparePlatform(
 /** With the stack's own login where its config has one, as its `up` has it. */
 async function registryInputs(stack: string, registry: StackConfig["registry"]): Promise<RegistryInputs> {
   if (registry === "embedded") return { host: registry };
-  const { host, username, password } = registry;
-  if (username === undefined || password === undefined) return { host };
-  return { host, username, password: await stackSecret(stack, "keelson:registry.password") };
+  const login = stackLogin(stack, registry);
+  return {
+    host: registry.host,
+    ...(login === undefined ? {} : { username: login.username, password: await login.password() }),
+  };
 }
 
 /** What the registry holds of a platform under the image's content hash. */

@@ -14,7 +14,7 @@ import { openRegistry } from "../oci/open.ts";
 import { home, projectRoot } from "../toolchain/home.ts";
 import { plainProgress } from "../toolchain/progress.ts";
 import { ensureRegistry, lastKnownServices } from "../toolchain/services/index.ts";
-import { stackSecret } from "../toolchain/stack-secret.ts";
+import { stackLogin } from "./stack-login.ts";
 
 /** An image in a registry that a command is about. */
 export interface Target {
@@ -50,10 +50,9 @@ export async function openStack(name: string): Promise<Stack> {
 /** With the stack's own login where its config has one; its password is decrypted when the registry asks for it. */
 async function openStackRegistry(stack: string, registry: StackConfig["registry"]): Promise<RegistryClient> {
   if (registry !== "embedded") {
-    const { host, username, password } = registry;
-    if (username === undefined || password === undefined) return openRegistry(host, { env: process.env });
-    const credentials = async () => ({ username, password: await stackSecret(stack, "keelson:registry.password") });
-    return openRegistry(host, { env: process.env, credentials });
+    const login = stackLogin(stack, registry);
+    const credentials = login && (async () => ({ username: login.username, password: await login.password() }));
+    return openRegistry(registry.host, { env: process.env, ...(credentials === undefined ? {} : { credentials }) });
   }
   const { host, ca } = await ensureRegistry(plainProgress());
   return openRegistry(host, { caFile: ca, env: process.env });

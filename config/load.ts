@@ -8,6 +8,7 @@ import { builderNodes, unreachableRegistry } from "../core/nodes.ts";
 import { type CatalogueImage, makePlan, type Plan } from "../core/plan.ts";
 import type { Platform } from "../core/platform.ts";
 import type { Revision } from "../core/tags.ts";
+import { nativePlatform } from "../toolchain/platform.ts";
 import { baseOrigin } from "../toolchain/upstream.ts";
 import { readBasesLock, readCatalogue } from "./catalogue.ts";
 import { githubCacheFindings } from "./github-cache.ts";
@@ -24,7 +25,7 @@ export interface Surroundings {
 
 /** What this machine and checkout say. */
 export async function surroundings(root: string): Promise<Surroundings> {
-  return { host: process.arch === "arm64" ? "linux/arm64" : "linux/amd64", revision: await gitRevision(root) };
+  return { host: nativePlatform() ?? "linux/amd64", revision: await gitRevision(root) };
 }
 
 /** A stack's plan with what it was made from. */

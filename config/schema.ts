@@ -9,7 +9,7 @@ const secret = z.object({ secure: z.string() }, { error: "expected a secret" }).
 const platform = z.enum(PLATFORMS);
 
 /** `keelson:registry`: where images are pushed. */
-export const registrySchema = z.union([
+const registrySchema = z.union([
   z.literal("embedded"),
   z
     .object({
@@ -48,7 +48,7 @@ const imageReference = z
   .regex(/^[a-z0-9.-]+(?::\d{1,5})?\/\S+$/, "an image such as ghcr.io/acme/buildkit:v0.31.0");
 
 /** `keelson:builder`: who builds. */
-export const builderSchema = z.union([
+const builderSchema = z.union([
   z.enum(["auto", "embedded", "docker"]),
   z.object({ docker: z.object({ image: imageReference.optional() }).strict() }).strict(),
   z.object({ remote: z.object({ nodes: z.array(node).min(1) }).strict() }).strict(),
@@ -70,7 +70,7 @@ export const builderSchema = z.union([
 const severity = z.enum(["error", "warning", "info", "off"]);
 
 /** `keelson:gates`: severity of a rule, and what is allowed in spite of it. */
-export const gatesSchema = z
+const gatesSchema = z
   .object({
     severity: z.record(z.string(), severity).default({}),
     allow: z

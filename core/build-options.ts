@@ -23,6 +23,11 @@ export interface CacheOptions {
   readonly to: readonly string[];
 }
 
+/** The tag under which a repository keeps a platform's build cache. @example cacheTag("linux/amd64") // "cache-linux-amd64" */
+export function cacheTag(platform: Platform): string {
+  return `cache-${platformSlug(platform)}`;
+}
+
 /**
  * The caches of one platform's build. Each platform has its own: two builds would overwrite each other's. Exports keep
  * every stage's layers (`mode=max`), and one that fails stops no build.
@@ -35,12 +40,11 @@ export function cacheOptions(
   image: { readonly name: string; readonly repository: string; readonly host: string },
   platform: Platform,
 ): CacheOptions {
-  const slug = platformSlug(platform);
   if (cache === "none") return { from: [], to: [] };
   if (cache === "gha") {
-    const scope = `type=gha,scope=${image.name}-${slug}`;
+    const scope = `type=gha,scope=${image.name}-${platformSlug(platform)}`;
     return { from: [scope], to: [`${scope},mode=max,ignore-error=true`] };
   }
-  const ref = `type=registry,ref=${image.host}/${image.repository}:cache-${slug}`;
+  const ref = `type=registry,ref=${image.host}/${image.repository}:${cacheTag(platform)}`;
   return { from: [ref], to: [`${ref},mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true`] };
 }

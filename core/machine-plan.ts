@@ -171,7 +171,7 @@ function planCuda(
 }
 
 /** What bakes /etc/machine-profile.json into an image: MACHINE, as 004 has it, and the file's content. */
-export function machineBuildArgs(profile: MachineProfile): {
+function machineBuildArgs(profile: MachineProfile): {
   readonly MACHINE: string;
   readonly MACHINE_PROFILE: string;
 } {
@@ -179,7 +179,7 @@ export function machineBuildArgs(profile: MachineProfile): {
 }
 
 /** A list of architectures under the names that builds of torch, CMake and vllm read. */
-export function cudaBuildArgs(archs: readonly CudaArch[]): Readonly<Record<string, string>> {
+function cudaBuildArgs(archs: readonly CudaArch[]): Readonly<Record<string, string>> {
   return {
     CMAKE_CUDA_ARCHITECTURES: cmakeArchitectures(archs),
     TORCH_CUDA_ARCH_LIST: torchArchList(archs),

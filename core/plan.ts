@@ -166,13 +166,12 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
   ];
   const byName = new Map(input.catalogue.map((c) => [c.definition.name, c]));
   const all = buildOrder([...byName.values()].map((c) => c.definition));
-  const wanted = withAncestors(all, input.images);
-  // All Dockerfiles, also of images that the lineage's faults keep from being planned.
-  const asked = withAncestors(
+  // Also images that the lineage's faults keep from being planned: their Dockerfiles are looked at all the same.
+  const wanted = withAncestors(
     [...byName.values()].map((c) => c.definition),
     input.images,
   );
-  findings.push(...input.catalogue.filter((c) => asked.has(c.definition.name)).flatMap(lintDockerfile));
+  findings.push(...input.catalogue.filter((c) => wanted.has(c.definition.name)).flatMap(lintDockerfile));
   const hashes = new Map<string, string>();
   const bases = new Map<string, PlannedBase>();
   const configured = new Set<string>();

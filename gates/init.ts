@@ -14,7 +14,7 @@ const INITS = [
 ];
 
 /** By this label with the value `own` an image says that its program takes signals itself and starts no others. */
-export const OWN_INIT = "io.keelson.init";
+const OWN_INIT = "io.keelson.init";
 
 /** Process 1 is an init, or does what one would. */
 export const init: ImageGate = {

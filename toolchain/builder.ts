@@ -2,10 +2,11 @@ import { homedir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { UserError } from "../core/error.ts";
 import type { BuilderNode } from "../core/plan.ts";
-import { PLATFORMS, type Platform } from "../core/platform.ts";
+import type { Platform } from "../core/platform.ts";
 import { type BuildxBuilder, bootBuilder, buildxConfigDirectory, ensureBuildxBuilders } from "./buildx.ts";
 import { BUILDKIT_IMAGE, dockerBuilder, findDocker } from "./docker.ts";
 import { writeFileChanged } from "./files.ts";
+import { nativePlatform } from "./platform.ts";
 import { type Progress, plainProgress } from "./progress.ts";
 import { ensureRegistry, ensureServices } from "./services/index.ts";
 import { grpcAnswers } from "./services/socket.ts";
@@ -177,8 +178,7 @@ function tlsOptions(tls: TlsSetting | undefined): Record<string, string> {
 
 async function kubernetes(setting: KubernetesSetting, progress: Progress): Promise<Builder> {
   const name = "keelson-kubernetes";
-  const native =
-    setting.platforms ?? PLATFORMS.filter((p) => p === `linux/${process.arch === "x64" ? "amd64" : process.arch}`);
+  const native = setting.platforms ?? [nativePlatform()].filter((platform) => platform !== undefined);
   const options = {
     image: setting.image ?? BUILDKIT_IMAGE,
     replicas: String(setting.replicas ?? 1),

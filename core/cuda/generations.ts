@@ -57,9 +57,6 @@ export const GENERATIONS: readonly Generation[] = [
   { capability: "12.1", name: "Blackwell", first: "12.9", firstA: "12.9", firstF: "12.9" },
 ];
 
-/** The newest toolkit that {@link GENERATIONS} was read from. */
-export const NEWEST_TOOLKIT = "13.5";
-
 const BY_CAPABILITY = new Map(GENERATIONS.map((g) => [g.capability, g]));
 
 /** What is known of a compute capability; undefined where no toolkit knows it. */

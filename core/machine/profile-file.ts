@@ -1,12 +1,9 @@
 import { machineEnvironment } from "./environment.ts";
 import type { MachineProfile } from "./profile.ts";
 
-/** Where images keep the profile; a file mounted over it changes the machine without a rebuild. */
-export const PROFILE_PATH = "/etc/machine-profile.json";
-
 /**
  * The content of /etc/machine-profile.json: the machine, what it has, and the environment that follows. Same profile, same
- * bytes. An entry script sets each variable that its own environment lacks, so that `docker run -e` wins.
+ * bytes. A file mounted over it changes the machine without a rebuild. An entry script sets each variable that its own environment lacks, so that `docker run -e` wins.
  * @example machineProfileFile(mainpc) // '{\n  "schema": 1,\n  "machine": "mainpc", …'
  */
 export function machineProfileFile(profile: MachineProfile): string {

@@ -7,6 +7,7 @@ import type { Bootstrap } from "../../core/base.ts";
 import { UserError } from "../../core/error.ts";
 import { debianArch, type Platform, platformSlug } from "../../core/platform.ts";
 import { mapBounded } from "../parallel.ts";
+import { nativePlatform } from "../platform.ts";
 import { type Store, stageLock } from "../store.ts";
 import { controlField, readControls } from "./control.ts";
 
@@ -24,12 +25,6 @@ export interface BootstrapOptions {
   readonly dir: string;
   readonly signal?: AbortSignal | undefined;
   readonly progress?: ((step: string) => void) | undefined;
-}
-
-/** The machine's own platform; undefined where it is none of ours. */
-export function machinePlatform(): Platform | undefined {
-  if (process.platform !== "linux") return undefined;
-  return process.arch === "x64" ? "linux/amd64" : process.arch === "arm64" ? "linux/arm64" : undefined;
 }
 
 /** Seconds since 1970 of a lock's snapshot: the time that everything in the base is said to be from. */
@@ -50,7 +45,7 @@ export async function bootstrapDebian(
   options: BootstrapOptions,
   archive: (platform: Platform, root: string) => Promise<void>,
 ): Promise<void> {
-  const own = machinePlatform();
+  const own = process.platform === "linux" ? nativePlatform() : undefined;
   if (own === undefined || !platforms.includes(own))
     throw new UserError(
       `the base's lock has packages for ${platforms.join(", ")}, none for this machine (${process.platform}/${process.arch})`,

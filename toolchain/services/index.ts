@@ -2,9 +2,10 @@ import { chmod, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { UserError } from "../../core/error.ts";
-import { PLATFORMS, type Platform } from "../../core/platform.ts";
+import { PLATFORMS } from "../../core/platform.ts";
 import { home, prepareHome } from "../home.ts";
 import { describeHolder, withLock } from "../lock.mjs";
+import { nativePlatform } from "../platform.ts";
 import { type Progress, plainProgress, silent } from "../progress.ts";
 import { ensureTool } from "../tools.ts";
 import { registerEmulator } from "./binfmt.ts";
@@ -273,11 +274,6 @@ async function prepareHostTrust(services: string): Promise<{ trust: string; with
   const found = hostTrust(await readHostSettings());
   await writeHostTrust(trust, found);
   return { trust, withheld: found.withheld };
-}
-
-/** The platform that this machine runs without QEMU. */
-function nativePlatform(): Platform | undefined {
-  return PLATFORMS.find((platform) => platform === `linux/${process.arch === "x64" ? "amd64" : process.arch}`);
 }
 
 /** Has the kernel emulate the other platforms. @returns a line for each that it can't. */

@@ -231,7 +231,7 @@ export class ImageType implements ResourceType {
 }
 
 /** One manifest for each platform: of the first list that has it, which this run has checked before what others did. */
-export function mergePlatforms(...lists: readonly (readonly PlatformManifest[])[]): PlatformManifest[] {
+function mergePlatforms(...lists: readonly (readonly PlatformManifest[])[]): PlatformManifest[] {
   const merged = new Map<string, PlatformManifest>();
   for (const manifest of lists.flat()) if (!merged.has(manifest.platform)) merged.set(manifest.platform, manifest);
   return [...merged.values()];
