@@ -9,7 +9,7 @@ import { digestOf } from "../../oci/digest.ts";
 import { MEDIA } from "../../oci/schemas.ts";
 import { tarOf } from "../oci/tars.ts";
 import { type TemporaryHome, temporaryHome } from "./home.ts";
-import { cloneCheckout, startTlsRegistry, type TestRegistry } from "./registry.ts";
+import { cloneCheckout, startTlsRegistry, type TlsRegistry } from "./registry.ts";
 
 const BASE = "debian:bookworm-slim";
 const REPOSITORY = "library/debian";
@@ -18,7 +18,7 @@ const REPOSITORY = "library/debian";
 describe("a base's digest", function () {
   this.timeout(300_000);
   let temporary: TemporaryHome;
-  let upstream: TestRegistry;
+  let upstream: TlsRegistry;
   let clone: string;
   let name: string;
   let first: string;

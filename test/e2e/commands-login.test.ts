@@ -10,19 +10,17 @@ import { MEDIA } from "../../oci/schemas.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
 import { tarOf } from "../oci/tars.ts";
 import { type TemporaryHome, temporaryHome } from "./home.ts";
-import { cloneCheckout, startTlsRegistry, type TestRegistry } from "./registry.ts";
+import { CANARY, cloneCheckout, startTlsRegistry, type TlsRegistry } from "./registry.ts";
 
-const PASSWORD = "canary-hunter2";
+const { password: PASSWORD } = CANARY;
 const WRONG = "canary-wrong";
-/** bcrypt of {@link PASSWORD}, as htpasswd writes it. */
-const HASH = "$2b$04$geP8GOneg6axPfoIBegVHOuzAF4z9MyADhYJ6VY/NkzAXSdLfSJXi";
 const IMAGE = "worker-ultramin";
 
 /** Needs the toolchain. A registry with TLS that wants a login, and a checkout whose stacks have it as a secret. */
 describe("commands on a stack whose registry has a login", function () {
   this.timeout(300_000);
   let temporary: TemporaryHome;
-  let registry: TestRegistry;
+  let registry: TlsRegistry;
   let host: string;
   let clone: string;
   let pulumi: string;
@@ -31,8 +29,7 @@ describe("commands on a stack whose registry has a login", function () {
   before(async () => {
     temporary = await temporaryHome("pulumi", "docker-registry");
     pulumi = (await ensureTool("pulumi")).path;
-    const login = { username: "ada", password: PASSWORD, hash: HASH };
-    registry = await startTlsRegistry(join(temporary.folder, "registry"), login);
+    registry = await startTlsRegistry(join(temporary.folder, "registry"), CANARY);
     host = registry.host;
     clone = await cloneCheckout(join(temporary.folder, "clone of ü"));
     for (const stack of ["one", "two", "locked"]) await makeStack(stack, stack === "locked" ? WRONG : PASSWORD);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -11,9 +10,9 @@ import { machine } from "../../plugins/keelson/machine.ts";
 import type { Values } from "../../plugins/keelson/resource.ts";
 import { silent } from "../../toolchain/progress.ts";
 import { stopServices } from "../../toolchain/services/index.ts";
-import { ensureTool } from "../../toolchain/tools.ts";
 import { says } from "../oci/double.ts";
 import { type TemporaryHome, temporaryHome } from "./home.ts";
+import { startRegistry, type TestRegistry } from "./registry.ts";
 
 /** What the registry does to one request instead of answering it; undefined: it answers. */
 type Fault = (request: IncomingMessage, response: ServerResponse) => "done" | Promise<undefined> | undefined;
@@ -22,7 +21,7 @@ type Fault = (request: IncomingMessage, response: ServerResponse) => "done" | Pr
 describe("an image in a registry that misbehaves", function () {
   this.timeout(600_000);
   let temporary: TemporaryHome;
-  let registry: ChildProcess;
+  let registry: TestRegistry;
   let door: Server;
   let direct: RegistryClient;
   let host: string;
@@ -36,17 +35,17 @@ describe("an image in a registry that misbehaves", function () {
     root = join(temporary.folder, "project");
     mkdirSync(join(root, "images/web"), { recursive: true });
     writeFileSync(join(root, "images/web/Dockerfile"), "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY hello /\n");
-    const behind = await startRegistry();
+    registry = await startRegistry(join(temporary.folder, "registry"));
+    const behind = Number(registry.host.split(":")[1]);
     door = createServer((incoming, response) => void pass(behind, incoming, response));
     await new Promise<void>((resolve) => door.listen(0, "127.0.0.1", resolve));
     host = `localhost:${(door.address() as AddressInfo).port}`;
-    direct = new RegistryClient({ host: `127.0.0.1:${behind}`, plainHttp: true });
-    for (let i = 0; i < 100 && !(await answers()); i++) await sleep(100);
+    direct = registry.client;
   });
   after(async () => {
     door.closeAllConnections();
     door.close();
-    registry.kill();
+    registry.stop();
     await stopServices(silent);
     await temporary.remove();
   });
@@ -55,30 +54,6 @@ describe("an image in a registry that misbehaves", function () {
     repository = `team/web-${++serial}`;
     writeFileSync(join(root, "images/web/hello"), `hello ${serial}\n`);
   });
-
-  async function startRegistry(): Promise<number> {
-    const free = createServer();
-    await new Promise<void>((resolve) => free.listen(0, "127.0.0.1", resolve));
-    const { port } = free.address() as AddressInfo;
-    await new Promise((resolve) => free.close(resolve));
-    const file = join(temporary.folder, "registry.yml");
-    writeFileSync(
-      file,
-      JSON.stringify({
-        version: 0.1,
-        log: { level: "error" },
-        storage: { filesystem: { rootdirectory: join(temporary.folder, "registry") }, delete: { enabled: true } },
-        http: { addr: `127.0.0.1:${port}` },
-      }),
-    );
-    registry = spawn((await ensureTool("docker-registry")).path, ["serve", file], { stdio: "ignore" });
-    return port;
-  }
-  const answers = () =>
-    direct.ping().then(
-      () => true,
-      () => false,
-    );
 
   async function pass(port: number, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     if ((await fault(incoming, response)) === "done") return;

@@ -1,27 +1,22 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { RegistryClient } from "../../oci/client.ts";
 import { ImageType } from "../../plugins/keelson/image/image.ts";
 import { machine } from "../../plugins/keelson/machine.ts";
 import type { Values } from "../../plugins/keelson/resource.ts";
 import { silent } from "../../toolchain/progress.ts";
 import { stopServices } from "../../toolchain/services/index.ts";
-import { ensureTool } from "../../toolchain/tools.ts";
 import { type TemporaryHome, temporaryHome } from "./home.ts";
+import { CANARY, startRegistry, type TestRegistry } from "./registry.ts";
 
-const PASSWORD = "canary-hunter2";
-/** bcrypt of {@link PASSWORD}, as htpasswd writes it. */
-const HASH = "$2b$04$geP8GOneg6axPfoIBegVHOuzAF4z9MyADhYJ6VY/NkzAXSdLfSJXi";
+const { password: PASSWORD } = CANARY;
 
 /** Needs root and the toolchain. A registry of its own that wants a login; on loopback BuildKit speaks http to it. */
 describe("an image in a registry with a login", function () {
   this.timeout(300_000);
   let temporary: TemporaryHome;
-  let registry: ChildProcess;
+  let registry: TestRegistry;
   let host: string;
   let root: string;
 
@@ -31,37 +26,17 @@ describe("an image in a registry with a login", function () {
     mkdirSync(join(root, "images/web"), { recursive: true });
     writeFileSync(join(root, "images/web/Dockerfile"), "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY hello /\n");
     writeFileSync(join(root, "images/web/hello"), "hello\n");
-    host = `localhost:${await freePort()}`;
-    const files = { config: join(temporary.folder, "registry.yml"), users: join(temporary.folder, "htpasswd") };
-    writeFileSync(files.users, `ada:${HASH}\n`);
-    writeFileSync(
-      files.config,
-      JSON.stringify({
-        version: 0.1,
-        log: { level: "error" },
-        storage: { filesystem: { rootdirectory: join(temporary.folder, "registry") } },
-        http: { addr: host },
-        auth: { htpasswd: { realm: "test", path: files.users } },
-      }),
-    );
-    registry = spawn((await ensureTool("docker-registry")).path, ["serve", files.config], { stdio: "ignore" });
-    const client = open(PASSWORD);
-    for (let i = 0; i < 50 && !(await answers(client)); i++) await sleep(100);
+    registry = await startRegistry(join(temporary.folder, "registry"), CANARY);
+    host = registry.host;
   });
   after(async () => {
-    registry.kill();
+    registry.stop();
     await stopServices(silent);
     await temporary.remove();
   });
 
   const open = (password: string) =>
     new RegistryClient({ host, plainHttp: true, credentials: { username: "ada", password } });
-  const answers = (client: RegistryClient) =>
-    client.ping().then(
-      () => true,
-      () => false,
-    );
-
   /** The machine's own toolbox, but for http: the plugin speaks nothing but https. */
   function type(password: string): ImageType {
     const toolbox = machine(root);
@@ -127,11 +102,3 @@ describe("an image in a registry with a login", function () {
     });
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}

@@ -9,27 +9,53 @@ import { RegistryClient } from "../../oci/client.ts";
 import { ensureTls } from "../../toolchain/services/tls.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
 
-/** A registry of a test's own, with TLS: it stands for one on the network. */
+/** A registry of a test's own: it stands for one on the network. */
 export interface TestRegistry {
   /** `localhost:PORT` */
   readonly host: string;
-  /** PEM file of the CA that signed its certificate. */
-  readonly ca: string;
   readonly client: RegistryClient;
   stop(): void;
 }
 
+/** The only user of a registry, with the bcrypt hash of the password, as htpasswd writes it. */
+type Login = Extract<Credentials, { username: string }> & { readonly hash: string };
+
+/** Password "canary-hunter2". */
+export const CANARY: Login = {
+  username: "ada",
+  password: "canary-hunter2",
+  hash: "$2b$04$geP8GOneg6axPfoIBegVHOuzAF4z9MyADhYJ6VY/NkzAXSdLfSJXi",
+};
+
 /**
+ * Without TLS: on loopback BuildKit speaks http to it.
  * @param folder is made
- * @param login the only user, with the bcrypt hash of the password, as htpasswd writes it. Default: everybody may all.
+ * @param login Default: everybody may all.
  */
-export async function startTlsRegistry(
-  folder: string,
-  login?: Extract<Credentials, { username: string }> & { readonly hash: string },
-): Promise<TestRegistry> {
+export async function startRegistry(folder: string, login?: Login): Promise<TestRegistry> {
+  const host = `localhost:${await freePort()}`;
+  const client = new RegistryClient({ host, plainHttp: true, ...(login ? { credentials: login } : {}) });
+  return serve(folder, { addr: host }, client, login);
+}
+
+/** {@link TestRegistry} with TLS. */
+export interface TlsRegistry extends TestRegistry {
+  /** PEM file of the CA that signed its certificate. */
+  readonly ca: string;
+}
+
+/** {@link startRegistry} with TLS. */
+export async function startTlsRegistry(folder: string, login?: Login): Promise<TlsRegistry> {
   mkdirSync(folder, { recursive: true });
   const { ca, certificate, key } = await ensureTls(join(folder, "tls"), new Date());
   const host = `localhost:${await freePort()}`;
+  const options = { host, ca: readFileSync(ca, "utf8"), backoff: [] };
+  const client = new RegistryClient({ ...options, ...(login ? { credentials: login } : {}) });
+  return { ...(await serve(folder, { addr: host, tls: { certificate, key } }, client, login)), ca };
+}
+
+async function serve(folder: string, http: object, client: RegistryClient, login?: Login): Promise<TestRegistry> {
+  mkdirSync(folder, { recursive: true });
   const [file, users] = [join(folder, "registry.yml"), join(folder, "htpasswd")];
   if (login) writeFileSync(users, `${login.username}:${login.hash}\n`);
   writeFileSync(
@@ -38,17 +64,15 @@ export async function startTlsRegistry(
       version: 0.1,
       log: { level: "error" },
       storage: { filesystem: { rootdirectory: join(folder, "data") }, delete: { enabled: true } },
-      http: { addr: host, tls: { certificate, key } },
+      http,
       ...(login ? { auth: { htpasswd: { realm: "test", path: users } } } : {}),
     }),
   );
   const child = spawn((await ensureTool("docker-registry")).path, ["serve", file], { stdio: "ignore" });
-  const options = { host, ca: readFileSync(ca, "utf8"), backoff: [] };
-  const client = new RegistryClient({ ...options, ...(login ? { credentials: login } : {}) });
   for (let tries = 0; ; tries++) {
     try {
       await client.ping();
-      return { host, ca, client, stop: () => child.kill() };
+      return { host: client.host, client, stop: () => child.kill() };
     } catch (error) {
       if (tries === 100) throw error;
       await sleep(100);

@@ -5,9 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { execa } from "execa";
-import { readArtifactLock, readBasesLock, readDefinitions } from "../../config/catalogue.ts";
-import { SOURCE_DATE_EPOCH } from "../../core/epoch.ts";
-import { lockHash } from "../../core/hash.ts";
+import { readArtifactLock, readBasesLock } from "../../config/catalogue.ts";
 import { type Platform, platformSlug } from "../../core/platform.ts";
 import type { RegistryClient } from "../../oci/client.ts";
 import { openRegistry } from "../../oci/open.ts";
@@ -18,6 +16,7 @@ import { ensureServices, type Services } from "../../toolchain/services/index.ts
 import { ensureTls } from "../../toolchain/services/tls.ts";
 import { openStore, stageLock } from "../../toolchain/store.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
+import { catalogueBuild } from "./catalogue-image.ts";
 
 const PLATFORMS: readonly Platform[] = ["linux/amd64", "linux/arm64"];
 const NATIVE: Platform = process.arch === "arm64" ? "linux/arm64" : "linux/amd64";
@@ -53,24 +52,10 @@ describe("worker images", function () {
 
   /** Builds an image of the catalogue for one platform; its manifest's digest. */
   async function buildImage(name: string, platform: Platform, base: string, ...more: readonly string[]) {
-    const found = (await readDefinitions(root)).find((d) => d.definition.name === name);
-    assert.ok(found);
-    const options = [`build-arg:BASE_IMAGE=${base}`, `build-arg:SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH}`];
-    const locals: string[] = [];
-    for (const [context, source] of Object.entries(found.definition.contexts ?? {})) {
-      let dir = join(root, found.folder, "path" in source ? source.path : "");
-      if ("lock" in source) {
-        const lock = readArtifactLock(root, `${found.folder}/${source.lock}`);
-        dir = join(await mkdtemp(join(folder, "staged-")), `${lockHash(lock).slice(0, 12)}-${platformSlug(platform)}`);
-        await stageLock(lock, platform, dir, openStore(home().store));
-      }
-      locals.push("--local", `${context}=${dir}`);
-      options.push(`context:${context}=local:${context}`);
-    }
+    const { folder: dir, options } = await catalogueBuild(root, name, platform, base, folder);
     const tag = platformSlug(platform);
     const output = `type=image,name=${services.registry.host}/e2e/${name}:${tag},push=true,oci-mediatypes=true,rewrite-timestamp=true,compression=gzip,force-compression=true`;
-    const opts = options.flatMap((option) => ["--opt", option]);
-    await build(join(root, found.folder), platform, [...locals, ...opts, "--output", output, ...more]);
+    await build(dir, platform, [...options, "--output", output, ...more]);
     return (await registry.getManifest(`e2e/${name}`, tag)).descriptor;
   }
 

@@ -4,36 +4,19 @@ import { buildPlatforms } from "../../../components/image/docker-build.ts";
 import { buildImages } from "../../../components/image/image.ts";
 import type { RegistryInputs } from "../../../components/image/keelson.ts";
 import type { CacheSetting } from "../../../core/build-options.ts";
-import type { Plan, PlannedImage } from "../../../core/plan.ts";
+import type { Plan } from "../../../core/plan.ts";
 import { type Registered, register } from "../mocks.ts";
+import { planned, SECRET, SIGNATURE } from "./planned.ts";
 
-/** How the engine's protocol marks a secret: sdk/go/common/resource/sig.go of Pulumi. */
-const SIGNATURE = "4dabf18193072939515e22adb298388d";
-const SECRET = "1b47061264138c4ac30d75fd1eb44270";
-
-function planned(name: string, base: PlannedImage["base"], more: Partial<PlannedImage> = {}): PlannedImage {
-  return {
-    name,
-    base,
-    family: "test",
-    description: "for a test",
-    version: "1.0.0",
-    folder: `images/${name}`,
-    contexts: {},
-    args: {},
-    contentHash: name.padEnd(64, "0"),
+const onBoth = (...[name, base, more]: Parameters<typeof planned>) =>
+  planned(name, base, {
     builds: [
       { platform: "linux/amd64", node: "here", mode: "native" },
       { platform: "linux/arm64", node: "there", mode: "native" },
     ],
     repository: `acme/${name}`,
-    tags: [],
-    budget: {},
-    user: "10001:10001",
-    annotations: {},
     ...more,
-  };
-}
+  });
 
 const plan: Plan = {
   schema: 1,
@@ -41,8 +24,8 @@ const plan: Plan = {
   registry: "embedded",
   bases: [{ name: "debian:bookworm-slim", platforms: ["linux/amd64"], origin: "bootstrapped", contentHash: "b" }],
   images: [
-    planned("parent", { kind: "external", name: "debian:bookworm-slim" }),
-    planned("child", { kind: "image", name: "parent" }, { target: "run", args: { LEVEL: "3" } }),
+    onBoth("parent", { kind: "external", name: "debian:bookworm-slim" }),
+    onBoth("child", { kind: "image", name: "parent" }, { target: "run", args: { LEVEL: "3" } }),
   ],
 };
 

@@ -2,33 +2,9 @@ import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
 import { buildImages } from "../../../components/image/image.ts";
 import type { RegistryInputs } from "../../../components/image/keelson.ts";
-import type { Plan, PlannedImage } from "../../../core/plan.ts";
+import type { Plan } from "../../../core/plan.ts";
 import { type Registered, register } from "../mocks.ts";
-
-/** How the engine's protocol marks a secret: sdk/go/common/resource/sig.go of Pulumi. */
-const SIGNATURE = "4dabf18193072939515e22adb298388d";
-const SECRET = "1b47061264138c4ac30d75fd1eb44270";
-
-function planned(name: string, base: PlannedImage["base"], more: Partial<PlannedImage> = {}): PlannedImage {
-  return {
-    name,
-    base,
-    family: "test",
-    description: "for a test",
-    version: "1.0.0",
-    folder: `images/${name}`,
-    contexts: {},
-    args: {},
-    contentHash: name.padEnd(64, "0"),
-    builds: [{ platform: "linux/amd64", node: "local", mode: "native" }],
-    repository: name,
-    tags: [],
-    budget: { unpacked: "500 MB" },
-    user: "10001:10001",
-    annotations: {},
-    ...more,
-  };
-}
+import { planned, SECRET, SIGNATURE } from "./planned.ts";
 
 const plan: Plan = {
   schema: 1,
@@ -36,7 +12,11 @@ const plan: Plan = {
   registry: "embedded",
   bases: [{ name: "debian:bookworm-slim", platforms: ["linux/amd64"], origin: "bootstrapped", contentHash: "b" }],
   images: [
-    planned("parent", { kind: "external", name: "debian:bookworm-slim" }, { smoke: "smoke.sh" }),
+    planned(
+      "parent",
+      { kind: "external", name: "debian:bookworm-slim" },
+      { smoke: "smoke.sh", budget: { unpacked: "500 MB" } },
+    ),
     planned(
       "child",
       { kind: "image", name: "parent" },
