@@ -20,7 +20,7 @@ Reflect.deleteProperty(Error, "prepareStackTrace");
 async function program(): Promise<Record<string, unknown>> {
   const passphrase = enginePassphraseProblem(stack);
   if (passphrase !== undefined) throw passphrase;
-  const config = engineStackConfig(pulumi.runtime.allConfig(), engineSecretKeys(), stack);
+  const config = await readConfig();
   const loaded = await loadPlan(root, stack, config, surroundings(root));
   const { plan } = loaded;
   const findings = await judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, false));
@@ -54,6 +54,16 @@ async function program(): Promise<Record<string, unknown>> {
       ]),
     ),
   };
+}
+
+/** The stack's config; all that is wrong with it is told at once. */
+async function readConfig(): Promise<StackConfig> {
+  try {
+    return engineStackConfig(pulumi.runtime.allConfig(), engineSecretKeys(), stack);
+  } catch (error) {
+    const { withUnknownNames } = await import("./config/read-stack.ts");
+    throw await withUnknownNames(root, stack, error);
+  }
 }
 
 /** What builds an image's platforms, where keelson's own resource doesn't; its SDK is loaded where it is used. */

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { readStackFile } from "../config/stack-file.ts";
+import { readStack } from "../config/read-stack.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
 import { formatTable } from "../core/table.ts";
 import { GATES } from "../gates/catalogue.ts";
@@ -21,13 +21,13 @@ export function gatesCommand(): Command {
     .option("-s, --stack <name>", "stack whose settings and registry count", "dev")
     .option("--json", "as JSON")
     .action(async (names: string[], options: Options) => {
-      if (names.length === 0) list(options);
+      if (names.length === 0) await list(options);
       else await check(names, options);
     });
 }
 
-function list({ stack, json }: Options): void {
-  const { severity, allow } = readStackFile(projectRoot(), stack).gates;
+async function list({ stack, json }: Options): Promise<void> {
+  const { severity, allow } = (await readStack(projectRoot(), stack)).gates;
   const rules = { ...HADOLINT_DEFAULTS, ...severity };
   const of = (id: string) => (rule: string) => rule === id || rule.startsWith(`${id}/`);
   const gates = GATES.map((gate) => ({

@@ -2,9 +2,9 @@ import { Command } from "commander";
 import { type Earlier, earlierSnapshot } from "../config/earlier.ts";
 import { type Surroundings, surroundings } from "../config/load.ts";
 import { pastBuilds } from "../config/past-builds.ts";
+import { readStack } from "../config/read-stack.ts";
 import { currentSnapshot } from "../config/snapshot.ts";
 import { snapshotAt } from "../config/snapshot-at.ts";
-import { readStackFile } from "../config/stack-file.ts";
 import { UserError } from "../core/error.ts";
 import { impact } from "../core/impact.ts";
 import { formatImpact, impactMarkdown } from "../core/impact-render.ts";
@@ -31,7 +31,7 @@ export function impactCommand(): Command {
     .action(async (options: Options) => {
       const root = projectRoot();
       const around = surroundings(root);
-      const config = readStackFile(root, options.stack);
+      const config = await readStack(root, options.stack);
       const after = await currentSnapshot(root, options.stack, config, around);
       const { before, since } = await compared(root, options, around);
       const found = impact(before, after, pastBuilds(root, after.plan));

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { hadolintReport } from "../config/hadolint.ts";
 import { loadPlan, surroundings } from "../config/load.ts";
-import { readStackFile } from "../config/stack-file.ts";
+import { readStack } from "../config/read-stack.ts";
 import { formatFinding } from "../core/finding.ts";
 import { formatPlan } from "../core/plan-render.ts";
 import { judgePlan } from "../gates/plan.ts";
@@ -15,7 +15,7 @@ export function planCommand(): Command {
     .option("--json", "the whole plan as JSON")
     .action(async (options: { stack: string; json?: boolean }) => {
       const root = projectRoot();
-      const config = readStackFile(root, options.stack);
+      const config = await readStack(root, options.stack);
       const loaded = await loadPlan(root, options.stack, config, surroundings(root));
       const { plan } = loaded;
       const findings = await judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, false));

@@ -2,8 +2,8 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { loadPlan, surroundings } from "../config/load.ts";
+import { readStack } from "../config/read-stack.ts";
 import type { StackConfig } from "../config/schema.ts";
-import { readStackFile } from "../config/stack-file.ts";
 import { UserError } from "../core/error.ts";
 import { formatFinding } from "../core/finding.ts";
 import { hint } from "../core/lineage.ts";
@@ -79,7 +79,7 @@ interface Run {
 
 async function reproduce(name: string, { stack, platform: platforms }: Options): Promise<Reproduction> {
   const root = projectRoot();
-  const config = { ...readStackFile(root, stack), images: [name] };
+  const config = { ...(await readStack(root, stack)), images: [name] };
   const { plan, findings } = await loadPlan(root, stack, config, surroundings(root));
   const errors = findings.filter((f) => f.severity === "error");
   if (errors.length > 0)

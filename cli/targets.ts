@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { loadWholePlan, surroundings } from "../config/load.ts";
+import { readStack } from "../config/read-stack.ts";
 import type { StackConfig } from "../config/schema.ts";
-import { readStackFile } from "../config/stack-file.ts";
 import { UserError } from "../core/error.ts";
 import type { GateSettings } from "../core/gate-settings.ts";
 import { hint } from "../core/lineage.ts";
@@ -42,7 +42,7 @@ export const scanCache = (): ScanCache => new ScanCache(join(home().root, "scans
 /** Reads a stack's plan and opens its registry, starting the embedded one where it is down. */
 export async function openStack(name: string): Promise<Stack> {
   const root = projectRoot();
-  const config = readStackFile(root, name);
+  const config = await readStack(root, name);
   const { plan } = await loadWholePlan(root, name, config, surroundings(root));
   return { name, plan, client: await openStackRegistry(name, config.registry), gates: config.gates as GateSettings };
 }

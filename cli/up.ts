@@ -5,9 +5,9 @@ import { Command } from "commander";
 import { execa } from "execa";
 import { hadolintReport } from "../config/hadolint.ts";
 import { loadPlan, surroundings } from "../config/load.ts";
+import { readStack } from "../config/read-stack.ts";
 import type { StackConfig } from "../config/schema.ts";
 import { currentSnapshot, keepSnapshot } from "../config/snapshot.ts";
-import { readStackFile } from "../config/stack-file.ts";
 import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
 import { formatSummary, type ImageResult } from "../core/summary.ts";
@@ -52,7 +52,7 @@ export function upCommand(): Command {
 
 async function up(stack: string, preview: boolean): Promise<number> {
   const root = projectRoot();
-  const config = readStackFile(root, stack);
+  const config = await readStack(root, stack);
   const loaded = await loadPlan(root, stack, config, surroundings(root));
   report(await judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, true)));
   const home = prepareHome();

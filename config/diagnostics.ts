@@ -2,19 +2,29 @@ import type { z } from "zod";
 import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
 import { hint } from "../core/lineage.ts";
-import { KNOWN_KEYS } from "./schema.ts";
+import { KNOWN_KEYS, type StackConfig } from "./schema.ts";
 
 /** A stack's config that can't be used: all that is wrong with it, at once. */
 export class ConfigError extends UserError {
   readonly findings: readonly Finding[];
+  readonly file: string;
+  /** Not shown with the error: it is a whole config. */
+  readonly #rest: StackConfig | undefined;
 
-  constructor(file: string, findings: readonly Finding[]) {
+  constructor(file: string, findings: readonly Finding[], rest?: StackConfig) {
     const count = findings.length === 1 ? "1 error" : `${findings.length} errors`;
     super(
       `${file} has ${count}:\n${findings.map((f) => formatFinding(f).replaceAll(/^/gm, "  ")).join("\n")}`,
       `correct ${file}, or use \`pulumi config set --path\``,
     );
     this.findings = findings;
+    this.file = file;
+    this.#rest = rest;
+  }
+
+  /** The config without the keys that are at fault: what else is wrong can be told with them. */
+  get rest(): StackConfig | undefined {
+    return this.#rest;
   }
 }
 

@@ -116,6 +116,16 @@ export const stackSchema = z
   })
   .strict();
 
+/** Namespaces that a stack's config may have keys in: the project's own, the engine's, and its providers'. */
+export const NAMESPACES: readonly string[] = [
+  "keelson",
+  "pulumi",
+  "cloudflare",
+  "command",
+  "docker-build",
+  "kubernetes",
+];
+
 export type StackConfig = z.infer<typeof stackSchema>;
 
 /** The keys that each object of the config takes, by its path, `*` for any name or list position: for hints in messages. */

@@ -4,7 +4,7 @@ import { parse, YAMLParseError } from "yaml";
 import { UserError } from "../core/error.ts";
 import { hint } from "../core/lineage.ts";
 import type { StackConfig } from "./schema.ts";
-import { parseStackConfig, withoutPrefix } from "./stack.ts";
+import { parseStackConfig, strangerFindings, withoutPrefix } from "./stack.ts";
 
 /** The stacks that have a file here. @example stackNames("/checkout") // ["dev", "prod"] */
 export function stackNames(root: string): string[] {
@@ -25,10 +25,12 @@ export function readStackFile(root: string, stack: string): StackConfig {
       `there is no stack "${stack}": ${file} does not exist`,
       `use one of: ${known.join(", ")}${hint(stack, known)}`,
     );
-  return parseStackConfig(stackFileConfig(readFileSync(join(root, file), "utf8"), file), file);
+  const config = stackFileConfig(readFileSync(join(root, file), "utf8"), file);
+  const own = withoutPrefix(config);
+  return parseStackConfig(own, file, own, strangerFindings(Object.keys(config), file));
 }
 
-/** The `keelson:` keys of a stack's file, without their prefix. */
+/** The keys of a stack's file, with their namespaces. */
 function stackFileConfig(text: string, file: string): Record<string, unknown> {
   let document: unknown;
   try {
@@ -40,5 +42,5 @@ function stackFileConfig(text: string, file: string): Record<string, unknown> {
   const config = (document as { config?: unknown } | null)?.config ?? {};
   if (typeof config !== "object" || Array.isArray(config))
     throw new UserError(`${file}: expected a map under "config", found ${JSON.stringify(config)}`, "write keys there");
-  return withoutPrefix(config as Record<string, unknown>);
+  return config as Record<string, unknown>;
 }

@@ -1,8 +1,11 @@
+import type { z } from "zod";
 import type { UserError } from "../core/error.ts";
+import type { Finding } from "../core/finding.ts";
+import { hint } from "../core/lineage.ts";
 import { passphraseProblem } from "../toolchain/passphrase.ts";
 import { ConfigError, configFindings } from "./diagnostics.ts";
 import { machineFindings } from "./machine.ts";
-import { type StackConfig, stackSchema } from "./schema.ts";
+import { NAMESPACES, type StackConfig, stackSchema } from "./schema.ts";
 
 const PREFIX = "keelson:";
 
@@ -21,7 +24,9 @@ export function engineStackConfig(
     raw[key] = secretKeys.has(key) ? hideSecrets(value) : value;
   }
   const shown = Object.entries(raw).map(([key, value]) => [key, secretKeys.has(key) ? { secure: "" } : value]);
-  return parseStackConfig(withoutPrefix(raw), `Pulumi.${stack}.yaml`, withoutPrefix(Object.fromEntries(shown)));
+  const file = `Pulumi.${stack}.yaml`;
+  const strangers = strangerFindings(Object.keys(all), file);
+  return parseStackConfig(withoutPrefix(raw), file, withoutPrefix(Object.fromEntries(shown)), strangers);
 }
 
 /** The config keys that hold a secret, as the engine tells the program. */
@@ -35,6 +40,7 @@ export function enginePassphraseProblem(stack: string): UserError | undefined {
 }
 
 /**
+ * @param strangers what is wrong with keys of other namespaces
  * @param shown what messages may show of `raw`: a secret is told as one, whole, whatever the schema makes of its parts.
  * @throws ConfigError with everything that is wrong.
  */
@@ -42,12 +48,48 @@ export function parseStackConfig(
   raw: Readonly<Record<string, unknown>>,
   file: string,
   shown: Readonly<Record<string, unknown>> = raw,
+  strangers: readonly Finding[] = [],
 ): StackConfig {
   const parsed = stackSchema.safeParse(raw);
-  const unknown = machineFindings(raw, file);
-  if (!parsed.success) throw new ConfigError(file, [...configFindings(parsed.error, shown, file), ...unknown]);
-  if (unknown.length > 0) throw new ConfigError(file, unknown);
+  const unknown = [...machineFindings(raw, file), ...strangers];
+  if (!parsed.success)
+    throw new ConfigError(file, [...configFindings(parsed.error, shown, file), ...unknown], usable(raw, parsed.error));
+  if (unknown.length > 0) throw new ConfigError(file, unknown, parsed.data);
   return parsed.data;
+}
+
+/** What is left of a config without the values that the schema refuses; undefined where that is none. */
+function usable(raw: Readonly<Record<string, unknown>>, { issues }: z.ZodError): StackConfig | undefined {
+  const keys = issues.flatMap(({ path: [key], ...issue }) =>
+    key === undefined ? (issue.code === "unrecognized_keys" ? issue.keys : []) : [String(key)],
+  );
+  const rest = stackSchema.safeParse(Object.fromEntries(Object.entries(raw).filter(([key]) => !keys.includes(key))));
+  return rest.success ? rest.data : undefined;
+}
+
+/**
+ * Keys that nobody reads: of a namespace that is nearly a known one, or the project's own in another one. Any other
+ * namespace may be that of a provider that someone has added.
+ */
+export function strangerFindings(keys: readonly string[], file: string): Finding[] {
+  return keys.flatMap((key): Finding[] => {
+    const [, namespace = "", name = ""] = /^(?:([^:]*):)?(.*)$/s.exec(key) ?? [];
+    if (NAMESPACES.includes(namespace)) return [];
+    const near = hint(namespace.toLowerCase(), NAMESPACES);
+    const [, meant] = /"(.+)"/.exec(near) ?? [];
+    const known = meant ?? (Object.hasOwn(stackSchema.shape, name) ? "keelson" : undefined);
+    if (known === undefined) return [];
+    return [
+      {
+        rule: "config/unknown-namespace",
+        severity: "error",
+        subject: key,
+        message: `${JSON.stringify(namespace)} is no namespace of this project, so the key would mean nothing`,
+        fix: `write ${known}:${name}`,
+        where: { file },
+      },
+    ];
+  });
 }
 
 /** The keys of the project's own namespace, without it. */

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ConfigError } from "../../config/diagnostics.ts";
 import { loadPlan, loadWholePlan } from "../../config/load.ts";
+import { readStack } from "../../config/read-stack.ts";
 import { parseStackConfig } from "../../config/stack.ts";
 import { UserError } from "../../core/error.ts";
 
@@ -43,6 +45,22 @@ describe("a plan that is not whole", () => {
       (await loadWholePlan(root, "test", config, around)).plan.images.map((i) => i.name),
       ["right", "wrong"],
     );
+  });
+
+  it("tells names that nothing has together with values of a wrong kind", async () => {
+    writeFileSync(
+      join(root, "Pulumi.dev.yaml"),
+      "config: { keelson:images: [rihgt], keelson:cache: none, keelson:builder: 7, keelsen:cache: none, keelson:platform: [x] }",
+    );
+    await assert.rejects(readStack(root, "dev"), (error) => {
+      assert.ok(error instanceof ConfigError);
+      assert.deepEqual(
+        error.findings.map((f) => f.subject),
+        ["keelson:builder", "keelson:platform", "keelsen:cache", "keelson:images"],
+      );
+      assert.match(error.message, /Pulumi\.dev\.yaml has 4 errors:.*"rihgt" is no image of the catalogue/s);
+      return true;
+    });
   });
 
   // A clean-up that knows of half the images would delete the other half.

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { ConfigError } from "../../config/diagnostics.ts";
-import { stackSchema } from "../../config/schema.ts";
+import { NAMESPACES, stackSchema } from "../../config/schema.ts";
 import { engineStackConfig, parseStackConfig } from "../../config/stack.ts";
 import { readStackFile } from "../../config/stack-file.ts";
 
@@ -74,6 +74,34 @@ describe("stack config", () => {
     assert.match(found[2] ?? "", /^keelson:cudaArchs: .*sm_8x/);
     assert.equal(findings({ machine: { profile: "rtx-4090", cores: 0, gpus: 99 } }).length, 2);
     assert.deepEqual(findings({ machine: "", cudaArchs: "" }), []);
+  });
+
+  it("refuses keys of a namespace that is nearly a known one, and its own keys elsewhere", () => {
+    const engine = (config: Record<string, string>) => {
+      try {
+        engineStackConfig(config, new Set(), "test");
+      } catch (error) {
+        assert.ok(error instanceof ConfigError);
+        return error.findings.map((f) => `${f.rule} ${f.subject}: ${f.message}; ${f.fix}`);
+      }
+      return [];
+    };
+    assert.deepEqual(engine({ "keelsen:builder": "docker", "keelson:platforms": "7" }).length, 2);
+    assert.deepEqual(engine({ "keelsen:builder": "docker", "kubernets:context": "lab", "acme:images": "[]" }), [
+      'config/unknown-namespace keelsen:builder: "keelsen" is no namespace of this project, so the key would mean nothing; write keelson:builder',
+      'config/unknown-namespace kubernets:context: "kubernets" is no namespace of this project, so the key would mean nothing; write kubernetes:context',
+      'config/unknown-namespace acme:images: "acme" is no namespace of this project, so the key would mean nothing; write keelson:images',
+    ]);
+    assert.deepEqual(engine({ "aws:region": "x", "pulumi:tags": "{}", "cloudflare:apiToken": "x" }), []);
+  });
+
+  it("knows the namespaces of the providers that the project depends on", () => {
+    const { dependencies } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"));
+    const providers = Object.keys(dependencies).flatMap((name) => /^@pulumi\/(.+)$/.exec(name)?.[1] ?? []);
+    assert.deepEqual(
+      providers.filter((name) => !NAMESPACES.includes(name)),
+      [],
+    );
   });
 
   it("judges a value by the branch that it comes nearest to", () => {

@@ -1,0 +1,41 @@
+import { UserError } from "../core/error.ts";
+import type { Finding } from "../core/finding.ts";
+import { nativePlatform } from "../toolchain/platform.ts";
+import { ConfigError } from "./diagnostics.ts";
+import { loadPlan } from "./load.ts";
+import type { StackConfig } from "./schema.ts";
+import { readStackFile } from "./stack-file.ts";
+
+/**
+ * {@link readStackFile}; where the config can't be used, the names in it that nothing has are told with all the rest.
+ * @throws UserError for a stack without a file; ConfigError with all that is wrong in it.
+ */
+export async function readStack(root: string, stack: string): Promise<StackConfig> {
+  try {
+    return readStackFile(root, stack);
+  } catch (error) {
+    throw await withUnknownNames(root, stack, error);
+  }
+}
+
+/** A config's error with what only the plan of its other keys shows: images, services and sources that there are none of. */
+export async function withUnknownNames(root: string, stack: string, error: unknown): Promise<unknown> {
+  if (!(error instanceof ConfigError)) return error;
+  const { file, findings, rest } = error;
+  if (rest === undefined) return error;
+  const named = await namesOf(root, stack, rest);
+  const told = new Set(findings.map(({ subject }) => subject));
+  const more = named.filter(({ subject }) => !told.has(subject)).map((f) => ({ ...f, where: f.where ?? { file } }));
+  return more.length === 0 ? error : new ConfigError(file, [...findings, ...more], rest);
+}
+
+async function namesOf(root: string, stack: string, config: StackConfig): Promise<Finding[]> {
+  try {
+    const around = { host: nativePlatform() ?? ("linux/amd64" as const), revision: undefined };
+    const { findings } = await loadPlan(root, stack, config, around);
+    return findings.filter((f) => f.severity === "error" && f.subject.startsWith("keelson:"));
+  } catch (error) {
+    if (error instanceof UserError) return []; // a catalogue that can't be read is told when the config is right
+    throw error;
+  }
+}
