@@ -1,0 +1,73 @@
+import { UserError } from "../error.ts";
+import { type HostBundle, type HostService, NAME, updateOf } from "./service.ts";
+
+/** @throws UserError with everything that keeps the services from running together. */
+export function checkBundle({ app, services }: HostBundle): void {
+  const names = services.map((s) => s.name);
+  const wrong = [
+    ...(NAME.test(app) ? [] : [`the application's name is ${JSON.stringify(app)}: use 1 to 40 of a-z, 0-9 and -`]),
+    ...duplicates(names).map((name) => `${name} stands there twice`),
+    ...duplicates(services.flatMap((s) => s.port?.publish ?? [])).map((port) => `port ${port} is published twice`),
+    ...services.flatMap((service) => serviceFaults(service, names).map((fault) => `${service.name}: ${fault}`)),
+  ];
+  if (wrong.length > 0)
+    throw new UserError(
+      `the services of host application ${app} can't run:\n  ${wrong.join("\n  ")}`,
+      "mend the lines above",
+    );
+  startOrder(services);
+}
+
+function serviceFaults(service: HostService, names: readonly string[]): string[] {
+  const { name, image, after = [], secrets = [], volumes = [], port, health, init, hooks } = service;
+  const texts = [...volumes.flatMap((v) => [v.source, v.target]), health?.path ?? "", init?.file ?? ""];
+  return [
+    ...(NAME.test(name) ? [] : ["a service's name is 1 to 40 of a-z, 0-9 and -"]),
+    ...(/^[\w.:/-]+@sha256:[0-9a-f]{64}$/.test(image)
+      ? []
+      : [`expected an image by digest, found ${JSON.stringify(image)}`]),
+    ...after.filter((n) => !names.includes(n)).map((n) => `starts after ${n}, which is no service of this host`),
+    ...secrets
+      .filter((s) => !/^[A-Za-z_]\w*$/.test(s.name))
+      .map((s) => `a secret's name is ${JSON.stringify(s.name)}: use letters, digits and _`),
+    ...duplicates(secrets.map((s) => s.name)).map((s) => `secret ${s} stands there twice`),
+    ...texts
+      .filter((text) => /[\s,"\\]/.test(text))
+      .map((text) => `${JSON.stringify(text)} has a blank, comma or quote`),
+    ...volumes
+      .filter((v) => !/^(?:config|data|\/.+)$/.test(v.source))
+      .map((v) => `a volume's source is config, data or an absolute path, found ${JSON.stringify(v.source)}`),
+    ...[hooks?.before, hooks?.after]
+      .filter((h) => h !== undefined && !/^\/\S+$/.test(h))
+      .map((h) => `a hook is the absolute path of a program, found ${JSON.stringify(h)}`),
+    ...(init?.command ?? []).filter((a) => /[\r\n]/.test(a)).map(() => "an argument of init has a line break"),
+    ...(init !== undefined && /[/]|^\.|^$/.test(init.file)
+      ? [`init makes one file in the config folder, found ${JSON.stringify(init.file)}`]
+      : []),
+    ...(updateOf(service) === "beside" && port === undefined
+      ? ["only a service with a port can be updated beside the old one"]
+      : []),
+    ...(service.schedule !== undefined && port !== undefined ? ["what runs on a schedule has no port"] : []),
+    ...(service.schedule !== undefined && /[\r\n]/.test(service.schedule) ? ["its schedule has a line break"] : []),
+  ];
+}
+
+/** Services in an order in which each stands behind those that it starts after; else by name. */
+export function startOrder(services: readonly HostService[]): HostService[] {
+  const order: HostService[] = [];
+  const left = services.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  while (left.length > 0) {
+    const next = left.findIndex(({ after = [] }) => after.every((name) => order.some((o) => o.name === name)));
+    if (next < 0)
+      throw new UserError(
+        `services wait for each other: ${left.map((s) => s.name).join(", ")}`,
+        "break the circle of `after`",
+      );
+    order.push(...left.splice(next, 1));
+  }
+  return order;
+}
+
+function duplicates<T>(values: readonly T[]): T[] {
+  return [...new Set(values.filter((value, i) => values.indexOf(value) !== i))];
+}

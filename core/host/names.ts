@@ -1,0 +1,22 @@
+/** The two places of a service: one serves, the other holds what was before or comes next. */
+export const SLOTS = ["a", "b"] as const;
+
+/** Stand for what only the host knows: which of {@link SLOTS}, and their addresses. */
+export const SLOT = "@SLOT@";
+export const ADDRESS = "@ADDRESS@";
+
+/** Where keelson's program stands on a host. */
+export const HOST_PROGRAM = "/usr/local/lib/keelson/keelson-host";
+
+/** State of an application on a host; root's alone. */
+export function stateFolder(app: string, service: string): string {
+  return `/var/lib/keelson/${app}/services/${service}`;
+}
+
+/** Of a service's container, and of its unit without `.service`. @example unitName("clawft", "weft", "a") // "keelson-clawft-weft-a" */
+export function unitName(app: string, service: string, slot: string): string {
+  return `keelson-${app}-${service}-${slot}`;
+}
+
+/** The docker network of all services, which the host program makes. */
+export const NETWORK = "keelson";

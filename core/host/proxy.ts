@@ -1,0 +1,106 @@
+import { parseDuration } from "../duration.ts";
+import { stateFolder, unitName } from "./names.ts";
+import { DRAIN, type HostPort, type HostService } from "./service.ts";
+
+/**
+ * HAProxy's settings for one service: the port that stays while containers come and go. Which of the two servers gets
+ * requests is decided on the host (`@STATE_A@` and `@STATE_B@`, empty or `disabled`), and changed by its socket without a
+ * restart: kept connections of clients stay open.
+ */
+export function renderProxy(app: string, service: HostService & { readonly port: HostPort }): string {
+  const { container, publish, address = "*", protocol = "http" } = service.port;
+  const { health } = service;
+  const check = `check inter 2s fastinter 500ms fall 3 rise 1${health === undefined ? "" : ` port ${health.port}`}`;
+  const http = protocol === "http";
+  return `${[
+    "global",
+    "  maxconn 4096",
+    "  log stdout format raw local0 notice",
+    `  stats socket /run/${unitName(app, service.name, "proxy")}/socket mode 600 level admin`,
+    `  hard-stop-after ${Math.ceil(parseDuration(service.drain ?? DRAIN))}s`,
+    "",
+    "defaults",
+    `  mode ${protocol}`,
+    "  log global",
+    "  timeout connect 5s",
+    "  timeout client 1h",
+    "  timeout server 1h",
+    ...(http ? ["  timeout http-request 30s", "  timeout http-keep-alive 75s", "  option forwardfor"] : []),
+    "  option dontlognull",
+    "  retries 3",
+    "  option redispatch 1",
+    ...(http ? ["  retry-on conn-failure empty-response"] : []),
+    "",
+    "frontend in",
+    `  bind ${address}:${publish}`,
+    "  default_backend out",
+    "",
+    "backend out",
+    ...(http
+      ? [
+          "  # What may have had an effect is not sent twice.",
+          "  http-request disable-l7-retry unless METH_GET or { method HEAD OPTIONS }",
+        ]
+      : []),
+    ...(http && health?.path !== undefined
+      ? ["  option httpchk", `  http-check send meth GET uri ${health.path}`]
+      : []),
+    `  server a @ADDRESS_A@:${container} ${check} @STATE_A@`,
+    `  server b @ADDRESS_B@:${container} ${check} @STATE_B@`,
+  ].join("\n")}\n`;
+}
+
+/** The unit of a service's proxy. */
+export function renderProxyUnit(app: string, service: HostService & { readonly port: HostPort }): string {
+  const config = `${stateFolder(app, service.name)}/proxy.cfg`;
+  return `${[
+    "# Written by keelson: changes are undone at the next `pulumi up`, and shown by `keelson status`.",
+    "[Unit]",
+    `Description=port ${service.port.publish} for ${service.name} of ${app} (keelson)`,
+    "Wants=network-online.target",
+    "After=network-online.target",
+    "StartLimitIntervalSec=0",
+    "",
+    "[Service]",
+    "Type=notify",
+    `LoadCredential=proxy.cfg:${config}`,
+    "ExecStart=/usr/sbin/haproxy -Ws -f ${CREDENTIALS_DIRECTORY}/proxy.cfg",
+    "KillMode=mixed",
+    "Restart=always",
+    "RestartSec=1",
+    "DynamicUser=yes",
+    `RuntimeDirectory=${unitName(app, service.name, "proxy")}`,
+    "RuntimeDirectoryMode=0700",
+    service.port.publish < 1024 ? "AmbientCapabilities=CAP_NET_BIND_SERVICE" : "AmbientCapabilities=",
+    service.port.publish < 1024 ? "CapabilityBoundingSet=CAP_NET_BIND_SERVICE" : "CapabilityBoundingSet=",
+    ...PROXY_SANDBOX,
+    "",
+    "[Install]",
+    "WantedBy=multi-user.target",
+  ].join("\n")}\n`;
+}
+
+const PROXY_SANDBOX = [
+  "NoNewPrivileges=yes",
+  "ProtectSystem=strict",
+  "ProtectHome=yes",
+  "PrivateTmp=yes",
+  "PrivateDevices=yes",
+  "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+  "ProtectClock=yes",
+  "ProtectControlGroups=yes",
+  "ProtectHostname=yes",
+  "ProtectKernelLogs=yes",
+  "ProtectKernelModules=yes",
+  "ProtectKernelTunables=yes",
+  "ProtectProc=invisible",
+  "ProcSubset=pid",
+  "LockPersonality=yes",
+  "MemoryDenyWriteExecute=yes",
+  "RestrictNamespaces=yes",
+  "RestrictRealtime=yes",
+  "RestrictSUIDSGID=yes",
+  "SystemCallArchitectures=native",
+  "SystemCallFilter=@system-service",
+  "UMask=0077",
+];

@@ -1,0 +1,107 @@
+import type { Duration } from "../duration.ts";
+import type { Size } from "../size.ts";
+
+/**
+ * One container that a host runs as a systemd unit.
+ * @example
+ * { name: "weft", image: "ghcr.io/acme/weft@sha256:…", port: { container: 8080, publish: 80 },
+ *   health: { port: 8080, path: "/health" }, volumes: [{ source: "config", target: "/home/weft/.clawft" }] }
+ */
+export interface HostService {
+  /** Lower case, digits and dashes, 1 to 40: part of unit, container and folder names. */
+  readonly name: string;
+  /** By digest, `repository@sha256:<hex>`: a host runs no tag. */
+  readonly image: string;
+  /** What stands after the image's entrypoint. Default: the image's CMD. */
+  readonly command?: readonly string[];
+  /** `uid:gid`. Default: the image's own. */
+  readonly user?: string;
+  /** Where it is reached. A service without one is a worker. */
+  readonly port?: HostPort;
+  /** Variables that are no secrets; no value has a line break. */
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly secrets?: readonly HostSecret[];
+  readonly volumes?: readonly HostVolume[];
+  readonly limits?: HostLimits;
+  /** When a new container serves. Default: its image's HEALTHCHECK; without one, when it has run for 3 s. */
+  readonly health?: HostHealth;
+  /**
+   * `beside`: the new container serves before the old one stops (needs a port). `replace`: the old one is stopped first, for
+   * data that only one may hold. Default: beside with a port, replace without.
+   */
+  readonly update?: "beside" | "replace";
+  /** How long requests that run on the old container may last after the switch. Default: 30 s. */
+  readonly drain?: Duration;
+  /** From TERM to KILL. Default: 10 s. */
+  readonly stop?: Duration;
+  /** Services of the same host that start before. */
+  readonly after?: readonly string[];
+  /** When it runs, in systemd's calendar notation: a job that ends, not a service. @example "*-*-* 03:00" */
+  readonly schedule?: string;
+  /** Devices in CDI's notation, behind `nvidia.com/gpu=`. @example ["all"] */
+  readonly gpus?: readonly string[];
+  /** Makes a file of the config folder with the image's own command, once; a file that is there is never touched. */
+  readonly init?: { readonly file: string; readonly command: readonly string[] };
+  /** Programs on the host, by absolute path, before and after an update: the first stops it by failing. */
+  readonly hooks?: { readonly before?: string; readonly after?: string };
+  /** Folders in memory that it may write to; its root is read-only. Default: /tmp of 64 MiB. */
+  readonly scratch?: Readonly<Record<string, Size>>;
+}
+
+export interface HostPort {
+  /** What the container listens on. */
+  readonly container: number;
+  /** What the host listens on. */
+  readonly publish: number;
+  /** The host's address to listen on. Default: all. */
+  readonly address?: string;
+  /** `http` loses no request at an update, also on kept connections; `tcp` loses no connection that ends within `drain`. Default: http. */
+  readonly protocol?: "http" | "tcp";
+}
+
+/** A secret by name; its value travels apart. As a file it is /run/secrets/NAME, and NAME_FILE names it. Default: environment. */
+export interface HostSecret {
+  readonly name: string;
+  readonly as?: "environment" | "file";
+}
+
+/** A folder of the host: `config` and `data` are /opt/APP/config and /opt/APP/data, anything else an absolute path. */
+export interface HostVolume {
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly?: boolean;
+}
+
+/** Bounds. Default: 512 processes, and the machine's memory and cores. */
+export interface HostLimits {
+  readonly memory?: Size;
+  readonly cpus?: number;
+  readonly processes?: number;
+}
+
+export interface HostHealth {
+  readonly port: number;
+  /** GET must answer 2xx. Default: a connection that is taken is enough. */
+  readonly path?: string;
+  /** From the start to the first success. Default: 30 s. */
+  readonly within?: Duration;
+}
+
+/** Everything that one host runs for one application. */
+export interface HostBundle {
+  /** Folder below /opt, and prefix of units and containers: lower case, digits, dashes, 1 to 40. */
+  readonly app: string;
+  readonly services: readonly HostService[];
+  /** Images that stay on the host beside those that run, newest first. Default: 2. */
+  readonly keep?: number;
+}
+
+export const NAME = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
+export const DRAIN: Duration = "30 s";
+export const STOP: Duration = "10 s";
+export const HEALTHY_WITHIN: Duration = "30 s";
+
+/** How a service is updated. */
+export function updateOf(service: HostService): "beside" | "replace" {
+  return service.update ?? (service.port === undefined ? "replace" : "beside");
+}

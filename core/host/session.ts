@@ -1,0 +1,39 @@
+import { HOST_PROGRAM } from "./names.ts";
+import { NAME } from "./service.ts";
+
+/** What the host program does. `apply` reads a bundle and its secrets from standard input, the others read nothing. */
+export type HostVerb = "setup" | "apply" | "rollback" | "status" | "logs" | "exec" | "remove";
+
+/**
+ * The command line of an ssh session, safe for a shell: root's own, or by sudo without a password.
+ * @param args more words, such as the service, or `--owner` and who deploys.
+ * @example sessionCommand("rollback", "clawft", ["weft"])
+ */
+export function sessionCommand(verb: HostVerb, app: string, args: readonly string[] = []): string {
+  return asRoot([HOST_PROGRAM, verb, name(app), ...args].map(shellWord).join(" "));
+}
+
+/**
+ * The command line of the first session: its standard input is the host program's text, which it puts in place whole and
+ * then runs with `setup`. Safe to run again, and how the program is brought up to date.
+ */
+export function installCommand(app: string): string {
+  const folder = HOST_PROGRAM.slice(0, HOST_PROGRAM.lastIndexOf("/"));
+  const next = `${HOST_PROGRAM}.new`;
+  const install = `umask 022 && mkdir -p ${folder} && cat >${next} && chmod 755 ${next} && mv ${next} ${HOST_PROGRAM}`;
+  return asRoot(`sh -c ${shellWord(`${install} && exec ${HOST_PROGRAM} setup ${name(app)}`)}`);
+}
+
+function asRoot(command: string): string {
+  return `if [ "$(id -u)" = 0 ]; then exec ${command}; else exec sudo -n ${command}; fi`;
+}
+
+/** One word of a POSIX shell. @example shellWord("it's") // "'it'\\''s'" */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function name(app: string): string {
+  if (NAME.test(app)) return app;
+  throw new RangeError(`expected an application's name, found ${JSON.stringify(app)}`);
+}

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { renderBundle } from "../../../core/host/bundle.ts";
+import { renderEnvironment } from "../../../core/host/environment.ts";
+import { renderSecrets } from "../../../core/host/secrets.ts";
+import type { HostService } from "../../../core/host/service.ts";
+import { installCommand, sessionCommand } from "../../../core/host/session.ts";
+import { WEFT } from "./sample.ts";
+
+const bundle = (...services: HostService[]) => renderBundle({ app: "clawft", services });
+
+describe("a host's bundle", () => {
+  it("is the same text from the same services, whatever their order", () => {
+    const other = { ...WEFT, name: "other", port: { container: 80, publish: 81 } };
+    assert.equal(bundle(WEFT, other), bundle(other, WEFT));
+  });
+
+  it("has a service behind those that it starts after", () => {
+    const first = { ...WEFT, name: "zed", port: { container: 80, publish: 81 } };
+    const text = bundle({ ...WEFT, after: ["zed"] }, first);
+    assert.ok(text.indexOf("\nservice zed\n") < text.indexOf("\nservice weft\n"));
+  });
+
+  it("ends with its own word, so that one that was cut is not taken", () => {
+    assert.ok(bundle(WEFT).startsWith("keelson-host 1\napp clawft\n"));
+    assert.ok(bundle(WEFT).endsWith("\nend\n"));
+    assert.equal(bundle(), "keelson-host 1\napp clawft\nkeep 2\nend\n");
+  });
+
+  it("keeps a file's text apart from its own words", () => {
+    const environment = { A: "end", B: "service x" };
+    assert.match(bundle({ ...WEFT, environment }), /^file env\n\|A=end\n\|B=service x\n\|TLS_KEY_FILE=/m);
+  });
+
+  const { port: _, health: __, ...worker } = WEFT;
+  const wrong: Readonly<Record<string, readonly [HostService[], RegExp]>> = {
+    "a tag": [[{ ...WEFT, image: "weft:latest" }], /weft: expected an image by digest, found "weft:latest"/],
+    "a bad name": [[{ ...WEFT, name: "../x" }], /a service's name is 1 to 40/],
+    "a name twice": [[worker, worker], /weft stands there twice/],
+    "a port twice": [[WEFT, { ...WEFT, name: "other" }], /port 8080 is published twice/],
+    "an unknown service": [[{ ...WEFT, after: ["db"] }], /weft: starts after db, which is no service/],
+    "a circle": [[{ ...WEFT, after: ["weft"] }], /services wait for each other: weft/],
+    "a relative volume": [
+      [{ ...WEFT, volumes: [{ source: "../x", target: "/x" }] }],
+      /a volume's source is config, data or/,
+    ],
+    "an option in a volume": [
+      [{ ...WEFT, volumes: [{ source: "/x,readonly", target: "/x" }] }],
+      /has a blank, comma or quote/,
+    ],
+    "a worker beside its old one": [[{ ...worker, update: "beside" }], /only a service with a port/],
+    "a file outside of config": [
+      [{ ...WEFT, init: { file: "../x", command: [] } }],
+      /init makes one file in the config folder/,
+    ],
+  };
+  for (const [name, [services, message]] of Object.entries(wrong))
+    it(`refuses ${name}`, () => assert.throws(() => bundle(...services), { name: "UserError", message }));
+});
+
+describe("a service's environment file", () => {
+  it("is sorted, with nothing quoted, and names secret files", () => {
+    assert.equal(
+      renderEnvironment({ ...WEFT, environment: { Z: 'a "b" $c', A: "" } }),
+      'A=\nTLS_KEY_FILE=/run/secrets/TLS_KEY\nZ=a "b" $c\n',
+    );
+  });
+
+  it("refuses what it can't hold", () => {
+    assert.throws(
+      () => renderEnvironment({ name: "x", environment: { A: "1\nB=2" } }),
+      /x: the value of A has a line break/,
+    );
+    assert.throws(() => renderEnvironment({ name: "x", environment: { "A B": "" } }), /found "A B"/);
+  });
+});
+
+describe("what follows a bundle", () => {
+  it("has each secret and login on one line, whatever its value", () => {
+    const login = { registry: "ghcr.io", username: "ada", password: "p w" };
+    assert.equal(
+      renderSecrets({ weft: { B: "two\nlines", A: "x" } }, [login]),
+      "secret weft A eA==\nsecret weft B dHdvCmxpbmVz\nlogin ghcr.io YWRh cCB3\nend\n",
+    );
+    assert.equal(renderSecrets({}), "end\n");
+  });
+
+  it("refuses an empty secret", () => assert.throws(() => renderSecrets({ weft: { A: "" } }), /no value/));
+});
+
+describe("a session's command line", () => {
+  it("quotes what a shell would read", () => {
+    assert.match(
+      sessionCommand("exec", "clawft", ["weft", "sh", "-c", "echo $HOME; it's"]),
+      /exec sudo -n \/usr\/local\/lib\/keelson\/keelson-host exec clawft weft sh -c 'echo \$HOME; it'\\''s'; fi$/,
+    );
+    assert.match(installCommand("clawft"), /exec \/usr\/local\/lib\/keelson\/keelson-host setup clawft'; fi$/);
+    assert.throws(() => sessionCommand("status", "$(reboot)"), RangeError);
+  });
+});
