@@ -8,7 +8,14 @@ import { RegistryClient } from "../oci/client.ts";
 import { ensureBase } from "../toolchain/bases.ts";
 import { home, prepareHome, projectRoot } from "../toolchain/home.ts";
 import { silent } from "../toolchain/progress.ts";
-import { ensureServices, purgeServices, servicesStatus, stopServices } from "../toolchain/services/index.ts";
+import {
+  ensureR2,
+  ensureServices,
+  purgeServices,
+  type RunningR2,
+  servicesStatus,
+  stopServices,
+} from "../toolchain/services/index.ts";
 import { ensureTool, type ToolName } from "../toolchain/tools.ts";
 
 /** What benches run, looked up before the home changes. */
@@ -87,6 +94,23 @@ export async function benchMachine(): Promise<BenchMachine> {
       if (before === undefined) delete process.env.KEELSON_HOME;
       else process.env.KEELSON_HOME = before;
       rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** An embedded R2 that nobody else uses, with these buckets; points KEELSON_HOME to a home that has nothing else. */
+export async function benchR2(...buckets: string[]): Promise<RunningR2 & { readonly remove: () => Promise<void> }> {
+  const before = process.env.KEELSON_HOME;
+  const own = mkdtempSync(join(tmpdir(), "keelson-bench-r2-"));
+  process.env.KEELSON_HOME = own;
+  const r2 = await ensureR2(buckets, silent);
+  return {
+    ...r2,
+    async remove() {
+      await stopServices(silent);
+      if (before === undefined) delete process.env.KEELSON_HOME;
+      else process.env.KEELSON_HOME = before;
+      rmSync(own, { recursive: true, force: true });
     },
   };
 }

@@ -11,13 +11,13 @@ import {
   type Bucket,
   type Container,
   inBucket,
-  KEYS,
   makeWorld,
   NODE,
   REAL_TOOLS,
   startBucket,
   type World,
 } from "../runtime/tool-loader/testing/world.ts";
+import { benchR2 } from "./machine.ts";
 import { type Bench, type Figure, ratio, seconds, sideBySide } from "./measure.ts";
 
 /** Small real tools from npm and PyPI: a venv, a binary, many files. */
@@ -44,7 +44,8 @@ export const toolLoaderBench: Bench = {
   name: "tool-loader",
   title: "the tool loader: start, restart from the volume, memory, and the gateway beside it",
   async run(say) {
-    const [bucket, world] = await Promise.all([startBucket(), makeWorld()]);
+    const r2 = await benchR2("tools");
+    const [bucket, world] = await Promise.all([startBucket(r2), makeWorld()]);
     try {
       const specs = await world.specs("bench", TOOLS);
       const env = await world.environment("bench", specs, inBucket(bucket, "bench"));
@@ -59,6 +60,7 @@ export const toolLoaderBench: Bench = {
     } finally {
       await world.close();
       await bucket.close();
+      await r2.remove();
     }
   },
 };
@@ -171,8 +173,8 @@ async function mountFigures(
     RCLONE_CONFIG_BENCH_PROVIDER: "Other",
     RCLONE_CONFIG_BENCH_ENDPOINT: bucket.endpoint,
     RCLONE_CONFIG_BENCH_REGION: "auto",
-    RCLONE_CONFIG_BENCH_ACCESS_KEY_ID: KEYS.accessKeyId,
-    RCLONE_CONFIG_BENCH_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
+    RCLONE_CONFIG_BENCH_ACCESS_KEY_ID: bucket.accessKeyId,
+    RCLONE_CONFIG_BENCH_SECRET_ACCESS_KEY: bucket.secretAccessKey,
   };
   // rclone's S3 client and a CA bundle by variable don't get on.
   const { AWS_CA_BUNDLE: _, ...inherited } = process.env;

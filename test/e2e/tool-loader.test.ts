@@ -23,6 +23,9 @@ import {
   startBucket,
   type World,
 } from "../../runtime/tool-loader/testing/world.ts";
+import { silent } from "../../toolchain/progress.ts";
+import { ensureR2, stopServices } from "../../toolchain/services/index.ts";
+import { type TemporaryHome, temporaryHome } from "./home.ts";
 
 const run = promisify(execFile);
 
@@ -30,12 +33,16 @@ describe("tool loader", function () {
   this.timeout(300_000);
   let bucket: Bucket;
   let world: World;
+  let temporary: TemporaryHome;
   before(async () => {
-    [bucket, world] = await Promise.all([startBucket(), makeWorld()]);
+    temporary = await temporaryHome();
+    [bucket, world] = await Promise.all([ensureR2(["tools"], silent).then(startBucket), makeWorld()]);
   });
   after(async () => {
     await world?.close();
     await bucket?.close();
+    await stopServices(silent);
+    await temporary.remove();
   });
   afterEach(() => {
     bucket.fault = undefined;
@@ -208,9 +215,9 @@ describe("tool loader", function () {
         .split(" ");
       const environ = await readFile(`/proc/${children[0]}/environ`, "latin1");
       assert.ok(
-        environ.includes("PORT=") && !environ.includes("test-secret-key") && !environ.includes("test-access-key"),
+        environ.includes("PORT=") && !environ.includes(bucket.secretAccessKey) && !environ.includes(bucket.accessKeyId),
       );
-      assert.ok(!container.log().includes("test-secret-key"));
+      assert.ok(!container.log().includes(bucket.secretAccessKey));
       await container.stop();
     });
   });

@@ -1,10 +1,9 @@
-import { chmod, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { UserError } from "../../core/error.ts";
 import { PLATFORMS } from "../../core/platform.ts";
-import { home, prepareHome } from "../home.ts";
-import { describeHolder, withLock } from "../lock.mjs";
+import { home } from "../home.ts";
 import { nativePlatform } from "../platform.ts";
 import { type Progress, plainProgress, silent } from "../progress.ts";
 import { ensureTool } from "../tools.ts";
@@ -22,13 +21,17 @@ import {
   type RegistryEndpoint,
 } from "./buildkitd.ts";
 import { hostTrust, readHostSettings, writeHostTrust } from "./host-trust.ts";
+import { locked } from "./locked.ts";
 import { mountsBelow } from "./mounts.ts";
+import { onFreePort } from "./port.ts";
+import { hasR2, lastKnownR2, r2Data, r2Remains } from "./r2.ts";
 import { readRegistryConfig, registryDirectory, registryRemains, registryService } from "./registry.ts";
 import { findRootlesskit, removeRootless } from "./rootless.ts";
 import { type BuildkitInstance, readServicesState, type ServicesState, writeServicesState } from "./state.ts";
 import { ensureRunning, logFile, logTail, runningProcesses, stopService, wasStarted } from "./supervise.ts";
 import { ensureTls } from "./tls.ts";
 
+export { ensureR2, type RunningR2 } from "./r2.ts";
 export type { BuildkitInstance, ServicesState } from "./state.ts";
 
 /** The embedded services, running, and what a person should know about how they were started. */
@@ -132,7 +135,6 @@ export interface ServiceStatus {
 /** How the services are, without starting anything. */
 export async function servicesStatus(): Promise<ServiceStatus[]> {
   const { services } = home();
-  const port = (await readRegistryConfig(services))?.port;
   return Promise.all(
     (await allServices(services)).map(async (remains) => {
       const [process] = await runningProcesses(remains);
@@ -141,10 +143,7 @@ export async function servicesStatus(): Promise<ServiceStatus[]> {
         name: remains.name,
         state: process === undefined ? stopped : "running",
         ...(process === undefined ? {} : { pid: process.pid }),
-        address:
-          remains.instance === undefined
-            ? `https://localhost:${port ?? "?"}`
-            : buildkitAddress(services, remains.instance),
+        address: await remains.address(),
         log: logFile(remains.directory),
       };
     }),
@@ -158,7 +157,7 @@ export async function servicesLogs(lines: number): Promise<{ name: string; lines
 }
 
 /**
- * Stops the builders, then the registry, and clears what they leave: processes of build steps, mounts, sockets.
+ * Stops the builders, then the registry and R2, and clears what they leave: processes of build steps, mounts, sockets.
  * @returns each service, and whether it was running.
  */
 export async function stopServices(
@@ -185,6 +184,7 @@ export async function servicesData(): Promise<ServicesData[]> {
   const { services } = home();
   const candidates = [
     { what: "images in the registry", directory: join(registryDirectory(services), "data") },
+    { what: "objects of the embedded R2", directory: r2Data(services) },
     ...(await buildkitInstances(services)).map((name) => ({
       what: `cache of the builder ${name}`,
       directory: join(buildkitDirectory(services), name),
@@ -194,7 +194,7 @@ export async function servicesData(): Promise<ServicesData[]> {
   return sized.filter(({ size }) => size > 0);
 }
 
-/** Stops the services and deletes the registry's images and the builders' caches; certificates and the port stay. */
+/** Stops the services and deletes the registry's images, R2's objects and the builders' caches; certificates, keys and ports stay. */
 export async function purgeServices(): Promise<void> {
   await stopServices();
   await locked("deleting the data of the builder and the registry", silent, async (services) => {
@@ -213,24 +213,6 @@ export async function purgeServices(): Promise<void> {
   });
 }
 
-async function locked<T>(what: string, progress: Progress, work: (services: string) => Promise<T>): Promise<T> {
-  requireLinux();
-  const { services, locks } = prepareHome();
-  await chmod(services, 0o700); // keys, and whatever a build's cache holds
-  return withLock(join(locks, "services.lock"), () => work(services), {
-    what,
-    onWait: (holder) => progress.say(`waiting for ${describeHolder(holder)}`),
-  });
-}
-
-function requireLinux(): void {
-  if (process.platform !== "linux")
-    throw new UserError(
-      `the embedded builder needs Linux, found ${process.platform}`,
-      "set keelson:builder to docker, or to remote with the address of a BuildKit daemon",
-    );
-}
-
 async function startRegistry(
   services: string,
   before: ServicesState | undefined,
@@ -246,17 +228,6 @@ async function startRegistry(
   const host = `localhost:${registry.port}`;
   if (outcome !== "running") progress.say(`registry: listens on ${host}`);
   return { host, ca: tls.ca, trust: tls.trust, notices: registry.notice === undefined ? [] : [registry.notice] };
-}
-
-/** A port that was free when it was chosen may be another program's a moment later: then another is chosen. */
-async function onFreePort<T>(start: () => Promise<T>, attempts = 4): Promise<T> {
-  try {
-    return await start();
-  } catch (error) {
-    const taken = error instanceof UserError && error.message.includes("address already in use");
-    if (!taken || attempts <= 1) throw error;
-    return onFreePort(start, attempts - 1);
-  }
 }
 
 async function ensureBuildkitTools(progress: Progress): Promise<BuildkitTools> {
@@ -304,12 +275,18 @@ async function startInstance(
   return { outcome, instance };
 }
 
-/** The builders first, then the registry that they use. */
+/** The builders first, then the registry that they use, then R2 where it was ever started. */
 async function allServices(services: string) {
   const names = new Set([...(await buildkitInstances(services)), DEFAULT_INSTANCE]);
+  const registry = async () => `https://localhost:${(await readRegistryConfig(services))?.port ?? "?"}`;
+  const r2 = async () => (await lastKnownR2(services))?.endpoint ?? "http://127.0.0.1:?";
   return [
-    ...[...names].map((name) => ({ ...buildkitRemains(services, name), instance: name })),
-    { ...registryRemains(services), instance: undefined },
+    ...[...names].map((name) => ({
+      ...buildkitRemains(services, name),
+      address: async () => buildkitAddress(services, name),
+    })),
+    { ...registryRemains(services), address: registry },
+    ...((await hasR2(services)) ? [{ ...r2Remains(services), address: r2 }] : []),
   ];
 }
 

@@ -1,21 +1,18 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { request } from "node:https";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
-import { UserError } from "../../core/error.ts";
 import { writeFileChanged } from "../files.ts";
 import type { Tool } from "../tool.ts";
 import { daemonEnvironment } from "./environment.ts";
+import { type ChosenPort, choosePort } from "./port.ts";
 import { runningProcesses, type Service, type ServiceRemains } from "./supervise.ts";
 import type { TlsFiles } from "./tls.ts";
 
 /** Where the embedded registry is looked for first: 5000 is the field's default, and often taken. */
 export const DEFAULT_PORT = 5443;
-/** Ports tried after {@link DEFAULT_PORT}, one by one. */
-const PORTS_TRIED = 100;
 
 /** The parts of docker-registry's configuration that keelson reads back. */
 const configSchema = z.object({
@@ -48,7 +45,7 @@ export async function registryService(
   const directory = registryDirectory(services);
   await mkdir(join(directory, "data"), { recursive: true, mode: 0o700 });
   const before = await readRegistryConfig(services);
-  const { port, notice } = await choosePort(services, before?.port ?? lastPort);
+  const { port, notice } = await portOf(services, before?.port ?? lastPort);
   const config = stringify({
     version: 0.1,
     log: { level: "warn", accesslog: { disabled: true } },
@@ -102,35 +99,17 @@ export async function readRegistryConfig(services: string): Promise<{ port: numb
   }
 }
 
+async function portOf(services: string, before: number | undefined): Promise<ChosenPort> {
+  const running = before !== undefined && (await runningProcesses(registryRemains(services))).length > 0;
+  return running ? { port: before } : choosePort("registry", { first: DEFAULT_PORT, before });
+}
+
 function registryArguments(directory: string): string[] {
   return ["serve", configFile(directory)];
 }
 
 function configFile(directory: string): string {
   return join(directory, "config.yml");
-}
-
-async function choosePort(services: string, before: number | undefined): Promise<{ port: number; notice?: string }> {
-  if (before !== undefined && (await runningProcesses(registryRemains(services))).length > 0) return { port: before };
-  const wanted = before ?? DEFAULT_PORT;
-  for (const port of [wanted, ...Array.from({ length: PORTS_TRIED }, (_, i) => DEFAULT_PORT + i)]) {
-    if (!(await isFree(port))) continue;
-    if (port === wanted) return { port };
-    return { port, notice: `port ${wanted} is taken by another program: the embedded registry now uses ${port}` };
-  }
-  throw new UserError(
-    `expected a free port for the embedded registry, found ${DEFAULT_PORT} to ${DEFAULT_PORT + PORTS_TRIED - 1} taken`,
-    "stop what listens there (`ss -ltnp`), then run this again",
-  );
-}
-
-/** Whether nothing listens on the port, on loopback or on all addresses. */
-async function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => resolve(true)));
-  });
 }
 
 /** Whether a registry whose certificate our CA signed answers: any other program on that port doesn't count. */

@@ -5,13 +5,17 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import { type AddressInfo, createServer as createTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Miniflare } from "miniflare";
 import { bundle } from "../build.ts";
 import { systemClock } from "../src/clock.ts";
 import type { ToolSpecInput } from "../src/spec/tool-spec.ts";
 import { type S3Options, S3Volume } from "../src/volume/s3.ts";
 
-export const KEYS = { accessKeyId: "test-access-key", secretAccessKey: "test-secret-key" };
+/** An S3 endpoint that runs, and what opens it. */
+export interface Endpoint {
+  readonly endpoint: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
 
 /** The node that runs the loader; the image's is 22. */
 export const NODE = process.env.TOOL_LOADER_NODE ?? process.execPath;
@@ -22,9 +26,8 @@ export type Fault = (
   response: ServerResponse,
 ) => "taken" | { readonly cutAfter: number } | undefined;
 
-/** A real S3 endpoint, and a way to it that can fail. */
-export interface Bucket {
-  readonly endpoint: string;
+/** A bucket at a real S3 endpoint, and a way to it that can fail. */
+export interface Bucket extends Endpoint {
   readonly name: string;
   /** Method, path below the bucket, and Range or Content-Length of every request that came. */
   readonly requests: { method: string; path: string; range?: string | undefined }[];
@@ -36,21 +39,15 @@ export interface Bucket {
   close(): Promise<void>;
 }
 
-export async function startBucket(): Promise<Bucket> {
+/** @param at where its bucket `tools` is */
+export async function startBucket(at: Endpoint): Promise<Bucket> {
   const name = "tools";
-  const miniflare = new Miniflare({
-    modules: true,
-    script: "export default { fetch() { return new Response(null, { status: 404 }); } }",
-    r2Buckets: { B: { id: name, s3Credentials: KEYS } },
-    host: "127.0.0.1",
-    port: 0,
-    cf: false,
-  });
-  const origin = await miniflare.ready;
+  const { accessKeyId, secretAccessKey } = at;
+  const origin = new URL(at.endpoint);
   const requests: Bucket["requests"] = [];
   let fault: Fault | undefined;
   const server = createServer((incoming, outgoing) => {
-    const path = decodeURIComponent((incoming.url ?? "").replace(`/cdn-cgi/local/r2/s3/${name}`, ""));
+    const path = decodeURIComponent((incoming.url ?? "").replace(`${origin.pathname}/${name}`, ""));
     requests.push({ method: incoming.method ?? "", path, range: incoming.headers.range });
     const verdict = fault?.(incoming, outgoing);
     if (verdict === "taken") return void incoming.resume();
@@ -79,9 +76,11 @@ export async function startBucket(): Promise<Bucket> {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const endpoint = `http://127.0.0.1:${port}/cdn-cgi/local/r2/s3`;
+  const endpoint = `http://127.0.0.1:${port}${origin.pathname}`;
   return {
     endpoint,
+    accessKeyId,
+    secretAccessKey,
     name,
     requests,
     get fault() {
@@ -102,7 +101,8 @@ export async function startBucket(): Promise<Bucket> {
         bucket: name,
         prefix: "",
         region: "auto",
-        ...KEYS,
+        accessKeyId,
+        secretAccessKey,
         clock: systemClock,
         random: Math.random,
         ...options,
@@ -110,7 +110,6 @@ export async function startBucket(): Promise<Bucket> {
     close: async () => {
       server.closeAllConnections();
       server.close();
-      await miniflare.dispose();
     },
   };
 }
@@ -292,8 +291,8 @@ export function inBucket(bucket: Bucket, prefix: string): Record<string, string>
   return {
     TOOL_LOADER_VOLUME: `s3://${bucket.name}/${prefix}`,
     TOOL_LOADER_S3_ENDPOINT: bucket.endpoint,
-    TOOL_LOADER_S3_ACCESS_KEY_ID: KEYS.accessKeyId,
-    TOOL_LOADER_S3_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
+    TOOL_LOADER_S3_ACCESS_KEY_ID: bucket.accessKeyId,
+    TOOL_LOADER_S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
   };
 }
 
