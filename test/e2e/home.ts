@@ -8,6 +8,8 @@ import { ensureTool, type ToolName } from "../../toolchain/tools.ts";
 export interface TemporaryHome {
   /** Holds the home, and whatever the test puts beside it. */
   readonly folder: string;
+  /** Gives it the user's downloads and bootstrapped bases: both are found by hash, and hashed again when they are used. */
+  readonly shareArtifacts: () => Promise<void>;
   /** Takes the environment back and deletes everything. */
   readonly remove: () => Promise<void>;
 }
@@ -19,17 +21,23 @@ export interface TemporaryHome {
 export async function temporaryHome(...tools: ToolName[]): Promise<TemporaryHome> {
   const environment = { ...process.env };
   for (const tool of tools) await ensureTool(tool);
-  const users = home().tools;
+  const users = home().root;
+  const share = async (name: string) => {
+    await mkdir(join(users, name), { recursive: true });
+    await symlink(join(users, name), join(KEELSON_HOME, name));
+  };
   const folder = await mkdtemp(join(tmpdir(), "keelson e2e "));
   const KEELSON_HOME = join(folder, "home of ü");
   await mkdir(KEELSON_HOME);
-  await mkdir(users, { recursive: true });
-  await symlink(users, join(KEELSON_HOME, "tools"));
+  await share("tools");
   process.env.KEELSON_HOME = KEELSON_HOME;
   const remove = async () => {
     for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
     Object.assign(process.env, environment);
     await rm(folder, { recursive: true, force: true });
   };
-  return { folder, remove };
+  const shareArtifacts = async () => {
+    for (const name of ["store", "bases"]) await share(name);
+  };
+  return { folder, shareArtifacts, remove };
 }

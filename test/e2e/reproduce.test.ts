@@ -19,13 +19,8 @@ describe("keelson reproduce", function () {
   let checkout: string;
 
   before(async () => {
-    const users = home();
     temporary = await temporaryHome("buildctl", "buildkitd", "buildx", "runc", "docker-registry", "mmdebstrap", "qemu");
-    // Both are found by hash, and hashed again when they are used.
-    for (const shared of ["store", "bases"]) {
-      await mkdir(join(users.root, shared), { recursive: true });
-      await symlink(join(users.root, shared), join(home().root, shared));
-    }
+    await temporary.shareArtifacts();
     checkout = join(await mkdtemp(join(tmpdir(), "keelson reproduce ")), "checkout");
     await execa("git", ["clone", "--quiet", projectRoot(), checkout]);
     await symlink(join(projectRoot(), "node_modules"), join(checkout, "node_modules"));

@@ -45,14 +45,13 @@ export interface Lab {
 export async function makeLab(): Promise<Lab> {
   const users = home().root;
   const temporary = await temporaryHome("pulumi", "buildctl", "buildkitd", "buildx", "runc", "docker-registry");
-  const { tools, store } = home();
+  const { tools } = home();
   // A folder of links instead of a link: a test may take a tool away.
   await rm(tools);
   await mkdir(tools);
   for (const entry of await readdir(join(users, "tools")))
     await symlink(join(users, "tools", entry), join(tools, entry));
-  await symlink(join(users, "store"), store);
-  await symlink(join(users, "bases"), join(home().root, "bases"));
+  await temporary.shareArtifacts();
   return {
     temporary,
     checkout: (name) => makeCheckout(join(temporary.folder, name)),
