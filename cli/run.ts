@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   adopt: async () => (await import("./adopt.ts")).adoptCommand(),
   report: async () => (await import("./report.ts")).reportCommand(),
   gates: async () => (await import("./gates.ts")).gatesCommand(),
+  fix: async () => (await import("./fix.ts")).fixCommand(),
   reproduce: async () => (await import("./reproduce.ts")).reproduceCommand(),
   load: async () => (await import("./load.ts")).loadCommand(),
   promote: async () => (await import("./promote.ts")).promoteCommand(),

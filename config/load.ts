@@ -91,6 +91,9 @@ export async function loadPlan(
     config.bases === "bootstrapped"
       ? []
       : bootstrappedAway(registry.host, registry.prefix ?? "", made.plan.bases, bases.bases);
+  const prisma = catalogue.some(hasPrisma)
+    ? (await import("./prisma.ts")).prismaFindings(root, sourcesBase, host, made.plan, catalogue)
+    : [];
   const found = machine === undefined ? [] : [...machine.findings, ...(fleet?.missingImages(machine, known) ?? [])];
   return {
     plan: made.plan,
@@ -101,11 +104,18 @@ export async function loadPlan(
       ...found,
       ...away,
       ...unasked,
+      ...prisma,
       ...withoutMachine(config, stack),
     ]),
     catalogue,
     ...(machine?.plan === undefined ? {} : { machine: machine.plan }),
   };
+}
+
+/** Whether its build sees a Prisma schema. */
+function hasPrisma({ context, contexts }: CatalogueImage): boolean {
+  const trees = [context, ...Object.values(contexts).flatMap((c) => ("entries" in c ? [c.entries] : []))];
+  return trees.some((entries) => entries.some(({ path }) => path.endsWith(".prisma")));
 }
 
 /**

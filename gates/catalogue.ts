@@ -31,6 +31,13 @@ const PLAN_GATES: readonly GateInfo[] = [
     ...({ id, on: "plan", severity: "error", description, fixed: true } as const),
   })),
   { id: "fleet", on: "plan", severity: "error", description: "the machine has room, ports and cards for its services" },
+  {
+    id: "prisma",
+    on: "plan",
+    severity: "error",
+    description:
+      "every Prisma schema can be read, and its clients have what their image's platforms, libc and OpenSSL need",
+  },
 ];
 
 /** Every gate, in the order that they run in. */

@@ -10,6 +10,7 @@ import { health } from "./health.ts";
 import { init } from "./init.ts";
 import { labels } from "./labels.ts";
 import { leftovers } from "./leftovers.ts";
+import { prisma } from "./prisma.ts";
 import { secret } from "./secret.ts";
 import { size } from "./size.ts";
 import { user } from "./user.ts";
@@ -27,6 +28,7 @@ export const IMAGE_GATES: readonly ImageGate[] = [
   secret,
   architecture,
   cudaArch,
+  prisma,
   efficiency,
   leftovers,
   archive,

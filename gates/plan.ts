@@ -10,15 +10,18 @@ import { hadolintObstacle } from "./hadolint.ts";
 /** A plan with what it was made from. */
 export interface LoadedPlan {
   readonly plan: Plan;
-  /** What making the plan found: these stand whatever the gates' settings are, but for the fleet's. */
+  /** What making the plan found: these stand whatever the gates' settings are, but for {@link SETTABLE}. */
   readonly findings: readonly Finding[];
   readonly catalogue: readonly CatalogueImage[];
   readonly machine?: MachinePlan;
 }
 
+/** Of what making a plan finds, that which a stack may live with. */
+const SETTABLE = ["fleet", "prisma"];
+
 /**
  * All that is to be said of a plan before anything is built: what making it found, and the gates on the Dockerfiles of
- * its images and on its machine, under the stack's settings, which hold for what was found of the fleet as well.
+ * its images and on its machine, under the stack's settings, which hold for what was found of {@link SETTABLE} as well.
  * @param hadolint what it said of the Dockerfiles; none: it was not asked
  */
 export async function judgePlan(
@@ -34,10 +37,10 @@ export async function judgePlan(
       return judgeDockerfile({ name, dockerfile: parse(c), hadolint: hadolint.hits.get(name) ?? [] }, settings);
     });
   const isSet = Object.keys(settings.severity ?? {}).length + (settings.allow ?? []).length > 0;
-  const fleet = findings.filter((f) => f.rule.startsWith("fleet/"));
+  const settable = findings.filter((f) => SETTABLE.includes(f.rule.split("/")[0] ?? ""));
   return sortFindings([
-    ...findings.filter((f) => !fleet.includes(f)),
-    ...applySettings([...fleet, ...hadolintObstacle(hadolint)], settings),
+    ...findings.filter((f) => !settable.includes(f)),
+    ...applySettings([...settable, ...hadolintObstacle(hadolint)], settings),
     ...judged,
     ...(isSet ? (await import("./settings.ts")).settingsFindings(settings) : []),
     ...(machine === undefined ? [] : (await import("./machine.ts")).judgeMachine(machine, settings)),

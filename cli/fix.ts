@@ -1,0 +1,120 @@
+import { existsSync, readFileSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
+import { Command, Option } from "commander";
+import { dockerfileInputs, parseDockerfile } from "../core/dockerfile.ts";
+import { UserError } from "../core/error.ts";
+import { formatFinding } from "../core/finding.ts";
+import { PLATFORMS, type Platform } from "../core/platform.ts";
+import type { PrismaWish } from "../core/prisma/check.ts";
+import { fixPrisma, unfixable } from "../core/prisma/edit.ts";
+import { type PrismaProject, prismaProjects } from "../core/prisma/project.ts";
+import { systemOf } from "../core/prisma/target.ts";
+import { changePrisma } from "../toolchain/prisma-fix.ts";
+import { readPrismaFiles } from "../toolchain/prisma-tree.ts";
+
+interface Options {
+  readonly base?: string;
+  readonly platform: readonly Platform[];
+  readonly dryRun?: boolean;
+}
+
+/** `keelson fix`: mends what a gate finds, in files of the user's. */
+export function fixCommand(): Command {
+  return new Command("fix")
+    .description("mend what a gate finds, with a backup of each file")
+    .addCommand(prismaCommand());
+}
+
+function prismaCommand(): Command {
+  return new Command("prisma")
+    .description("add the engines that a project's images need to its schema.prisma, and generate its client to verify")
+    .argument("[dir]", "the project", ".")
+    .option("--base <image>", "what its image is built on, such as node:22-alpine; default: as its Dockerfile says")
+    .addOption(
+      new Option("--platform <platforms...>", "platforms of its image").choices([...PLATFORMS]).default([...PLATFORMS]),
+    )
+    .option("--dry-run", "say what is missing, change nothing")
+    .action(fix);
+}
+
+async function fix(dir: string, { base, platform, dryRun }: Options): Promise<void> {
+  const root = resolve(dir);
+  const projects = prismaProjects(readPrismaFiles(root));
+  if (projects.length === 0)
+    throw new UserError(`${dir} has no schema.prisma`, "name the folder of a project that uses Prisma");
+  for (const project of projects) await fixOne(root, project, wishOf(root, project, base, platform), dryRun === true);
+}
+
+async function fixOne(root: string, project: PrismaProject, wish: PrismaWish, dryRun: boolean): Promise<void> {
+  const wrong = unfixable(project, wish);
+  if (wrong.length > 0)
+    throw new UserError(
+      `targets alone don't mend ${wish.subject}; nothing was changed:\n${wrong.map(formatFinding).join("\n")}`,
+      "mend these first",
+    );
+  const { edits, added, refused, outputs } = fixPrisma(project, wish);
+  for (const { file, generator, targets } of added)
+    console.log(`${file}: generator ${generator} gets ${targets.join(", ")} (${wish.base})`);
+  for (const { file, generator, why } of refused)
+    console.log(`${file}: generator ${generator} is left as it is: ${why}`);
+  if (edits.length === 0) {
+    if (refused.length === 0) console.log(`${wish.subject}: nothing is missing for ${wish.base}`);
+    else process.exitCode = 1;
+    return;
+  }
+  if (dryRun) {
+    process.exitCode = 1;
+    return;
+  }
+  const place = (path: string) => (isAbsolute(path) ? path : join(root, path));
+  const backups = await changePrisma({
+    folder: place(project.folder),
+    files: edits.map(({ file, before, after }) => ({ path: place(file), before, after })),
+    outputs: outputs.map(({ folder, targets }) => ({ folder: place(folder), targets })),
+  });
+  console.log(`prisma generate made the client with them; before: ${backups.join(", ")}`);
+  if (refused.length > 0) process.exitCode = 1;
+}
+
+function wishOf(
+  root: string,
+  project: PrismaProject,
+  given: string | undefined,
+  platforms: readonly Platform[],
+): PrismaWish {
+  const base = given ?? dockerfileBase(root, project.folder);
+  if (base === undefined)
+    throw new UserError(
+      `no Dockerfile in ${join(root, project.folder)} or above says what the image is built on`,
+      "say it: --base node:22-alpine",
+    );
+  const systems = platforms.flatMap((platform) => systemOf(base, platform) ?? []);
+  if (systems.length === 0)
+    throw new UserError(
+      `which engine ${base} needs is not known`,
+      "name the public image that it comes from: --base node:22-alpine, debian:bookworm-slim, ubi9, …",
+    );
+  // What `native` will be depends on where the client is generated: written out, it doesn't matter.
+  const subject = project.folder === "" ? "the project" : project.folder;
+  return { subject, systems, base, generates: "unknown", host: "linux/amd64", folder: "" };
+}
+
+/** The image that a Dockerfile's last stage comes from, through its other stages. */
+function dockerfileBase(root: string, folder: string): string | undefined {
+  for (let at = folder; ; at = at.slice(0, Math.max(0, at.lastIndexOf("/")))) {
+    const path = join(root, at, "Dockerfile");
+    if (existsSync(path)) {
+      const file = parseDockerfile(readFileSync(path, "utf8"), path);
+      const { uses, stages } = dockerfileInputs(file);
+      let stage = stages.at(-1);
+      while (stage !== undefined) {
+        const { line } = stage.from;
+        const to = uses.find((use) => use.by === "FROM" && use.line === line)?.to;
+        if (to?.kind === "image") return to.missing.length > 0 ? undefined : to.name;
+        stage = to?.kind === "stage" ? to.stage : undefined;
+      }
+      return undefined;
+    }
+    if (at === "") return undefined;
+  }
+}

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { configuredSchema, prismaProjects } from "../../../core/prisma/project.ts";
+
+const GENERATOR = 'generator client {\n  provider = "prisma-client-js"\n}\n';
+const projects = (files: Readonly<Record<string, string>>) =>
+  prismaProjects(new Map(Object.entries(files))).map(({ folder, schema, version, named }) => ({
+    folder,
+    schema: schema.map((s) => s.file),
+    version,
+    named: named?.path,
+  }));
+const uses = (version: string) => JSON.stringify({ dependencies: { "@prisma/client": version } });
+
+describe("projects with Prisma", () => {
+  it("are read where Prisma reads: prisma/schema.prisma alone, whatever else is there", () => {
+    assert.deepEqual(
+      projects({
+        "package.json": uses("^6.19.0"),
+        "prisma/schema.prisma": GENERATOR,
+        "prisma/other.prisma": "",
+      }),
+      [{ folder: "", schema: ["prisma/schema.prisma"], version: "6.19.0", named: undefined }],
+    );
+  });
+
+  it("may have a schema of several files, in a folder that prisma.config.ts names", () => {
+    assert.deepEqual(
+      projects({
+        "package.json": uses("7.10.0"),
+        "prisma.config.ts": 'export default defineConfig({ schema: path.join("db", "schema"), migrations: {} });',
+        "db/schema/base.prisma": GENERATOR,
+        "db/schema/models/todo.prisma": "model Todo { id Int @id }",
+      }),
+      [
+        {
+          folder: "",
+          schema: ["db/schema/base.prisma", "db/schema/models/todo.prisma"],
+          version: "7.10.0",
+          named: "db/schema",
+        },
+      ],
+    );
+  });
+
+  it("may have it in prisma/schema without anybody saying so", () => {
+    const files = { "package.json": uses("6.7.0"), "prisma/schema/a.prisma": GENERATOR, "prisma/schema/b.prisma": "" };
+    assert.deepEqual(projects(files)[0]?.schema, ["prisma/schema/a.prisma", "prisma/schema/b.prisma"]);
+  });
+
+  it("are named by package.json, too", () => {
+    const text = JSON.stringify({ prisma: { schema: "./db/x.prisma" }, devDependencies: { prisma: "5.22.0" } });
+    assert.deepEqual(projects({ "app/package.json": text, "app/db/x.prisma": GENERATOR }), [
+      { folder: "app", schema: ["app/db/x.prisma"], version: "5.22.0", named: "app/db/x.prisma" },
+    ]);
+  });
+
+  it("take their version from the lock, or from further up in a workspace", () => {
+    const lock = JSON.stringify({ packages: { "node_modules/@prisma/client": { version: "6.19.2" } } });
+    const found = projects({
+      "package.json": uses("^6.1.0"),
+      "package-lock.json": lock,
+      "apps/a/package.json": "{}",
+      "apps/a/prisma/schema.prisma": GENERATOR,
+      "apps/b/package.json": uses("4.8.0"),
+      "apps/b/prisma/schema.prisma": GENERATOR,
+    });
+    assert.deepEqual(
+      found.map(({ folder, version }) => [folder, version]),
+      [
+        ["apps/a", "6.19.2"],
+        ["apps/b", "4.8.0"],
+      ],
+    );
+  });
+
+  it("are found without a package.json, and where none of its JSON can be read", () => {
+    assert.deepEqual(projects({ "x/schema.prisma": GENERATOR }), [
+      { folder: "x", schema: ["x/schema.prisma"], version: undefined, named: undefined },
+    ]);
+    assert.equal(projects({ "package.json": "{", "schema.prisma": GENERATOR })[0]?.version, undefined);
+  });
+
+  it("may name a schema that is not there", () => {
+    const files = { "package.json": uses("7.0.0"), "prisma.config.ts": 'export default { schema: "db" }' };
+    assert.deepEqual(projects(files), [{ folder: "", schema: [], version: "7.0.0", named: "db" }]);
+  });
+
+  it("are none where nobody uses Prisma", () => {
+    assert.deepEqual(projects({ "package.json": '{"dependencies":{"next":"16.0.0"}}' }), []);
+  });
+
+  for (const [text, schema] of [
+    ['defineConfig({ schema: "prisma" })', "prisma"],
+    ["defineConfig({ schema: './prisma/schema.prisma', })", "prisma/schema.prisma"],
+    ['defineConfig({ schema: path.resolve(import.meta.dirname, "db") })', "db"],
+    ['defineConfig({ // schema: "old"\n /* schema: "older" */ schema: `new` })', "new"],
+    ["defineConfig({ schema: process.env.SCHEMA })", undefined],
+    ["defineConfig({ schema: path.join(root, 'db') })", undefined],
+    ['defineConfig({ datasource: { url: "http://schema: x" } })', undefined],
+  ] as const)
+    it(`prisma.config.ts ${text} names ${schema ?? "nothing that can be read"}`, () => {
+      assert.equal(configuredSchema(text), schema);
+    });
+});

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { execa } from "execa";
+
+const keelson = join(import.meta.dirname, "../../cli/main.ts");
+const SCHEMA = `generator client {
+  provider = "prisma-client-js" // the client
+}
+
+model Todo {
+  id Int @id
+}
+`;
+/** Stands for Prisma's command, whose engines come from a download host: it makes a file for each target it reads. */
+const PRISMA = `const fs = require("node:fs");
+const text = fs.readFileSync("prisma/schema.prisma", "utf8");
+const targets = [...(/binaryTargets *= *\\[([^\\]]*)\\]/.exec(text)?.[1] ?? "").matchAll(/"([^"]+)"/g)].map((m) => m[1]);
+fs.mkdirSync("node_modules/.prisma/client", { recursive: true });
+fs.writeFileSync("node_modules/.prisma/client/index.js", "// generated");
+for (const target of targets.slice(0, Number(process.env.ENGINES ?? 99)))
+  fs.writeFileSync("node_modules/.prisma/client/libquery_engine-" + target + ".so.node", "");
+if (process.env.SAYS) console.error(process.env.SAYS);
+process.exit(Number(process.env.CODE ?? 0));
+`;
+
+describe("keelson fix prisma", function () {
+  this.timeout(60_000);
+  let folder: string;
+  const put = (path: string, text: string) => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  };
+  const schema = (name = "schema.prisma") => readFileSync(join(folder, "prisma", name), "utf8");
+  const fix = (args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) =>
+    execa(process.execPath, [keelson, "fix", "prisma", folder, ...args], { reject: false, all: true, env });
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "keelson prisma "));
+    put("package.json", '{"dependencies":{"@prisma/client":"6.19.0"}}');
+    put("Dockerfile", "FROM node:22 AS build\nRUN npx prisma generate\nFROM node:22-alpine AS base\nFROM base\n");
+    put("prisma/schema.prisma", SCHEMA);
+    put("node_modules/prisma/package.json", '{"bin":{"prisma":"build/index.js"}}');
+    put("node_modules/prisma/build/index.js", PRISMA);
+    put("node_modules/.prisma/client/index.js", "// earlier");
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+  const client = (name: string) => join(folder, "node_modules/.prisma/client", name);
+  const isUntouched = () => {
+    assert.equal(schema(), SCHEMA);
+    assert.deepEqual(readdirSync(join(folder, "prisma")), ["schema.prisma"]);
+    assert.equal(readFileSync(client("index.js"), "utf8"), "// earlier");
+    assert.deepEqual(readdirSync(client("")), ["index.js"]);
+  };
+
+  it("adds what its Dockerfile's base needs, keeps a backup, and generates; a second time there is nothing to do", async () => {
+    const { exitCode, all } = await fix();
+    assert.equal(exitCode, 0, all);
+    assert.match(
+      all ?? "",
+      /generator client gets linux-musl-arm64-openssl-3\.0\.x, linux-musl-openssl-3\.0\.x \(node:22-alpine\)/,
+    );
+    const line = '  binaryTargets = ["native", "linux-musl-arm64-openssl-3.0.x", "linux-musl-openssl-3.0.x"]\n';
+    assert.equal(schema(), SCHEMA.replace("the client\n", `the client\n${line}`));
+    assert.equal(schema("schema.prisma.backup"), SCHEMA);
+    assert.ok(existsSync(client("libquery_engine-linux-musl-openssl-3.0.x.so.node")));
+    const again = await fix();
+    assert.equal(again.exitCode, 0, again.all);
+    assert.match(again.all ?? "", /nothing is missing/);
+    assert.deepEqual(readdirSync(join(folder, "prisma")).length, 2);
+  });
+
+  it("takes a base and a platform, and keeps an earlier backup", async () => {
+    put("prisma/schema.prisma.backup", "earlier");
+    const { exitCode, all } = await fix(["--base", "debian:bookworm-slim", "--platform", "linux/amd64"]);
+    assert.equal(exitCode, 0, all);
+    assert.match(schema(), /\["native", "debian-openssl-3\.0\.x"\]/);
+    assert.equal(schema("schema.prisma.backup"), "earlier");
+    assert.equal(schema("schema.prisma.backup.2"), SCHEMA);
+  });
+
+  it("undoes all where generate fails, and says what it said", async () => {
+    const { exitCode, all } = await fix([], { CODE: "1", SAYS: "P1012: no such engine" });
+    assert.equal(exitCode, 1, all);
+    assert.match(all ?? "", /prisma generate failed with 1; all is as it was:\nP1012: no such engine/);
+    isUntouched();
+  });
+
+  it("undoes all where an engine is not there in the end", async () => {
+    const { exitCode, all } = await fix([], { ENGINES: "1" });
+    assert.equal(exitCode, 1, all);
+    assert.match(all ?? "", /made no engine for linux-musl-arm64-openssl-3\.0\.x/);
+    isUntouched();
+  });
+
+  it("changes nothing where it may not, can't, or there is no need", async () => {
+    const dry = await fix(["--dry-run"]);
+    assert.equal(dry.exitCode, 1, dry.all);
+    isUntouched();
+    rmSync(join(folder, "node_modules/prisma"), { recursive: true });
+    const bare = await fix();
+    assert.equal(bare.exitCode, 1);
+    assert.match(bare.all ?? "", /no node_modules\/prisma.*nothing was changed\n.*npm ci/s);
+    isUntouched();
+    put("package.json", '{"dependencies":{"@prisma/client":"7.10.0","@prisma/adapter-pg":"7.10.0"}}');
+    const seven = await fix();
+    assert.equal(seven.exitCode, 0, seven.all);
+    assert.match(seven.all ?? "", /nothing is missing/);
+  });
+
+  it("tells of a schema that does not parse, of a base that it does not know, and of no project", async () => {
+    put("prisma/schema.prisma", `${SCHEMA}model B {\n`);
+    const broken = await fix();
+    assert.equal(broken.exitCode, 1);
+    assert.match(broken.all ?? "", /model B has no closing "}".*\(prisma\/schema\.prisma:8\)/);
+    put("prisma/schema.prisma", SCHEMA);
+    assert.match((await fix(["--base", "acme/app:1"])).all ?? "", /which engine acme\/app:1 needs is not known/);
+    rmSync(join(folder, "Dockerfile"));
+    assert.match((await fix()).all ?? "", /no Dockerfile .*--base node:22-alpine/s);
+    rmSync(join(folder, "prisma"), { recursive: true });
+    assert.match((await fix()).all ?? "", /has no schema\.prisma/);
+  });
+});
