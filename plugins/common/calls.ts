@@ -28,12 +28,28 @@ export class Calls {
     return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
       const answered = handle(call.request).then(
         (response) => callback(null, response),
-        (error: unknown) => callback({ code: status.UNKNOWN, details: describe(error) }, null),
+        (error: unknown) => callback({ code: codeOf(error), details: describe(error) }, null),
       );
       this.active.add(answered);
       answered.then(() => this.active.delete(answered));
     };
   }
+}
+
+/** A failure that gRPC has a code of its own for. */
+export class StatusError extends Error {
+  override readonly name = "StatusError";
+  readonly expected = true;
+  readonly code: status;
+
+  constructor(code: status, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+function codeOf(error: unknown): status {
+  return error instanceof StatusError ? error.code : status.UNKNOWN;
 }
 
 /** A message for people; a stack only where nobody foresaw the failure. */

@@ -38,6 +38,11 @@ export class EngineLog {
     this.post(urn, "info", message, true);
   }
 
+  /** A line that stands until the next; each is sent. */
+  line(urn: string, message: string): void {
+    this.post(urn, "info", message, true);
+  }
+
   /** Resolves when all that was sent has arrived. */
   async flush(): Promise<void> {
     await this.queue;

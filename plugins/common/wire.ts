@@ -4,7 +4,12 @@ import struct from "google-protobuf/google/protobuf/struct_pb.js";
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
 const SECRET = "1b47061264138c4ac30d75fd1eb44270";
 const OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
-const UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+/** A file's or text's content as a value. */
+export const ASSET = "c44067f5952c0a294b673a41bacd8c17";
+/** A folder's, packed file's or map's content as a value. */
+export const ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7";
+/** What stands for an unknown value. */
+export const UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 /** A value that a preview can't know yet. */
 export const UNKNOWN = Symbol("unknown");
@@ -41,6 +46,44 @@ export function encode(values: Readonly<Record<string, unknown>>, secretKeys?: R
     wire[key] = secretKeys?.has(key) ? { [SIGNATURE]: SECRET, value: close(value) } : close(value);
   }
   return struct.Struct.fromJavaScript(wire);
+}
+
+/** A value as it stands in a message: secrets and unknown values are still marked. */
+export type WireValue = struct.JavaScriptValue;
+export type WireMap = { [key: string]: WireValue };
+
+/** A message's properties as they stand in it. */
+export function properties(message: struct.Struct | undefined): WireMap {
+  return message?.toJavaScript() ?? {};
+}
+
+/** A value without its marks: secrets opened, unknown ones {@link UNKNOWN}. */
+export function reveal(value: WireValue | undefined): Value {
+  return value === undefined ? null : open(value, () => {});
+}
+
+/** True for a value that is marked as a secret as a whole. */
+export function isSecret(value: WireValue | undefined): value is { value: WireValue } {
+  return isMap(value) && value[SIGNATURE] === SECRET;
+}
+
+/** Marks a value as a secret, once. */
+export function asSecret(value: WireValue): WireValue {
+  return isSecret(value) ? value : { [SIGNATURE]: SECRET, value };
+}
+
+/** The mark of an asset's or archive's kind, such as {@link ASSET}; undefined for other values. */
+export function signatureOf(value: WireValue | undefined): WireValue | undefined {
+  return isMap(value) ? value[SIGNATURE] : undefined;
+}
+
+/** An asset or archive of a file, or what else Pulumi marks by a signature. */
+export function signed(signature: string, content: WireMap): WireMap {
+  return { [SIGNATURE]: signature, ...content };
+}
+
+export function isMap(value: unknown): value is WireMap {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** True when a value is, or holds, one that a preview can't know. */
