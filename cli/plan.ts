@@ -19,8 +19,10 @@ export function planCommand(): Command {
       const loaded = await loadPlan(root, options.stack, config, surroundings(root));
       const { plan } = loaded;
       const findings = await judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, false));
-      console.log(options.json ? JSON.stringify(plan, null, 2) : formatPlan(plan));
+      const errors = findings.some((f) => f.severity === "error");
+      if (plan.images.length > 0 || !errors)
+        console.log(options.json ? JSON.stringify(plan, null, 2) : formatPlan(plan));
       for (const finding of findings) console.error(formatFinding(finding));
-      if (findings.some((f) => f.severity === "error")) process.exitCode = 1;
+      if (errors) process.exitCode = 1;
     });
 }

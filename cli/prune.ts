@@ -53,7 +53,7 @@ function show({ client }: Stack, { keep, drop }: ReturnType<typeof decidePrune>)
   const what = ({ repository, digest, tags }: StoredManifest) => [
     repository,
     `${digest.slice(0, 19)}…`,
-    tags.map(shorten).join(", ") || "-",
+    formatTags(tags),
   ];
   if (keep.length > 0)
     console.log(
@@ -68,6 +68,15 @@ function show({ client }: Stack, { keep, drop }: ReturnType<typeof decidePrune>)
   }
   console.log(`to delete:\n${formatTable(["repository", "digest", "tags"], drop.map(what))}\n`);
   console.log("stacks of other checkouts and machines that pull from here are not known: look before you delete");
+}
+
+/** Tags that a line of the table names; `--json` has all. */
+const SHOWN_TAGS = 2;
+
+function formatTags(tags: readonly string[]): string {
+  const more = tags.length - SHOWN_TAGS;
+  const shown = tags.slice(0, SHOWN_TAGS).map(shorten).join(", ") || "-";
+  return more > 0 ? `${shown} and ${more} more` : shown;
 }
 
 const shorten = (tag: string): string => (tag.length > 40 ? `${tag.slice(0, 14)}…${tag.slice(66)}` : tag);

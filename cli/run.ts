@@ -41,7 +41,7 @@ export async function run(args: readonly string[]): Promise<number> {
     .version(version())
     .showSuggestionAfterError()
     .exitOverride();
-  for (const command of await load(args[0])) program.addCommand(command.exitOverride().copyInheritedSettings(program));
+  for (const command of await load(args[0])) program.addCommand(inherit(command, program));
   endOnSignals();
   try {
     await program.parseAsync([...args], { from: "user" });
@@ -49,6 +49,13 @@ export async function run(args: readonly string[]): Promise<number> {
   } catch (error) {
     return tell(error);
   }
+}
+
+/** Errors are thrown and hints given at every depth: commands were made before they had a parent. */
+function inherit(command: Command, parent: Command): Command {
+  command.exitOverride().copyInheritedSettings(parent);
+  for (const child of command.commands) inherit(child as Command, command);
+  return command;
 }
 
 /** The called command alone; for help and for what nobody knows, all of them. */

@@ -36,7 +36,10 @@ export interface GateTerms {
   readonly budget: Budget;
   /** The cards that its code is for; none for a stack without a GPU. */
   readonly cuda?: CudaWish | undefined;
-  /** Annotations about the image. Only which there are counts: the values of some change with every commit. */
+  /**
+   * Annotations of the image's own index. Only which there are counts. Not those of a commit, which stand beside the
+   * image: a tree with changes has none, and an image that did not change is not to be tested again for that.
+   */
   readonly annotations: Readonly<Record<string, string>>;
   /** The descriptions name the gates' own bounds. */
   readonly gates: readonly { readonly id: string; readonly severity: Severity; readonly description: string }[];

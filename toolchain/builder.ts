@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { UserError } from "../core/error.ts";
+import { canonicalJson, sha256 } from "../core/hash.ts";
 import type { BuilderNode } from "../core/plan.ts";
 import type { Platform } from "../core/platform.ts";
 import { type BuildxBuilder, bootBuilder, buildxConfigDirectory, ensureBuildxBuilders } from "./buildx.ts";
@@ -146,20 +147,28 @@ async function docker(image: string | undefined, progress: Progress): Promise<Bu
 }
 
 async function remote(nodes: readonly RemoteNode[], progress: Progress): Promise<Builder> {
-  const resolved = nodes.map(({ name, address, platforms, tls }) => ({
-    name,
-    native: platforms,
+  const resolved = nodes.map((node) => ({
+    name: node.name,
+    native: node.platforms,
     emulated: [],
-    builder: `keelson-remote-${name}`,
-    ...(tls === undefined ? { address } : {}),
+    builder: remoteBuilderName(node),
+    ...(node.tls === undefined ? { address: node.address } : {}),
   }));
-  const builders = nodes.map(({ name, address, tls }) => ({
-    name: `keelson-remote-${name}`,
+  const builders = nodes.map((node) => ({
+    name: remoteBuilderName(node),
     driver: "remote" as const,
-    nodes: [{ endpoint: address, options: tlsOptions(tls) }],
+    nodes: [{ endpoint: node.address, options: tlsOptions(node.tls) }],
   }));
   await ensureBuildxBuilders(builders, progress);
   return { kind: "remote", nodes: resolved, env: buildxEnvironment(), notices: [] };
+}
+
+/** Begin of the names of a node's buildx builders. */
+export const remoteBuilders = (node: string): string => `keelson-remote-${node}-`;
+
+/** A node's buildx builder: stacks may give different daemons one name, and they build at the same time. */
+export function remoteBuilderName({ name, address, tls }: Omit<RemoteNode, "platforms">): string {
+  return remoteBuilders(name) + sha256(canonicalJson([address, tlsOptions(tls)])).slice(0, 8);
 }
 
 /** The remote driver's names of them; it wants absolute paths. */
@@ -177,7 +186,9 @@ function tlsOptions(tls: TlsSetting | undefined): Record<string, string> {
 }
 
 async function kubernetes(setting: KubernetesSetting, progress: Progress): Promise<Builder> {
-  const name = "keelson-kubernetes";
+  // One for each place of a cluster, so that stacks on two clusters don't take each other's away.
+  const place = sha256(canonicalJson([setting.context ?? "", setting.namespace ?? ""])).slice(0, 8);
+  const name = `keelson-kubernetes-${place}`;
   const native = setting.platforms ?? [nativePlatform()].filter((platform) => platform !== undefined);
   const options = {
     image: setting.image ?? BUILDKIT_IMAGE,
@@ -198,7 +209,7 @@ async function kubernetes(setting: KubernetesSetting, progress: Progress): Promi
     }),
   };
   await ensureBuildxBuilders([builder], progress);
-  const env = { ...buildxEnvironment(), ...(await kubernetesContext(setting.context)) };
+  const env = { ...buildxEnvironment(), ...(await kubernetesContext(setting.context, place)) };
   return { kind: "kubernetes", nodes: [{ name: "kubernetes", native, emulated: [], builder: name }], env, notices: [] };
 }
 
@@ -206,9 +217,9 @@ async function kubernetes(setting: KubernetesSetting, progress: Progress): Promi
  * The variables that choose a context of the kubeconfig: a file that names it stands before the user's own, and of
  * merged files the first wins. No credential is copied.
  */
-async function kubernetesContext(context: string | undefined): Promise<Record<string, string>> {
+async function kubernetesContext(context: string | undefined, place: string): Promise<Record<string, string>> {
   if (context === undefined) return {};
-  const file = join(buildxConfigDirectory(), "kubernetes-context.json");
+  const file = join(buildxConfigDirectory(), `kubernetes-context-${place}.json`);
   const config = { apiVersion: "v1", kind: "Config", "current-context": context };
   await writeFileChanged(file, `${JSON.stringify(config)}\n`, 0o600);
   const own = process.env.KUBECONFIG || join(homedir(), ".kube", "config");

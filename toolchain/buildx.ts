@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { access, mkdir, readFile, rm } from "node:fs/promises";
+import { access, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { UserError } from "../core/error.ts";
@@ -101,6 +101,12 @@ async function ensureBuilder(directory: string, builder: BuildxBuilder, progress
   const env = builder.driver === "kubernetes" ? await withoutCluster(directory) : {};
   for (const call of calls) await buildx(call, progress, env);
   await writeFileAtomic(stamp, wanted, 0o600);
+}
+
+/** Names of the builders that were made and begin so. */
+export async function builderNames(prefix: string): Promise<string[]> {
+  const names = await readdir(join(buildxConfigDirectory(), "instances")).catch(() => []);
+  return names.filter((name) => name.startsWith(prefix));
 }
 
 /** Whether a builder of this name was made, whether or not it runs. */

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { PlannedBuild } from "../core/plan.ts";
 import type { BuilderSetting } from "./builder.ts";
-import { resolveBuilder } from "./builder.ts";
-import { removeBuilder } from "./buildx.ts";
+import { remoteBuilders, resolveBuilder } from "./builder.ts";
+import { builderNames, removeBuilder } from "./buildx.ts";
 import { runs } from "./lock.mjs";
 import type { Progress } from "./progress.ts";
 import { ensureNode, nodeNames, removeNode } from "./services/index.ts";
@@ -57,6 +57,6 @@ async function removeLeftovers(): Promise<void> {
 }
 
 async function remove(name: string): Promise<void> {
-  await removeBuilder(`keelson-remote-${name}`);
+  for (const builder of await builderNames(remoteBuilders(name))) await removeBuilder(builder);
   await removeNode(name);
 }

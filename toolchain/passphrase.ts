@@ -17,6 +17,9 @@ export function passphraseProblem(stack: string, environment: NodeJS.ProcessEnv)
   if (environment.PULUMI_CONFIG_PASSPHRASE_FILE || (passphrase && passphrase !== DEV_PASSPHRASE)) return undefined;
   return new UserError(
     `stack ${stack} has no passphrase of its own: its secrets would be encrypted with stack dev's, which is public`,
-    "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE before `keelson env` and `keelson up`",
+    [
+      "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE before `keelson env` and `keelson up`;",
+      `if the stack was made with the public one (its file has an encryptionsalt), run \`pulumi stack change-secrets-provider passphrase --stack ${stack}\` first`,
+    ].join(" "),
   );
 }

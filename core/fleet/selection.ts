@@ -49,7 +49,12 @@ export function selectServices(
   const names = here.map((p) => p.service);
   const findings = wanted
     .filter((name) => !here.some((p) => p.service === name || p.row === name))
-    .map((name) => unknown("keelson:services", `a service of ${machine}`, name, names));
+    .map((name) => ({
+      ...unknown("keelson:services", `a service of ${machine}`, name, names),
+      ...(names.length > 0
+        ? {}
+        : { fix: `remove it: ${machine} has no services, since no row of images/fleet.ts names it` }),
+    }));
   const chosen = here.filter((p) => wanted.includes(p.service) || wanted.includes(p.row));
   const redis = chosen.some((p) => p.uses.includes("redis"));
   return { placements: here.filter((p) => chosen.includes(p) || (redis && p.family === "redis")), findings };

@@ -86,6 +86,12 @@ export class BuildProgress {
     return this.plain;
   }
 
+  /** True when none of the Dockerfile's own steps runs, and something does: it reads from a registry or pushes there. */
+  waitsForRegistry(): boolean {
+    const running = [...this.steps.values()].filter((step) => step.started !== undefined && !step.completed);
+    return running.length > 0 && running.every(({ name }) => !/^\[[^\]]*\d+\/\d+\] (?!FROM )/.test(name));
+  }
+
   private vertex(raw: Raw): void {
     const name = text(raw.name);
     const step = this.step(text(raw.digest), name);

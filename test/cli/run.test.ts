@@ -53,4 +53,16 @@ describe("the command line", () => {
     assert.equal(code, 2);
     assert.match(text, /Did you mean report\?/);
   });
+
+  for (const args of [
+    ["services", "bogus"],
+    ["services", "logs", "--bogus"],
+    ["bases", "bogus"],
+    ["tools", "bogus"],
+  ])
+    it(`exits with 2 for ${args.join(" ")}`, async () => {
+      const { code, text } = await printed(...args);
+      assert.equal(code, 2, text);
+      assert.match(text, /bogus|too many arguments/);
+    });
 });

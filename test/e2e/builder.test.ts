@@ -59,10 +59,12 @@ describe("builders that buildx starts", function () {
       };
       const { nodes, env } = await resolveBuilder({ kubernetes }, silent);
       assert.deepEqual(nodes, [
-        { name: "kubernetes", native: kubernetes.platforms, emulated: [], builder: "keelson-kubernetes" },
+        { name: "kubernetes", native: kubernetes.platforms, emulated: [], builder: nodes[0]?.builder },
       ]);
+      const name = nodes[0]?.builder ?? "";
+      assert.match(name, /^keelson-kubernetes-[0-9a-f]{8}$/);
       const buildx = await ensureTool("buildx");
-      await execa(buildx.path, ["inspect", "--bootstrap", "keelson-kubernetes"], { env, reject: false });
+      await execa(buildx.path, ["inspect", "--bootstrap", name], { env, reject: false });
 
       // The bodies are Kubernetes' protobuf, in which text stands as it is.
       const made = asked.filter(
@@ -70,7 +72,7 @@ describe("builders that buildx starts", function () {
       );
       assert.equal(made.length, 2, JSON.stringify(asked.map(({ method, url }) => `${method} ${url}`)));
       for (const arch of ["amd64", "arm64"]) {
-        const body = made.find((request) => request.body.includes(`keelson-kubernetes-${arch}`))?.body ?? "";
+        const body = made.find((request) => request.body.includes(`${name}-${arch}`))?.body ?? "";
         assert.ok(body.includes(kubernetes.image), `${arch} has the image`);
         assert.match(body, new RegExp(`kubernetes\\.io/arch[^a-z]+${arch}`), "runs where its platform is native");
       }

@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
-import { type ResolvedNode, silentNodes } from "../../toolchain/builder.ts";
+import { type ResolvedNode, remoteBuilderName, silentNodes } from "../../toolchain/builder.ts";
+
+describe("remoteBuilderName", () => {
+  const arm = { name: "arm", address: "tcp://10.0.0.2:1234" };
+
+  it("is the same for the same daemon, and another one for another daemon of the same name", () => {
+    assert.match(remoteBuilderName(arm), /^keelson-remote-arm-[0-9a-f]{8}$/);
+    assert.equal(remoteBuilderName({ ...arm }), remoteBuilderName(arm));
+    assert.notEqual(remoteBuilderName({ ...arm, address: "tcp://10.0.0.3:1234" }), remoteBuilderName(arm));
+    assert.notEqual(remoteBuilderName({ ...arm, tls: { ca: "/ca.pem" } }), remoteBuilderName(arm));
+  });
+});
 
 describe("silentNodes", () => {
   const node = (name: string, address?: string): ResolvedNode => ({

@@ -26,6 +26,8 @@ export interface Place {
   readonly work: string;
   readonly signal: AbortSignal;
   readonly onStatus: (status: string) => void;
+  /** Throws where the registry gives no sign of life. */
+  readonly ping: () => Promise<unknown>;
 }
 
 /** Everything that one platform's build takes. */
@@ -45,7 +47,7 @@ export interface Pushed {
 export async function buildPlatform(order: BuildOrder): Promise<Pushed> {
   const metadata = join(order.work, `metadata-${platformSlug(order.platform)}.json`);
   const args = await buildArguments(order, metadata);
-  const run = { args, signal: order.signal, onStatus: order.onStatus };
+  const run = { args, signal: order.signal, onStatus: order.onStatus, ping: order.ping };
   const subject = `${order.inputs.imageName} ${order.platform}`;
   const progress = await timed(`build ${subject}`, () => retryPassing(order, () => runBuildx(order.buildx, run)));
   noteTiming(`push ${subject}`, progress.pushSeconds());
@@ -73,7 +75,7 @@ export async function buildLayout(order: BuildOrder, folder: string, more: reado
   const dest = `"dest=${folder.replaceAll('"', '""')}"`;
   const output = `type=oci,${dest},tar=false,${WRITTEN_AS}`;
   const args = ["--output", output, ...more, ...(await sourceArguments(order))];
-  await runBuildx(order.buildx, { args, signal: order.signal, onStatus: order.onStatus });
+  await runBuildx(order.buildx, { args, signal: order.signal, onStatus: order.onStatus, ping: order.ping });
 }
 
 /** Where and what is built. */

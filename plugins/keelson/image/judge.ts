@@ -14,7 +14,7 @@ import type { Production } from "./produce.ts";
 
 /** What an image is held against. */
 export function termsOf(inputs: ImageInputs): Terms {
-  const { imageName, smokeHash, budget, cuda, gates, user, healthDefined, annotations, provenance } = inputs;
+  const { imageName, smokeHash, budget, cuda, gates, user, healthDefined, annotations } = inputs;
   return {
     image: imageName,
     smoke: smokeHash ?? null,
@@ -22,7 +22,7 @@ export function termsOf(inputs: ImageInputs): Terms {
       settings: gates,
       budget,
       cuda: cuda as CudaWish | undefined,
-      annotations: { ...annotations, ...provenance },
+      annotations,
       gates: IMAGE_GATES,
     }),
     health: healthDefined,

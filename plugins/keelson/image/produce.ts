@@ -172,6 +172,7 @@ async function inWorkFolder<T>(
         builder: await builderOf(build.node, build.platform),
         host: registry.host,
         work: folder,
+        ping: () => registry.client.ping(),
         signal: call.signal,
         onStatus: (status) => {
           statuses.set(build.platform, status);

@@ -45,8 +45,9 @@ export async function rebuild(
     const { platform } = build;
     const folder = join(work, `layout-${platformSlug(platform)}`);
     const builder = await builderOf(order.builder.nodeOf(build), platform);
+    const ping = () => registry.client.ping();
     const onStatus = (status: string) => progress.status(`${platform}: ${status}`);
-    const place = { inputs, platform, buildx, builder, host: registry.host, work, signal, onStatus };
+    const place = { inputs, platform, buildx, builder, host: registry.host, work, signal, onStatus, ping };
     try {
       await buildLayout({ ...place, base, staged }, folder, order.builder.arguments);
     } catch (error) {

@@ -47,6 +47,7 @@ export async function smokeTest(place: Place, script: string | undefined, digest
       ],
       signal: place.signal,
       onStatus: () => place.onStatus("smoke test"),
+      ping: place.ping,
     });
   } catch (error) {
     if (!(error instanceof BuildFailure) || error.kind !== "step") throw error;

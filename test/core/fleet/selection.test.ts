@@ -27,6 +27,11 @@ describe("what a stack changes of its fleet", () => {
     assert.match(findings[0]?.fix ?? "", /did you mean "TieredResponder"\?/);
   });
 
+  it("services of a machine that has none are to be taken out", () => {
+    const [finding] = selectServices(placements, "laptop", ["STTService"]).findings;
+    assert.equal(finding?.fix, "remove it: laptop has no services, since no row of images/fleet.ts names it");
+  });
+
   it("families: each row of one stands on the other, by any of their names", () => {
     const { fleet, findings } = exchangeFamilies(FLEET, { "legacy-py310-cpu": "family-cpu-pydeps" });
     assert.deepEqual(findings, []);

@@ -446,6 +446,12 @@ describe("keelson:index:Image", () => {
       assert.equal(asked.length, 3, "list, tag of the list, verdict");
     });
 
+    it("takes it from a tree with changes too, which has no commit to name", async () => {
+      const digest = pushUnjudged();
+      await giveVerdict(digest, { provenance: { "org.opencontainers.image.revision": "0123" } });
+      assert.equal((await machine().apply(inputs, undefined, call)).state.digest, digest);
+    });
+
     it("tests it first where nobody has, keeps the verdict, and builds nothing", async () => {
       const digest = pushUnjudged();
       const { read, toolbox } = reader();
