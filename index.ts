@@ -8,6 +8,7 @@ import { enginePassphraseProblem, engineSecretKeys, engineStackConfig } from "./
 import { UserError } from "./core/error.ts";
 import { describeFinding, formatFinding } from "./core/finding.ts";
 import type { Snapshot } from "./core/impact.ts";
+import type { Plan } from "./core/plan.ts";
 import { judgePlan } from "./gates/plan.ts";
 
 const stack = pulumi.getStack();
@@ -53,6 +54,7 @@ async function program(): Promise<Record<string, unknown>> {
         { image: images.get(image)?.ref, wave, port },
       ]),
     ),
+    volumes: plan.volumes && (await volumesOf(plan.volumes)),
   };
 }
 
@@ -64,6 +66,19 @@ async function readConfig(): Promise<StackConfig> {
     const { withUnknownNames } = await import("./config/read-stack.ts");
     throw await withUnknownNames(root, stack, error);
   }
+}
+
+/** Where each volume is, and what reaches it; loaded for stacks that have some. */
+async function volumesOf(planned: NonNullable<Plan["volumes"]>): Promise<Record<string, unknown>> {
+  const { buildVolumes } = await import("./components/volume/r2-volume.ts");
+  const secret = (name: string) =>
+    new pulumi.Config("keelson")
+      .requireSecretObject<Record<string, { secret: string }>>("volumes")
+      .apply((volumes) => volumes[name]?.secret ?? "");
+  const built = buildVolumes(planned, secret);
+  return Object.fromEntries(
+    [...built].map(([name, { endpoint, bucket, environment }]) => [name, { endpoint, bucket, environment }]),
+  );
 }
 
 /** What builds an image's platforms, where keelson's own resource doesn't; its SDK is loaded where it is used. */
@@ -110,4 +125,4 @@ try {
   if (!(error instanceof UserError)) throw error;
   throw new pulumi.RunError(`${error.message}\n${error.fix}`);
 }
-export const { images, services } = outputs;
+export const { images, services, volumes } = outputs;

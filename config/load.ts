@@ -52,6 +52,10 @@ export async function loadPlan(
   const fleet = config.machine === undefined ? undefined : await import("./fleet.ts");
   const machine = config.machine && (await fleet?.loadMachine(root, stack, { ...config, machine: config.machine }));
   const services = machine?.images ?? [];
+  const volumes =
+    Object.keys(config.volumes).length === 0
+      ? undefined
+      : (await import("./volumes.ts")).readVolumes(config.volumes, `Pulumi.${stack}.yaml`);
   const [{ catalogue, others, unread, findings }, { host, revision }] = await Promise.all([
     readCatalogue(
       root,
@@ -80,6 +84,7 @@ export async function loadPlan(
     revision,
     source: repository(root),
     machine: machine?.input,
+    volumes: volumes?.volumes,
   });
   const locks = pythonLocks(
     root,
@@ -102,6 +107,7 @@ export async function loadPlan(
       ...made.findings,
       ...locks,
       ...found,
+      ...(volumes?.findings ?? []),
       ...away,
       ...unasked,
       ...prisma,

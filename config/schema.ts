@@ -113,6 +113,8 @@ export const stackSchema = z
     services: unset(z.array(z.string().min(1))),
     families: z.record(z.string(), z.string()).default({}),
     sources: sourcesSchema.default({}),
+    /** Read by config/volumes.ts, which only stacks that have some load. */
+    volumes: z.record(z.string(), z.unknown()).default({}),
   })
   .strict();
 
@@ -143,4 +145,8 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   "gates.allow.*": ["rule", "subject", "reason"],
   machine: MACHINE_KEYS,
   "sources.*": SOURCE_KEYS,
+  "volumes.*": [
+    ...["abortUploadsAfter", "access", "accessKeyId", "account", "backend", "bucket", "cors", "endpoint", "expire"],
+    ...["jurisdiction", "location", "lock", "prefix", "region", "retain", "secret", "storageClass"],
+  ],
 };

@@ -1,4 +1,4 @@
-const UNITS = { ms: 0.001, s: 1, min: 60, h: 3600 } as const;
+const UNITS = { ms: 0.001, s: 1, min: 60, h: 3600, d: 86_400 } as const;
 
 /** A duration with its unit. @example "30 s" */
 export type Duration = `${number} ${keyof typeof UNITS}`;
@@ -9,7 +9,7 @@ export type Duration = `${number} ${keyof typeof UNITS}`;
  * @throws RangeError when the text is no duration.
  */
 export function parseDuration(duration: string): number {
-  const match = /^(\d+(?:\.\d+)?) ?(ms|s|min|h)$/.exec(duration);
+  const match = /^(\d+(?:\.\d+)?) ?(ms|s|min|h|d)$/.exec(duration);
   if (!match) throw new RangeError(`expected a duration such as "30 s" or "5 min", found ${JSON.stringify(duration)}`);
   return Number(match[1]) * UNITS[match[2] as keyof typeof UNITS];
 }

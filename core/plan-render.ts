@@ -1,6 +1,7 @@
 import type { PlannedMachine } from "./machine-plan.ts";
 import type { Plan, PlannedImage } from "./plan.ts";
 import { formatTable } from "./table.ts";
+import type { PlannedVolume } from "./volume/volume.ts";
 
 /** A plan as a table for people. */
 export function formatPlan(plan: Plan): string {
@@ -21,7 +22,16 @@ export function formatPlan(plan: Plan): string {
     "external bases:",
     ...bases,
     ...(plan.machine === undefined ? [] : ["", ...formatMachine(plan.machine)]),
+    ...(plan.volumes === undefined ? [] : ["", ...formatVolumes(plan.volumes)]),
   ].join("\n");
+}
+
+function formatVolumes(volumes: readonly PlannedVolume[]): string[] {
+  const rows = volumes.map((v) => {
+    const where = v.backend === "embedded" ? "the embedded R2" : v.endpoint;
+    return [v.name, v.backend, `${v.bucket}/${v.prefix}`, v.backend === "r2" && v.retain ? `${where}, kept` : where];
+  });
+  return [formatTable(["volume", "backend", "bucket", "where"], rows)];
 }
 
 function formatMachine({ profile, cuda, waves, services }: PlannedMachine): string[] {

@@ -12,6 +12,7 @@ import { lintLineage } from "./lineage-lint.ts";
 import type { PlannedMachine } from "./machine-plan.ts";
 import type { Platform } from "./platform.ts";
 import { imageTags, type Revision } from "./tags.ts";
+import type { PlannedVolume } from "./volume/volume.ts";
 
 /** How one platform of an image is built: natively on a node that has it, or under QEMU. */
 export interface PlannedBuild {
@@ -83,6 +84,8 @@ export interface Plan {
   readonly images: readonly PlannedImage[];
   /** The stack's machine and what runs on it; absent for a stack without one. */
   readonly machine?: PlannedMachine;
+  /** Where data is kept; absent for a stack without volumes. */
+  readonly volumes?: readonly PlannedVolume[];
 }
 
 /** One definition with the bytes that its build sees, as read from disk. */
@@ -137,6 +140,7 @@ export interface PlanInput {
   readonly source?: string | undefined;
   /** The stack's machine. */
   readonly machine?: MachineInput | undefined;
+  readonly volumes?: readonly PlannedVolume[] | undefined;
 }
 
 /** What a plan takes from its machine, worked out by core/machine-plan.ts. */
@@ -234,6 +238,7 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
     bases: [...bases.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     images,
     ...(input.machine === undefined ? {} : { machine: input.machine.planned }),
+    ...(input.volumes === undefined ? {} : { volumes: input.volumes }),
   };
   return { plan, findings: sortFindings(findings) };
 }

@@ -12,7 +12,7 @@ import { acquireLock, describeHolder } from "../../toolchain/lock.mjs";
 import { readServicesState } from "../../toolchain/services/state.ts";
 import type { RegistryInputs } from "./image/inputs.ts";
 import { writeLogin } from "./login.ts";
-import type { OpenRegistry, Toolbox } from "./toolbox.ts";
+import type { OpenRegistry, R2Toolbox, Toolbox } from "./toolbox.ts";
 
 /** The host that stands for the registry which the toolchain runs. */
 const EMBEDDED = "embedded";
@@ -21,7 +21,7 @@ const EMBEDDED = "embedded";
  * What the project's machine offers. Most runs find nothing to do: what only a build needs is imported when one comes.
  * @param root the project's directory
  */
-export function machine(root: string): Toolbox {
+export function machine(root: string): Toolbox & R2Toolbox {
   const looks = new Remembered<OpenRegistry | undefined>();
   const registries = new Remembered<OpenRegistry>();
   const builders = new Remembered<Builder>();
@@ -120,6 +120,15 @@ export function machine(root: string): Toolbox {
       } catch {
         // The history is a convenience: a read-only checkout builds as well.
       }
+    },
+    async lookAtR2(bucket) {
+      const { lastKnownR2, r2Serves } = await import("../../toolchain/services/r2.ts");
+      const { services } = home();
+      return (await r2Serves(services, bucket)) ? lastKnownR2(services) : undefined;
+    },
+    async useR2(bucket, progress) {
+      const { ensureR2 } = await import("../../toolchain/services/r2.ts");
+      return ensureR2([bucket], progress);
     },
   };
 }

@@ -1,15 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { display, engineAddress, serve } from "../common/serve.ts";
 import { Provider } from "./provider.ts";
-import type { Toolbox } from "./toolbox.ts";
+import type { R2Toolbox, Toolbox } from "./toolbox.ts";
 
 /** `main.ts [flags] ENGINE`: serves until the engine says goodbye, in any of the ways in which it can. */
 const VERSION = "0.1.0";
 
 const root = process.cwd();
-let toolbox: Promise<Toolbox> | undefined;
+let toolbox: Promise<Toolbox & R2Toolbox> | undefined;
 /** The toolchain is loaded when a resource first needs it: most runs find nothing to do before that. */
-function toolboxOf(): Promise<Toolbox> {
+function toolboxOf(): Promise<Toolbox & R2Toolbox> {
   toolbox ??= import("./machine.ts").then(({ machine }) => machine(root));
   return toolbox;
 }
@@ -27,6 +27,10 @@ const provider = new Provider({
     "keelson:index:BuildContext": async () => {
       const [{ BuildContextType }, tools] = await Promise.all([import("./context/context.ts"), toolboxOf()]);
       return new BuildContextType(tools);
+    },
+    "keelson:index:Bucket": async () => {
+      const [{ BucketType }, tools] = await Promise.all([import("./bucket/bucket.ts"), toolboxOf()]);
+      return new BucketType(tools);
     },
     "keelson:index:Tag": async () => {
       const [{ TagType }, tools] = await Promise.all([import("./tag/tag.ts"), toolboxOf()]);

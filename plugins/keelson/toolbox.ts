@@ -4,6 +4,7 @@ import type { ReadPlatform } from "../../oci/analyze.ts";
 import type { RegistryClient } from "../../oci/client.ts";
 import type { BuildRecord } from "../../toolchain/history.ts";
 import type { Progress } from "../../toolchain/progress.ts";
+import type { RunningR2 } from "../../toolchain/services/r2.ts";
 import type { Buildx } from "./buildx.ts";
 import type { ImageInputs, RegistryInputs } from "./image/inputs.ts";
 import type { Call } from "./resource.ts";
@@ -56,4 +57,11 @@ export interface Toolbox {
   record(record: BuildRecord): Promise<void>;
   /** Does the work for a key while no other process of this machine does. */
   oneAtATime<T>(key: string, call: Pick<Call, "signal" | "status">, work: () => Promise<T>): Promise<T>;
+}
+
+/** What buckets take from it. */
+export interface R2Toolbox {
+  /** The embedded R2 where it runs and has the bucket; starts nothing. */
+  lookAtR2(bucket: string): Promise<Omit<RunningR2, "notices"> | undefined>;
+  useR2(bucket: string, progress: Progress): Promise<RunningR2>;
 }

@@ -7,6 +7,7 @@ describe("duration", () => {
     ["500 ms", 0.5],
     ["5 min", 300],
     ["1.5 h", 5400],
+    ["30 d", 2_592_000],
   ] as const)
     it(`${text} is ${seconds} s`, () => assert.equal(parseDuration(text), seconds));
 

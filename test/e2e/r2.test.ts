@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AwsClient } from "aws4fetch";
+import { execa } from "execa";
+import { buildVolumes } from "../../components/volume/r2-volume.ts";
+import { hostMount, type VolumeAccess } from "../../core/volume/consumers.ts";
+import { planVolume } from "../../core/volume/volume.ts";
 import { home } from "../../toolchain/home.ts";
 import { silent } from "../../toolchain/progress.ts";
 import {
@@ -14,14 +21,15 @@ import {
 import { findByEnvironment } from "../../toolchain/services/process.ts";
 import { r2Directory, r2Serves } from "../../toolchain/services/r2.ts";
 import { type TemporaryHome, temporaryHome } from "./home.ts";
+import { makeProject, type TestProject } from "./plugin/project.ts";
 
-/** Needs no root and no network. */
+/** Needs no root, and no network once pulumi is there. */
 describe("the embedded R2", function () {
   this.timeout(120_000);
   let temporary: TemporaryHome;
   let r2: RunningR2;
   before(async () => {
-    temporary = await temporaryHome();
+    temporary = await temporaryHome("pulumi");
     r2 = await ensureR2(["tools"], silent);
   });
   after(async () => {
@@ -69,6 +77,67 @@ describe("the embedded R2", function () {
     assert.deepEqual(await ensureR2([], silent), r2);
     assert.equal((await processes()).length, 2);
     assert.equal(await (await ask("tools/a")).text(), "one");
+  });
+
+  describe("as a volume, on the real engine", () => {
+    let project: TestProject;
+    let access: VolumeAccess | undefined;
+    before(async () => {
+      project = await makeProject();
+      project.extra = () => {
+        const volume = buildVolumes([planVolume("uploads", { backend: "embedded" })], () => "").get("uploads");
+        volume?.access.apply((value) => {
+          access = value;
+        });
+      };
+    });
+    after(() => project.remove());
+
+    it("previews without starting anything, then brings its bucket, and has nothing to do the second time", async () => {
+      await stopServices(silent);
+      const preview = await project.preview();
+      assert.deepEqual([preview.ok, preview.changes.create], [true, 3], preview.text);
+      assert.equal((await status())?.state, "stopped");
+      const first = await project.up();
+      assert.deepEqual([first.ok, first.changes], [true, { create: 3 }], first.text);
+      assert.ok(access);
+      assert.equal((await ask("uploads/x", { method: "PUT", body: "x" }, access)).status, 200);
+      assert.deepEqual((await project.up()).changes, { same: 3 });
+    });
+
+    it("is brought back by the next up, with what it held, and keeps its secret out of the state", async () => {
+      await stopServices(silent);
+      assert.deepEqual((await project.up()).changes, { same: 2, update: 1 });
+      assert.equal(await (await ask("uploads/x")).text(), "x");
+      // As it lies on disk: an export shows secrets.
+      const { stdout } = await execa("grep", ["--recursive", "--no-filename", "", join(project.root, "state")]);
+      assert.ok(stdout.includes("keelson:index:Bucket") && !stdout.includes(r2.secretAccessKey));
+    });
+
+    it("is mounted by rclone, as on a host", async function () {
+      const has = async (tool: string) => (await execa("which", [tool], { reject: false })).exitCode === 0;
+      const able = (await has("rclone")) && (await has("fusermount3")) && existsSync("/dev/fuse");
+      if (!able) this.skip();
+      assert.ok(access);
+      const { unitText, configText } = hostMount("uploads", access, "/srv/uploads");
+      const [config, where] = [join(temporary.folder, "rclone.conf"), join(temporary.folder, "mount")];
+      await Promise.all([writeFile(config, configText), mkdir(where)]);
+      const what = /^What=(.*)$/m.exec(unitText)?.[1] ?? "";
+      // rclone's S3 client and a CA bundle by variable don't get on.
+      const env = { PATH: process.env.PATH, HOME: temporary.folder };
+      const words = ["mount", what, where, "--config", config, "--vfs-cache-mode", "writes", "--vfs-write-back", "0s"];
+      const mounting = execa("rclone", words, { env, extendEnv: false, reject: false });
+      try {
+        for (let i = 0; i < 200 && !(await readdir(where)).includes("x"); i++) await sleep(50);
+        assert.equal((await stat(join(where, "x"))).size, 1);
+        await writeFile(join(where, "y"), "from the host");
+        for (let i = 0; i < 100 && (await ask("uploads/y")).status !== 200; i++) await sleep(50);
+        assert.equal(await (await ask("uploads/y")).text(), "from the host");
+      } finally {
+        mounting.kill("SIGTERM");
+        await mounting;
+      }
+    });
   });
 
   it("stops with everything else, and is purged on demand", async () => {

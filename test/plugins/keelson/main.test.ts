@@ -66,6 +66,7 @@ describe("the plugin's process", () => {
     assert.deepEqual(Object.keys(schema.resources), [
       "keelson:index:Image",
       "keelson:index:BuildContext",
+      "keelson:index:Bucket",
       "keelson:index:Tag",
     ]);
     const configured = await ask<provider.ConfigureResponse>((done) =>

@@ -1,0 +1,144 @@
+import { z } from "zod";
+import { type Duration, parseDuration } from "../core/duration.ts";
+import type { Finding } from "../core/finding.ts";
+import { bucketNameProblem } from "../core/volume/bucket-name.ts";
+import { JURISDICTIONS, LOCATIONS, type PlannedVolume, planVolume, STORAGE_CLASSES } from "../core/volume/volume.ts";
+import { configFindings } from "./diagnostics.ts";
+
+const DAY = 86_400;
+
+const bucket = z.string().superRefine((name, context) => {
+  const problem = bucketNameProblem(name);
+  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+});
+/** Keys are joined by slashes; R2's hold 1024 bytes (developers.cloudflare.com/r2/platform/limits), and most are the volume's. */
+const prefix = z
+  .string()
+  .max(256)
+  .regex(/^[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/, "parts of letters, digits, . _ - with slashes between");
+const keyPrefix = z
+  .string()
+  .max(256)
+  .regex(/^[A-Za-z0-9._/-]*$/, "a key's beginning of letters, digits, . _ - and /");
+
+/** R2 looks at its rules once a day: ages are whole days. */
+const days = z.string().refine(
+  (text): text is Duration => {
+    const seconds = secondsOf(text);
+    return seconds !== undefined && seconds >= DAY && seconds % DAY === 0;
+  },
+  { error: 'expected whole days such as "7 d"' },
+);
+const duration = z.string().refine((text): text is Duration => secondsOf(text) !== undefined, {
+  error: 'expected a duration such as "30 d" or "5 min"',
+});
+
+function secondsOf(text: string): number | undefined {
+  try {
+    return parseDuration(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const place = { bucket: bucket.optional(), prefix: prefix.optional() };
+/** A secret as it stands in a stack's file; the component asks Pulumi for its value. */
+const secret = z.object({ secure: z.string() }, { error: "expected a secret" }).strict();
+
+const embedded = z.object({ ...place, backend: z.literal("embedded") }).strict();
+const s3 = z
+  .object({
+    ...place,
+    backend: z.literal("s3"),
+    endpoint: z.url({ protocol: /^https?$/, error: "expected an address such as https://s3.example.org" }),
+    region: z
+      .string()
+      .regex(/^[a-z0-9-]+$/, "a region such as eu-central-1")
+      .default("auto"),
+    accessKeyId: z.string().min(1),
+    secret,
+  })
+  .strict();
+const r2 = z
+  .object({
+    ...place,
+    backend: z.literal("r2"),
+    account: z.string().regex(/^[0-9a-f]{32}$/, "a Cloudflare account's id: 32 hex digits"),
+    jurisdiction: z.enum(JURISDICTIONS).optional(),
+    location: z.enum(LOCATIONS).optional(),
+    storageClass: z.enum(STORAGE_CLASSES).default("Standard"),
+    access: z.enum(["read-write", "read"]).default("read-write"),
+    abortUploadsAfter: days.default("1 d"),
+    expire: z.array(z.object({ prefix: keyPrefix, after: days }).strict()).default([]),
+    lock: z.array(z.object({ prefix: keyPrefix, for: z.union([z.literal("ever"), duration]) }).strict()).default([]),
+    cors: z
+      .array(
+        z
+          .object({
+            origins: z.array(z.string().min(1)).min(1),
+            methods: z.array(z.enum(["GET", "PUT", "POST", "DELETE", "HEAD"])).min(1),
+            headers: z.array(z.string().min(1)).optional(),
+            maxAge: duration.optional(),
+          })
+          .strict(),
+      )
+      .default([]),
+    retain: z.boolean().default(true),
+  })
+  .strict();
+
+/** `keelson:volumes`: by name, where a volume is kept and how. */
+const volumesSchema = z
+  .record(
+    z.string().regex(/^[a-z0-9]+(?:-[a-z0-9]+)*$/, "lower case letters, digits, and single hyphens between"),
+    z.discriminatedUnion("backend", [embedded, s3, r2]),
+  )
+  .superRefine((volumes, context) => {
+    for (const [name, volume] of Object.entries(volumes)) {
+      const problem = volume.bucket === undefined ? bucketNameProblem(name) : undefined;
+      if (problem !== undefined)
+        context.addIssue({ code: "custom", path: [name], message: `${problem} in the name: set \`bucket\`` });
+    }
+  });
+
+/** The keys of a volume, of any backend. */
+export const VOLUME_KEYS = [...new Set([embedded, s3, r2].flatMap((schema) => Object.keys(schema.shape)))].toSorted();
+
+/**
+ * A stack's volumes, sorted by name, and all that is wrong with them. Loaded only for stacks that have some.
+ * @param raw `keelson:volumes`
+ * @param file the stack's, for findings
+ */
+export function readVolumes(
+  raw: Readonly<Record<string, unknown>>,
+  file: string,
+): { readonly volumes: readonly PlannedVolume[]; readonly findings: readonly Finding[] } {
+  const parsed = z.object({ volumes: volumesSchema }).safeParse({ volumes: raw });
+  if (!parsed.success) return { volumes: [], findings: configFindings(parsed.error, { volumes: raw }, file) };
+  const volumes = Object.entries(parsed.data.volumes)
+    .map(([name, setting]) => planVolume(name, setting))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return { volumes, findings: sharedBuckets(volumes, file) };
+}
+
+/** Two volumes of one bucket overwrite each other's rules, and one's keys may open what the other keeps. */
+function sharedBuckets(volumes: readonly PlannedVolume[], file: string): Finding[] {
+  return volumes.flatMap((volume, i) => {
+    const other = volumes.slice(0, i).find((v) => placeOf(v) === placeOf(volume));
+    if (other === undefined) return [];
+    return [
+      {
+        rule: "config/shared-bucket",
+        severity: "error",
+        subject: `keelson:volumes.${volume.name}`,
+        message: `expected a bucket of its own, found ${volume.bucket}, which volume ${other.name} has`,
+        fix: "give one of them another bucket, or write one volume with two prefixes below it",
+        where: { file },
+      },
+    ];
+  });
+}
+
+function placeOf(volume: PlannedVolume): string {
+  return `${volume.backend === "embedded" ? "embedded" : volume.endpoint} ${volume.bucket}`;
+}

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { loadPlan } from "../../config/load.ts";
+import { KNOWN_KEYS } from "../../config/schema.ts";
+import { engineStackConfig, parseStackConfig } from "../../config/stack.ts";
+import { readVolumes, VOLUME_KEYS } from "../../config/volumes.ts";
+
+const ACCOUNT = "0123456789abcdef0123456789abcdef";
+const read = (volumes: Record<string, unknown>) => readVolumes(volumes, "Pulumi.test.yaml");
+
+describe("keelson:volumes", () => {
+  it("is part of the plan, sorted, without any key's secret", async () => {
+    const volumes = {
+      tools: { backend: "r2", account: ACCOUNT },
+      backups: {
+        backend: "s3",
+        endpoint: "https://s3.example.org",
+        accessKeyId: "AK",
+        secret: { secure: "v1:canary" },
+      },
+    };
+    const config = parseStackConfig({ volumes, bases: "bootstrapped" }, "Pulumi.test.yaml");
+    const around = { host: "linux/amd64", revision: undefined } as const;
+    const { plan, findings } = await loadPlan(join(import.meta.dirname, "../.."), "test", config, around);
+    assert.deepEqual(findings, []);
+    assert.deepEqual(
+      plan.volumes?.map((v) => `${v.name} ${v.backend} ${v.bucket}`),
+      ["backups s3 backups", "tools r2 tools"],
+    );
+    assert.doesNotMatch(JSON.stringify(plan), /canary/);
+  });
+
+  it("tells all that is wrong at once, with keys and hints, and shows no secret", () => {
+    const { volumes, findings } = read({
+      Tools: { backend: "embedded" },
+      up: { backend: "r2", account: "acme", location: "weur", jurisdiction: "default", abortUploadsAfter: "12 h" },
+      my: { backend: "embedded", bucket: "my.bucket", regoin: "x" },
+      other: { backend: "s3", endpoint: "s3.example.org", accessKeyId: "AK", secret: "canary" },
+      cloud: { backend: "gcs" },
+    });
+    assert.deepEqual(volumes, []);
+    assert.deepEqual(findings.map((f) => f.subject).toSorted(), [
+      "keelson:volumes.Tools",
+      "keelson:volumes.cloud.backend",
+      "keelson:volumes.my.bucket",
+      "keelson:volumes.my.regoin",
+      "keelson:volumes.other.endpoint",
+      "keelson:volumes.other.secret",
+      "keelson:volumes.up.abortUploadsAfter",
+      "keelson:volumes.up.account",
+      "keelson:volumes.up.jurisdiction",
+      "keelson:volumes.up.location",
+    ]);
+    assert.doesNotMatch(JSON.stringify(findings), /canary/);
+    assert.match(findings.find((f) => f.subject.endsWith("regoin"))?.fix ?? "", /region/);
+  });
+
+  it("holds a volume's name to the rules of the bucket that it names", () => {
+    const [finding] = read({ db: { backend: "embedded" } }).findings;
+    assert.match(finding?.message ?? "", /expected 3 to 63 .* found 2 characters in the name: set `bucket`/);
+    assert.deepEqual(read({ db: { backend: "embedded", bucket: "database" } }).findings, []);
+  });
+
+  it("refuses two volumes of one bucket, and takes the same name at two places", () => {
+    const r2 = { backend: "r2", account: ACCOUNT, bucket: "shared" };
+    const { findings } = read({ one: r2, two: { ...r2, prefix: "two" } });
+    assert.deepEqual(
+      findings.map((f) => `${f.rule} ${f.subject}`),
+      ["config/shared-bucket keelson:volumes.two"],
+    );
+    assert.deepEqual(read({ one: r2, two: { ...r2, jurisdiction: "eu" } }).findings, []);
+  });
+
+  it("reads a secret that the engine decrypted as one", () => {
+    const volumes = { all: { backend: "s3", endpoint: "https://e.org", accessKeyId: "AK", secret: "canary" } };
+    const all = { "keelson:volumes": JSON.stringify(volumes) };
+    const config = engineStackConfig(all, new Set(["keelson:volumes"]), "test");
+    assert.deepEqual(read(config.volumes).findings, []);
+    assert.doesNotMatch(JSON.stringify(config), /canary/);
+  });
+
+  it("has a hint for each of its keys", () => assert.deepEqual(KNOWN_KEYS["volumes.*"], VOLUME_KEYS));
+});
