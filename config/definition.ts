@@ -42,7 +42,13 @@ const definition = z.strictObject({
       ]),
     )
     .optional(),
-  source: z.strictObject({ cargo: z.strictObject({ path: text, package: text, binary: text }) }).optional(),
+  source: z
+    .union([
+      z.strictObject({ cargo: z.strictObject({ path: text, package: text, binary: text }) }),
+      z.strictObject({ npm: z.strictObject({ path: text }) }),
+      z.strictObject({ python: z.strictObject({ path: text, app: text }) }),
+    ])
+    .optional(),
   target: text.optional(),
   budget: z.strictObject({
     compressed: size.optional(),
@@ -108,8 +114,10 @@ function issueFindings(issue: z.core.$ZodIssue, value: unknown, { subject, file,
     );
   }
   const found = at(value, issue.path);
-  if (issue.code === "invalid_union")
-    return [finding(issue.path, `expected { path }, { lock } or { image }, found ${show(found)}`, SEE)];
+  if (issue.code === "invalid_union") {
+    const wanted = issue.path[0] === "source" ? "{ cargo }, { npm } or { python }" : "{ path }, { lock } or { image }";
+    return [finding(issue.path, `expected ${wanted}, found ${show(found)}`, SEE)];
+  }
   if (issue.code === "invalid_value") {
     const allowed = issue.values.map(String);
     const near = typeof found === "string" ? hint(found, allowed) : "";

@@ -5,7 +5,7 @@ import type { Finding } from "../core/finding.ts";
 import type { ImageDefinition } from "../core/image.ts";
 import { hint } from "../core/lineage.ts";
 import type { CatalogueContext } from "../core/plan.ts";
-import type { SourceWish } from "../core/source.ts";
+import { SOURCE_OPTIONS, type SourceKind, type SourceWish, sourceOf } from "../core/source.ts";
 import { readSource } from "../toolchain/context.ts";
 
 /** `keelson:sources`: by image, the sources that it is built from in place of its own. */
@@ -22,12 +22,16 @@ export const sourcesSchema = z.record(
         .string()
         .regex(/^[A-Za-z0-9_-]+$/, "a binary's name")
         .optional(),
+      app: z
+        .string()
+        .regex(/^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$/, "an ASGI application such as todo.main:app")
+        .optional(),
     })
     .strict(),
 );
 
 /** The keys of each object above, for hints. */
-export const SOURCE_KEYS: readonly string[] = ["path", "package", "binary"];
+export const SOURCE_KEYS: readonly string[] = ["path", "package", "binary", "app"];
 
 /** A definition's source, as its build sees it, and what is wrong with it. */
 export interface ReadSource {
@@ -48,9 +52,9 @@ export async function readImageSource(
   wish: SourceWish | undefined,
   rust: string | undefined,
 ): Promise<ReadSource | undefined> {
-  const cargo = definition.source?.cargo;
-  if (cargo === undefined) return undefined;
-  const path = wish === undefined ? posix.join(folder, cargo.path) : posix.normalize(wish.path).replace(/\/$/, "");
+  const own = sourceOf(definition);
+  if (own === undefined) return undefined;
+  const path = wish === undefined ? posix.join(folder, own.path) : posix.normalize(wish.path).replace(/\/$/, "");
   const place = isAbsolute(path) ? path : join(/^\.\.(?:\/|$)/.test(path) ? base : root, path);
   const subject = wish === undefined ? definition.name : `keelson:sources.${definition.name}`;
   if (!statSync(place, { throwIfNoEntry: false })?.isDirectory()) {
@@ -65,18 +69,50 @@ export async function readImageSource(
   }
   const entries = await readSource(place);
   const files = entries.flatMap((e) => (e.kind === "file" ? [e.path] : []));
-  const manifests = files.filter((file) => /(?:^|\/)Cargo\.toml$/.test(file));
-  const { cargoFindings } = await import("../core/cargo.ts");
-  const findings = cargoFindings({
-    subject,
-    folder: path,
-    package: cargo.package,
-    binary: cargo.binary,
-    files,
-    manifests: new Map(manifests.map((file) => [file, readFileSync(join(place, file), "utf8")])),
-    rust,
-  });
+  const read = (file: string) => readFileSync(join(place, file), "utf8");
+  const findings = [
+    ...optionFindings(subject, own.kind, wish),
+    ...(await kindFindings(definition, { subject, folder: path, files, read, rust })),
+  ];
   return { context: { kind: "source", path, entries }, findings };
+}
+
+/** What a stack says of a source that its kind does not have. */
+function optionFindings(subject: string, kind: SourceKind, wish: SourceWish | undefined): Finding[] {
+  const known: readonly string[] = SOURCE_OPTIONS[kind];
+  return Object.entries(wish ?? {})
+    .filter(([key, value]) => key !== "path" && value !== undefined && !known.includes(key))
+    .map(([key]) => ({
+      rule: "source/option",
+      severity: "error",
+      subject,
+      message: `${key} means nothing to sources of ${kind}`,
+      fix:
+        known.length === 0 ? "take it out: path is all there is to say" : `take it out, or write ${known.join(" or ")}`,
+    }));
+}
+
+interface Sources {
+  readonly subject: string;
+  readonly folder: string;
+  readonly files: readonly string[];
+  readonly read: (file: string) => string;
+  readonly rust: string | undefined;
+}
+
+async function kindFindings({ source }: ImageDefinition, sources: Sources): Promise<Finding[]> {
+  const { read, rust, ...found } = sources;
+  const texts = (wanted: (file: string) => boolean) =>
+    new Map(found.files.filter(wanted).map((file) => [file, read(file)]));
+  if (source === undefined) return [];
+  if ("cargo" in source) {
+    const { cargoFindings } = await import("../core/cargo.ts");
+    const manifests = texts((file) => /(?:^|\/)Cargo\.toml$/.test(file));
+    return cargoFindings({ ...found, package: source.cargo.package, binary: source.cargo.binary, manifests, rust });
+  }
+  const { nextFindings, pythonFindings } = await import("../core/app-source.ts");
+  if ("npm" in source) return nextFindings({ ...found, texts: texts((file) => !file.includes("/")) });
+  return pythonFindings({ ...found, app: source.python.app, texts: texts((file) => file === "requirements.lock") });
 }
 
 /**

@@ -31,6 +31,29 @@ export interface CargoSource {
   readonly binary: string;
 }
 
+/** A Next.js application with its package-lock.json. The Dockerfile gets it as the context `source`. */
+export interface NpmSource {
+  /** Folder of its package.json, relative to the image's. */
+  readonly path: string;
+}
+
+/**
+ * A Python application with a requirements.lock, hashes included. The Dockerfile gets it as the context `source`, and what
+ * serves as the argument APP.
+ */
+export interface PythonSource {
+  /** Relative to the image's folder; the application's modules begin here. */
+  readonly path: string;
+  /** ASGI application, as uvicorn names it. @example "todo.main:app" */
+  readonly app: string;
+}
+
+/** What a stack may replace by other sources, by its kind. */
+export type ImageSource =
+  | { readonly cargo: CargoSource }
+  | { readonly npm: NpmSource }
+  | { readonly python: PythonSource };
+
 /** Upper bounds per platform, checked by the size gate on the built image. Unpacked bytes are what the layers' tars hold. */
 export interface Budget {
   readonly compressed?: Size;
@@ -99,7 +122,7 @@ export interface ImageDefinition {
   readonly track?: string;
   readonly contexts?: Readonly<Record<string, ContextSource>>;
   /** Sources that a stack may replace by others, `keelson:sources.<name>`. */
-  readonly source?: { readonly cargo: CargoSource };
+  readonly source?: ImageSource;
   /** Stage to build. Default: the Dockerfile's last. */
   readonly target?: string;
   readonly budget: Budget;

@@ -4,9 +4,17 @@ import type { ImageDefinition } from "./image.ts";
 export interface SourceWish {
   /** Relative to the project; may lead out of it. */
   readonly path: string;
+  /** Of a Cargo workspace. */
   readonly package?: string | undefined;
   readonly binary?: string | undefined;
+  /** Of a Python application. */
+  readonly app?: string | undefined;
 }
+
+/** Beside `path`, what a stack may say of each kind of source. */
+export const SOURCE_OPTIONS = { cargo: ["package", "binary"], npm: [], python: ["app"] } as const;
+
+export type SourceKind = keyof typeof SOURCE_OPTIONS;
 
 /** The context that a definition's source is. */
 export const SOURCE_CONTEXT = "source";
@@ -16,9 +24,23 @@ export const SOURCE_CONTEXT = "source";
  * @example withSource(weft, { path: "../clawft", package: "clawft-cli" }).args // { PACKAGE: "clawft-cli", BINARY: "weft" }
  */
 export function withSource(definition: ImageDefinition, wish: SourceWish | undefined): ImageDefinition {
-  const own = definition.source?.cargo;
-  if (own === undefined) return definition;
-  const cargo = { path: own.path, package: wish?.package ?? own.package, binary: wish?.binary ?? own.binary };
+  const { source } = definition;
+  if (source === undefined || "npm" in source) return definition;
+  if ("python" in source) {
+    const python = { ...source.python, app: wish?.app ?? source.python.app };
+    return { ...definition, source: { python }, args: { ...definition.args, APP: python.app } };
+  }
+  const { path, ...own } = source.cargo;
+  const cargo = { path, package: wish?.package ?? own.package, binary: wish?.binary ?? own.binary };
   const args = { ...definition.args, PACKAGE: cargo.package, BINARY: cargo.binary };
   return { ...definition, source: { cargo }, args };
+}
+
+/** The kind of a definition's source, and its folder. */
+export function sourceOf({
+  source,
+}: ImageDefinition): { readonly kind: SourceKind; readonly path: string } | undefined {
+  if (source === undefined) return undefined;
+  if ("cargo" in source) return { kind: "cargo", path: source.cargo.path };
+  return "npm" in source ? { kind: "npm", path: source.npm.path } : { kind: "python", path: source.python.path };
 }

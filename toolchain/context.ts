@@ -19,15 +19,27 @@ export async function readContext(dir: string, dockerfile?: string): Promise<Con
   return readEntries(dir, await readIgnore(dir, dockerfile));
 }
 
-/** Folders that no build of a workspace reads: git's own, and what cargo itself made there. */
-const NOT_SOURCE = "\n.git\ntarget\n";
+/** What no build of somebody's sources reads: git's folder, secrets, and what cargo, npm, Next.js, Prisma and Python made there. */
+const NOT_SOURCE = [
+  ".git",
+  "target",
+  "**/node_modules",
+  ".next",
+  "generated/prisma",
+  "next-env.d.ts",
+  "**/*.tsbuildinfo",
+  ".env",
+  ".env*.local",
+  ".venv",
+  "**/__pycache__",
+];
 
 /**
- * A Cargo workspace as a build receives it: as {@link readContext} gives it under the workspace's own .dockerignore,
- * without git's folder and without `target`, whatever that file says.
+ * Somebody's sources as a build receives them: as {@link readContext} gives them under their own .dockerignore, without
+ * what no build reads, whatever that file says.
  */
 export async function readSource(dir: string): Promise<ContextEntry[]> {
-  return readEntries(dir, await readIgnore(dir, undefined, NOT_SOURCE));
+  return readEntries(dir, await readIgnore(dir, undefined, `\n${NOT_SOURCE.join("\n")}\n`));
 }
 
 /** Everything below a directory, as {@link readContext} gives it where no ignore file is. */

@@ -59,6 +59,7 @@ describe("keelson:sources", function () {
     assert.deepEqual(await rules({ weft: { path: "../clawft", binary: "claw" } }), [
       "keelson:sources.weft source/binary",
     ]);
+    assert.deepEqual(await rules({ weft: { path: "../clawft", app: "a:b" } }), ["keelson:sources.weft source/option"]);
     assert.deepEqual(await rules({ "worker-minimal": { path: "../clawft" }, wetf: { path: "../clawft" } }), [
       "keelson:sources.wetf source/unknown-image",
       "keelson:sources.worker-minimal source/unknown-image",

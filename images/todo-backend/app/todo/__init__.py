@@ -1,0 +1,1 @@
+"""Todos in PostgreSQL, over HTTP."""
