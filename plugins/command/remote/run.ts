@@ -33,7 +33,7 @@ export async function runRemotely(run: RemoteCommand, surroundings: Surroundings
     ...Object.entries(run.environment).map(([name, value]) => ({ name, value, required: true })),
     ...Object.entries(run.optional).map(([name, value]) => ({ name, value, required: false })),
   ];
-  const channel = await execute(dialled.client, command, variables, (name) => log.warn(unable(name))).catch(
+  const { channel, ended } = await execute(dialled.client, command, variables, (name) => log.warn(unable(name))).catch(
     (error: unknown) => {
       if (error instanceof RefusedVariable) log.error(unable(error.variable));
       throw new CommandFailure(error instanceof Error ? error.message : String(error));
@@ -51,31 +51,29 @@ export async function runRemotely(run: RemoteCommand, surroundings: Surroundings
   };
   channel.on("data", take(stdout, wanted.stdout));
   channel.stderr.on("data", take(stderr, wanted.stderr));
-  const ended = await new Promise<string | undefined>((resolve, reject) => {
-    let how: string | undefined = "wait: remote command exited without exit status or exit signal";
-    const abort = () => reject(surroundings.signal.reason);
-    surroundings.signal.addEventListener("abort", abort, { once: true });
-    channel
-      .on("exit", (...args: unknown[]) => {
-        how = howItEnded(args);
-      })
-      // A server that ends the command before it has read all of its input is no failure of its own.
-      .on("error", () => {})
-      .on("close", () => {
-        surroundings.signal.removeEventListener("abort", abort);
-        resolve(how);
-      });
-    dialled.client.once("close", () => resolve(how));
-    channel.end(run.stdin);
-  });
+  channel.end(run.stdin);
+  const end = await aborted(ended, surroundings.signal);
   lines.end();
   const text = (chunks: Buffer[]) => Buffer.concat(chunks).toString("utf8");
-  if (ended !== undefined) throw new CommandFailure(failed(ended, command, text(said)));
+  const how = howItEnded(end);
+  if (how !== undefined) throw new CommandFailure(failed(how, command, text(said)));
   return { stdout: trimmed(text(stdout)), stderr: trimmed(text(stderr)) };
 }
 
+/** What comes of the work, unless the run is cancelled before. */
+function aborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    void work.then(resolve).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
 /** The end in the official provider's words; undefined for success. */
-function howItEnded([code, signal, , reason]: unknown[]): string | undefined {
+function howItEnded(end: readonly unknown[] | undefined): string | undefined {
+  if (end === undefined) return "wait: remote command exited without exit status or exit signal";
+  const [code, signal, , reason] = end;
   if (code === 0) return undefined;
   if (typeof code === "number") return `Process exited with status ${code}`;
   const name = String(signal).replace(/^SIG/, "");

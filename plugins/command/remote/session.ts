@@ -31,6 +31,13 @@ export class RefusedVariable extends Error {
   }
 }
 
+/** A command that runs. */
+export interface Running {
+  readonly channel: ClientChannel;
+  /** Resolves when the channel is closed: code, signal, whether it dumped core, and why; undefined where nobody said. */
+  readonly ended: Promise<readonly unknown[] | undefined>;
+}
+
 /**
  * Starts a command in a session of its own. ssh2 sends variables without asking whether the server took them: here it
  * asks, and starts the command only when all required ones were taken.
@@ -42,7 +49,7 @@ export function execute(
   command: string,
   variables: readonly Variable[],
   refused: (name: string) => void,
-): Promise<ClientChannel> {
+): Promise<Running> {
   const internals = client as unknown as Internals;
   const { _protocol: protocol } = internals;
   const env = protocol.env.bind(protocol);
@@ -80,6 +87,23 @@ export function execute(
     const environment = Object.fromEntries(variables.map(({ name, value }) => [name, value]));
     client.once("error", reject);
     client.once("close", () => reject(new Error("the connection was closed")));
-    client.exec(command, { env: environment }, (error, channel) => (error ? reject(error) : resolve(channel)));
+    client.exec(command, { env: environment }, (error, channel) =>
+      // At once: its end may stand in the same packet as its beginning.
+      error ? reject(error) : resolve({ channel, ended: endOf(client, channel) }),
+    );
+  });
+}
+
+function endOf(client: Client, channel: ClientChannel): Promise<readonly unknown[] | undefined> {
+  return new Promise((resolve) => {
+    let end: readonly unknown[] | undefined;
+    channel
+      .on("exit", (...args: unknown[]) => {
+        end = args;
+      })
+      // A server that ends the command before it has read all of its input is no failure of its own.
+      .on("error", () => {})
+      .on("close", () => resolve(end));
+    client.once("close", () => resolve(end));
   });
 }
