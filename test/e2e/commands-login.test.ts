@@ -93,7 +93,7 @@ describe("commands on a stack whose registry has a login", function () {
         for (const file of ["cmdline", "environ"])
           try {
             const text = readFileSync(`/proc/${pid}/${file}`, "utf8");
-            if (text.includes("canary")) seen.push(`${pid} ${file}: ${text.slice(0, 200)}`);
+            if (text.includes(PASSWORD) || text.includes(WRONG)) seen.push(`${pid} ${file}: ${text.slice(0, 200)}`);
           } catch {
             // It has ended, or is not ours.
           }
