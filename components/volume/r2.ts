@@ -38,7 +38,7 @@ export function r2Bucket(
     name,
     { ...at, name: volume.bucket, storageClass, ...(location === undefined ? {} : { location }) },
     // The location is a wish at creation: a bucket that has another one is not made anew for it.
-    { parent, retainOnDelete: volume.retain, protect: volume.retain, ignoreChanges: ["location"] },
+    { parent, retainOnDelete: volume.retain, ignoreChanges: ["location"] },
   );
   const rules = { parent: bucket, retainOnDelete: volume.retain };
   const of = { ...at, bucketName: bucket.name };

@@ -1,5 +1,6 @@
 import type { Progress } from "../../toolchain/progress.ts";
 import type { LogSeverity } from "../common/enginelog.ts";
+import type { CheckFailure } from "../common/validate.ts";
 import type { Value } from "../common/wire.ts";
 
 export type Values = Readonly<Record<string, Value>>;
@@ -20,12 +21,6 @@ export interface Call {
 /** The toolchain's progress as lines beside a resource: they stand until the next. */
 export function progressOf(call: Pick<Call, "status">): Progress {
   return { say: (line) => call.status(line), status: (line) => call.status(line) };
-}
-
-/** Something wrong with the inputs. @example { property: "tags[0]", reason: "expected a tag, found …" } */
-export interface CheckFailure {
-  readonly property: string;
-  readonly reason: string;
 }
 
 export interface Checked {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { bucketNameProblem } from "../../../core/volume/bucket-name.ts";
+import { findFailures, readInputs } from "../../common/validate.ts";
 import { UNKNOWN } from "../../common/wire.ts";
 import {
   type Applied,
@@ -13,7 +14,6 @@ import {
   type Values,
 } from "../resource.ts";
 import type { R2Toolbox } from "../toolbox.ts";
-import { findFailures, readInputs } from "../validate.ts";
 
 /** Inputs of `keelson:index:Bucket`; components/volume/embedded.ts describes them. */
 const bucketInputs = z.object({

@@ -2,6 +2,7 @@ import { access, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { canonicalJson } from "../../../core/hash.ts";
 import type { Platform } from "../../../core/platform.ts";
+import { findFailures, readInputs } from "../../common/validate.ts";
 import { UNKNOWN } from "../../common/wire.ts";
 import { type SourceInputs, sourceInputs } from "../image/inputs.ts";
 import { resolveBase } from "../image/produce.ts";
@@ -18,7 +19,6 @@ import {
   type Values,
 } from "../resource.ts";
 import type { OpenRegistry, Toolbox } from "../toolbox.ts";
-import { findFailures, readInputs } from "../validate.ts";
 
 /** What the resource says of itself. Paths are relative to the project: the state is the same on every machine. */
 export interface BuildContextState {

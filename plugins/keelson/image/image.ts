@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { canonicalJson, sha256 } from "../../../core/hash.ts";
 import type { PlatformResult } from "../../../core/summary.ts";
+import { findFailures, readInputs } from "../../common/validate.ts";
 import { UNKNOWN } from "../../common/wire.ts";
 import {
   type Applied,
@@ -15,7 +16,6 @@ import {
   type Values,
 } from "../resource.ts";
 import type { OpenRegistry, Toolbox } from "../toolbox.ts";
-import { findFailures, readInputs } from "../validate.ts";
 import type { Sizes } from "./check.ts";
 import type { PlatformManifest } from "./document.ts";
 import { type ImageInputs, imageInputs, type PlatformBuild } from "./inputs.ts";

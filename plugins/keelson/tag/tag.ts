@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { UserError } from "../../../core/error.ts";
+import { findFailures, readInputs } from "../../common/validate.ts";
 import { UNKNOWN } from "../../common/wire.ts";
 import { digest, registry, repository, tag } from "../image/inputs.ts";
 import {
@@ -14,7 +15,6 @@ import {
   type Values,
 } from "../resource.ts";
 import type { OpenRegistry, Toolbox } from "../toolbox.ts";
-import { findFailures, readInputs } from "../validate.ts";
 
 /** Inputs of `keelson:index:Tag`; components/image/keelson.ts describes them. */
 const tagInputs = z.object({ repository, registry, tag, digest });

@@ -1,7 +1,13 @@
 import type { z } from "zod";
 import { UserError } from "../../core/error.ts";
-import { UNKNOWN, type Value } from "../common/wire.ts";
-import type { CheckFailure, Values } from "./resource.ts";
+import type { Values } from "./values.ts";
+import { UNKNOWN, type Value } from "./wire.ts";
+
+/** Something wrong with the inputs. @example { property: "tags[0]", reason: "expected a tag, found …" } */
+export interface CheckFailure {
+  readonly property: string;
+  readonly reason: string;
+}
 
 /** All that is wrong with the inputs; what stands at or below an unknown value is taken as right. */
 export function findFailures(schema: z.ZodType, values: Values): CheckFailure[] {

@@ -1,4 +1,4 @@
-import { isMap, isSecret, signatureOf, type WireMap, type WireValue } from "../common/wire.ts";
+import { isMap, isSecret, signatureOf, type WireMap, type WireValue } from "./wire.ts";
 
 /** What became of a property. */
 export type DiffKind = "add" | "delete" | "update";
