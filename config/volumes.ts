@@ -1,16 +1,13 @@
 import { z } from "zod";
 import { type Duration, parseDuration } from "../core/duration.ts";
 import type { Finding } from "../core/finding.ts";
-import { bucketNameProblem } from "../core/volume/bucket-name.ts";
+import { BUCKET_NAME, BUCKET_NAME_RULE } from "../core/volume/bucket-name.ts";
 import { JURISDICTIONS, LOCATIONS, type PlannedVolume, planVolume, STORAGE_CLASSES } from "../core/volume/volume.ts";
 import { configFindings } from "./diagnostics.ts";
 
 const DAY = 86_400;
 
-const bucket = z.string().superRefine((name, context) => {
-  const problem = bucketNameProblem(name);
-  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
-});
+const bucket = z.string().regex(BUCKET_NAME, BUCKET_NAME_RULE);
 /** Keys are joined by slashes; R2's hold 1024 bytes (developers.cloudflare.com/r2/platform/limits), and most are the volume's. */
 const prefix = z
   .string()
@@ -27,10 +24,10 @@ const days = z.string().refine(
     const seconds = secondsOf(text);
     return seconds !== undefined && seconds >= DAY && seconds % DAY === 0;
   },
-  { error: 'expected whole days such as "7 d"' },
+  { error: 'whole days such as "7 d"' },
 );
 const duration = z.string().refine((text): text is Duration => secondsOf(text) !== undefined, {
-  error: 'expected a duration such as "30 d" or "5 min"',
+  error: 'a duration such as "30 d" or "5 min"',
 });
 
 function secondsOf(text: string): number | undefined {
@@ -50,7 +47,7 @@ const s3 = z
   .object({
     ...place,
     backend: z.literal("s3"),
-    endpoint: z.url({ protocol: /^https?$/, error: "expected an address such as https://s3.example.org" }),
+    endpoint: z.url({ protocol: /^https?$/, error: "an address such as https://s3.example.org" }),
     region: z
       .string()
       .regex(/^[a-z0-9-]+$/, "a region such as eu-central-1")
@@ -87,19 +84,13 @@ const r2 = z
   })
   .strict();
 
-/** `keelson:volumes`: by name, where a volume is kept and how. */
-const volumesSchema = z
-  .record(
-    z.string().regex(/^[a-z0-9]+(?:-[a-z0-9]+)*$/, "lower case letters, digits, and single hyphens between"),
-    z.discriminatedUnion("backend", [embedded, s3, r2]),
-  )
-  .superRefine((volumes, context) => {
-    for (const [name, volume] of Object.entries(volumes)) {
-      const problem = volume.bucket === undefined ? bucketNameProblem(name) : undefined;
-      if (problem !== undefined)
-        context.addIssue({ code: "custom", path: [name], message: `${problem} in the name: set \`bucket\`` });
-    }
-  });
+const name = z.string().regex(/^[a-z0-9]+(?:-[a-z0-9]+)*$/, "lower case letters, digits, and single hyphens between");
+const backend = z.looseObject({ backend: z.enum(["embedded", "s3", "r2"]) });
+/** Which backend comes first: what else a volume may have depends on it. */
+const backendsSchema = z.object({ volumes: z.record(name, backend) });
+const volumesSchema = z.object({
+  volumes: z.record(z.string(), z.discriminatedUnion("backend", [embedded, s3, r2])),
+});
 
 /** The keys of a volume, of any backend. */
 export const VOLUME_KEYS = [...new Set([embedded, s3, r2].flatMap((schema) => Object.keys(schema.shape)))].toSorted();
@@ -113,12 +104,32 @@ export function readVolumes(
   raw: Readonly<Record<string, unknown>>,
   file: string,
 ): { readonly volumes: readonly PlannedVolume[]; readonly findings: readonly Finding[] } {
-  const parsed = z.object({ volumes: volumesSchema }).safeParse({ volumes: raw });
-  if (!parsed.success) return { volumes: [], findings: configFindings(parsed.error, { volumes: raw }, file) };
+  const backends = backendsSchema.safeParse({ volumes: raw });
+  const known = Object.fromEntries(Object.entries(raw).filter(([, volume]) => backend.safeParse(volume).success));
+  const parsed = volumesSchema.safeParse({ volumes: known });
+  const findings = [backends, parsed]
+    .flatMap(({ error }) => (error === undefined ? [] : configFindings(error, { volumes: raw }, file)))
+    .concat(nameFindings(raw, file));
+  if (!parsed.success || findings.length > 0) return { volumes: [], findings };
   const volumes = Object.entries(parsed.data.volumes)
     .map(([name, setting]) => planVolume(name, setting))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return { volumes, findings: sharedBuckets(volumes, file) };
+}
+
+/** A volume that names no bucket is one. */
+function nameFindings(raw: Readonly<Record<string, unknown>>, file: string): Finding[] {
+  return Object.entries(raw)
+    .filter(([key, volume]) => backend.safeParse(volume).data?.bucket === undefined && !BUCKET_NAME.test(key))
+    .filter(([key]) => name.safeParse(key).success)
+    .map(([key]) => ({
+      rule: "config/bucket-name",
+      severity: "error",
+      subject: `keelson:volumes.${key}`,
+      message: `expected the name of its bucket, ${BUCKET_NAME_RULE}, found "${key}"`,
+      fix: "set its bucket, or name it otherwise",
+      where: { file },
+    }));
 }
 
 /** Two volumes of one bucket overwrite each other's rules, and one's keys may open what the other keeps. */

@@ -1,13 +1,7 @@
 /**
- * What keeps a name from being a bucket's: R2's rules, which S3's contain (developers.cloudflare.com/r2/buckets/create-buckets;
- * S3 also takes dots, with which no certificate for BUCKET.HOST fits).
- * @example bucketNameProblem("Tools") // "expected lower case letters, digits and hyphens, found a capital letter"
- * @returns undefined for a name that will do.
+ * R2's rule for a bucket's name (developers.cloudflare.com/r2/buckets/create-buckets). S3's rule contains it: that one also takes
+ * dots, with which no certificate for BUCKET.HOST fits.
  */
-export function bucketNameProblem(name: string): string | undefined {
-  const expected = "expected 3 to 63 lower case letters, digits and hyphens, found";
-  if (name.length < 3 || name.length > 63) return `${expected} ${name.length} characters`;
-  if (name.startsWith("-") || name.endsWith("-")) return `${expected} a hyphen at an end`;
-  const wrong = /[^a-z0-9-]/u.exec(name)?.[0];
-  return wrong === undefined ? undefined : `${expected} ${JSON.stringify(wrong)}`;
-}
+export const BUCKET_NAME = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
+/** {@link BUCKET_NAME} for messages. */
+export const BUCKET_NAME_RULE = "3 to 63 lower case letters, digits and hyphens, no hyphen at an end";

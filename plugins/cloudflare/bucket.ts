@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { UserError } from "../../core/error.ts";
-import { bucketNameProblem } from "../../core/volume/bucket-name.ts";
+import { BUCKET_NAME, BUCKET_NAME_RULE } from "../../core/volume/bucket-name.ts";
 import type { Values } from "../common/values.ts";
 import type { Api } from "./api.ts";
 import type { Found, ResourceType } from "./resource.ts";
@@ -17,10 +17,7 @@ export const bucketPlace = {
 const inputs = z
   .object({
     ...bucketPlace,
-    name: z.string().superRefine((name, context) => {
-      const problem = bucketNameProblem(name);
-      if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
-    }),
+    name: z.string().regex(BUCKET_NAME, `expected ${BUCKET_NAME_RULE}`),
     location: z
       .string()
       .refine((text) => LOCATIONS.some((location) => location === text.toLowerCase()), {

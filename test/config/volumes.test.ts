@@ -33,7 +33,7 @@ describe("keelson:volumes", () => {
   it("tells all that is wrong at once, with keys and hints, and shows no secret", () => {
     const { volumes, findings } = read({
       Tools: { backend: "embedded" },
-      up: { backend: "r2", account: "acme", location: "weur", jurisdiction: "default", abortUploadsAfter: "12 h" },
+      uploads: { backend: "r2", account: "acme", location: "weur", jurisdiction: "default", abortUploadsAfter: "12 h" },
       my: { backend: "embedded", bucket: "my.bucket", regoin: "x" },
       other: { backend: "s3", endpoint: "s3.example.org", accessKeyId: "AK", secret: "canary" },
       cloud: { backend: "gcs" },
@@ -46,18 +46,23 @@ describe("keelson:volumes", () => {
       "keelson:volumes.my.regoin",
       "keelson:volumes.other.endpoint",
       "keelson:volumes.other.secret",
-      "keelson:volumes.up.abortUploadsAfter",
-      "keelson:volumes.up.account",
-      "keelson:volumes.up.jurisdiction",
-      "keelson:volumes.up.location",
+      "keelson:volumes.uploads.abortUploadsAfter",
+      "keelson:volumes.uploads.account",
+      "keelson:volumes.uploads.jurisdiction",
+      "keelson:volumes.uploads.location",
     ]);
     assert.doesNotMatch(JSON.stringify(findings), /canary/);
-    assert.match(findings.find((f) => f.subject.endsWith("regoin"))?.fix ?? "", /region/);
+    const told = (key: string) => findings.find((f) => f.subject.endsWith(key)) ?? assert.fail(key);
+    assert.match(told("regoin").fix, /region/);
+    assert.equal(told("cloud.backend").message, 'expected "embedded" or "s3" or "r2", found "gcs"');
+    assert.match(told("my.bucket").message, /^expected 3 to 63 lower .*, found "my\.bucket"$/);
+    assert.match(told("abortUploadsAfter").message, /^expected whole days such as "7 d", found "12 h"$/);
+    assert.match(told("other.endpoint").message, /^expected an address such as/);
   });
 
   it("holds a volume's name to the rules of the bucket that it names", () => {
     const [finding] = read({ db: { backend: "embedded" } }).findings;
-    assert.match(finding?.message ?? "", /expected 3 to 63 .* found 2 characters in the name: set `bucket`/);
+    assert.match(finding?.message ?? "", /^expected the name of its bucket, 3 to 63 .*, found "db"$/);
     assert.deepEqual(read({ db: { backend: "embedded", bucket: "database" } }).findings, []);
   });
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bucketNameProblem } from "../../../core/volume/bucket-name.ts";
+import { BUCKET_NAME, BUCKET_NAME_RULE } from "../../../core/volume/bucket-name.ts";
 import { findFailures, readInputs } from "../../common/validate.ts";
 import { UNKNOWN } from "../../common/wire.ts";
 import {
@@ -17,10 +17,7 @@ import type { R2Toolbox } from "../toolbox.ts";
 
 /** Inputs of `keelson:index:Bucket`; components/volume/embedded.ts describes them. */
 const bucketInputs = z.object({
-  bucket: z.string().superRefine((name, context) => {
-    const problem = bucketNameProblem(name);
-    if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
-  }),
+  bucket: z.string().regex(BUCKET_NAME, `expected ${BUCKET_NAME_RULE}`),
 });
 
 /**

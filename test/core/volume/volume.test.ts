@@ -1,38 +1,15 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
-import { bucketNameProblem } from "../../../core/volume/bucket-name.ts";
+import { BUCKET_NAME } from "../../../core/volume/bucket-name.ts";
 import { planVolume, r2Endpoint, tokenResource } from "../../../core/volume/volume.ts";
 
 const ACCOUNT = "0123456789abcdef0123456789abcdef";
 
 describe("bucket names", () => {
   for (const name of ["abc", "gateway-tools", "0a0", "a".repeat(63)])
-    it(`takes ${name}`, () => assert.equal(bucketNameProblem(name), undefined));
+    it(`takes ${name}`, () => assert.match(name, BUCKET_NAME));
 
-  for (const [name, problem] of [
-    ["ab", "2 characters"],
-    ["", "0 characters"],
-    ["a".repeat(64), "64 characters"],
-    ["-abc", "a hyphen at an end"],
-    ["abc-", "a hyphen at an end"],
-    ["Abc", '"A"'],
-    ["a.bc", '"."'],
-    ["a_bc", '"_"'],
-    ["a/../bc", '"/"'],
-    ["tool💾", '"💾"'],
-  ] as const)
-    it(`refuses ${JSON.stringify(name)}: ${problem}`, () =>
-      assert.ok(bucketNameProblem(name)?.endsWith(`found ${problem}`), bucketNameProblem(name)));
-
-  it("takes what R2's rule takes, and nothing else", () => {
-    const rule = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
-    fc.assert(
-      fc.property(
-        fc.oneof(fc.string({ maxLength: 70 }), fc.stringMatching(/^[a-z0-9-]{0,66}$/)),
-        (name) => (bucketNameProblem(name) === undefined) === rule.test(name),
-      ),
-    );
-  });
+  for (const name of ["", "ab", "a".repeat(64), "-abc", "abc-", "Abc", "a.bc", "a_bc", "a/../bc", "abc\n", "tool💾"])
+    it(`refuses ${JSON.stringify(name)}`, () => assert.doesNotMatch(name, BUCKET_NAME));
 });
 
 describe("planVolume", () => {
