@@ -1,0 +1,231 @@
+import { diagnosePrisma } from "../prisma/diagnosis.ts";
+import type { ContainerStatus, KubernetesEvent, Pod } from "./objects.ts";
+import { lastLines, type Trouble } from "./trouble.ts";
+import { kubectl } from "./words.ts";
+
+/** A container, and what is known of it. */
+export interface ContainerSubject {
+  readonly pod: Pod;
+  readonly status: ContainerStatus;
+  readonly namespace: string;
+  /** @example "deployment/todo-backend" */
+  readonly workload: string;
+  /** Of this pod, the newest last. */
+  readonly events: readonly KubernetesEvent[];
+  /** What it, or the one before it, wrote. */
+  readonly log: string | undefined;
+}
+
+type Diagnosis = Pick<Trouble, "verdict" | "cause" | "command">;
+
+/** What a container's state says; undefined for one that runs and is ready, or that just starts. */
+export function containerTrouble(subject: ContainerSubject): Trouble | undefined {
+  const { waiting, terminated } = subject.status.state ?? {};
+  if (waiting !== undefined) return waitingTrouble(subject, waiting.reason ?? "", waiting.message ?? "");
+  if (terminated !== undefined && terminated.exitCode !== 0)
+    return trouble(subject, terminated.reason ?? "Error", terminated.message ?? "", ended(subject, "wait"));
+  return undefined;
+}
+
+/** Reasons that only say that a container is on its way. */
+const STARTING = ["", "ContainerCreating", "PodInitializing"];
+
+function waitingTrouble(subject: ContainerSubject, reason: string, message: string): Trouble | undefined {
+  if (STARTING.includes(reason)) return undefined;
+  const said = `${message} ${pullMessage(subject)}`;
+  switch (reason) {
+    case "ErrImagePull":
+    case "ImagePullBackOff":
+    case "RegistryUnavailable":
+      return trouble(subject, reason, message === "" ? pullMessage(subject) : message, pull(subject, said));
+    case "InvalidImageName":
+    case "ErrImageNeverPull":
+      return trouble(subject, reason, message, unpullable(subject, reason));
+    case "CreateContainerConfigError":
+      return trouble(subject, reason, message, config(subject, message));
+    case "CrashLoopBackOff":
+      return trouble(subject, reason, message, ended(subject, "fatal"));
+    case "RunContainerError":
+    case "CreateContainerError":
+      return trouble(
+        subject,
+        reason,
+        message,
+        unrunnable(subject, message) ?? look(subject, "the container can't be made"),
+      );
+    default:
+      return trouble(subject, reason, message, look(subject, "Kubernetes waits for it"));
+  }
+}
+
+/** Why a pull failed, where the state itself says only that it is tried again later. */
+function pullMessage({ events }: ContainerSubject): string {
+  return events.findLast(({ reason, message }) => reason === "Failed" && /pull/i.test(message ?? ""))?.message ?? "";
+}
+
+/** What registries and container runtimes say of an image that is not there; never of one that is merely away. */
+const NOT_FOUND = /not found|manifest unknown|name unknown|does not exist|no such (?:image|manifest)/i;
+const REFUSED = /unauthorized|authentication required|denied|forbidden|\b40[13]\b/i;
+const OTHER_PLATFORM = /no match for platform|no matching manifest/i;
+
+/** An image that is not there stays away; a registry that does not answer may come back. Never fatal for the back-off alone. */
+function pull({ status, namespace, workload }: ContainerSubject, said: string): Diagnosis {
+  const image = status.image ?? "";
+  if (OTHER_PLATFORM.test(said))
+    return {
+      verdict: "fatal",
+      cause: `the registry has ${image}, and not for the node's platform`,
+      command: "keelson plan, then npm run up with the node's platform in keelson:platforms",
+    };
+  // A registry that hides what one may not see says "denied ... does not exist or may require authorization".
+  if (REFUSED.test(said))
+    return {
+      verdict: "wait",
+      cause: `the registry does not let the node pull ${image}: its pull secret is missing, expired, or for another host`,
+      command: `${kubectl(namespace, "create", "secret", "docker-registry", "pull", `--docker-server=${hostOf(image)}`)} --docker-username=… --docker-password=…`,
+    };
+  if (NOT_FOUND.test(said) && !/no such host/i.test(said))
+    return {
+      verdict: "fatal",
+      cause: `the registry has no image ${image}: it was never pushed, or was deleted`,
+      command: `npm run up, or back to the version before: ${kubectl(namespace, "rollout", "undo", workload)}`,
+    };
+  return {
+    verdict: "wait",
+    cause: `the registry of ${image} does not answer the node`,
+    command: kubectl(namespace, "get", "events", "--field-selector=reason=Failed"),
+  };
+}
+
+function hostOf(image: string): string {
+  const first = image.split("/")[0] ?? "";
+  return image.includes("/") && /[.:]|^localhost$/.test(first) ? first : "docker.io";
+}
+
+function unpullable({ status, namespace, workload }: ContainerSubject, reason: string): Diagnosis {
+  const image = status.image ?? "";
+  if (reason === "InvalidImageName")
+    return {
+      verdict: "fatal",
+      cause: `${JSON.stringify(image)} is no name of an image`,
+      command: kubectl(namespace, "rollout", "undo", workload),
+    };
+  return {
+    verdict: "fatal",
+    cause: `the node has no image ${image}, and imagePullPolicy Never keeps it from pulling`,
+    command: `minikube image load ${image}`,
+  };
+}
+
+/** A Secret or ConfigMap that is not there, a key that it lacks, a user that is root against the pod's own rule. */
+function config({ namespace, workload, pod }: ContainerSubject, message: string): Diagnosis {
+  const key = /couldn't find key (\S+) in (Secret|ConfigMap) (\S+)/.exec(message);
+  const missing = /(secret|configmap) "([^"]+)" not found/i.exec(message);
+  if (key !== null)
+    return {
+      verdict: "fatal",
+      cause: `the ${key[2]} ${key[3]} has no key ${key[1]}`,
+      command: kubectl(namespace, "describe", key[2]?.toLowerCase() ?? "", key[3]?.split("/").at(-1) ?? ""),
+    };
+  if (missing !== null) {
+    const [kind = "", name = ""] = [missing[1]?.toLowerCase(), missing[2]];
+    const words = kind === "secret" ? ["create", "secret", "generic", name] : ["create", "configmap", name];
+    return {
+      verdict: "fatal",
+      cause: `the namespace ${namespace} has no ${kind} ${name}`,
+      command: `${kubectl(namespace, ...words)} --from-literal=KEY=VALUE`,
+    };
+  }
+  if (/runAsNonRoot|non-numeric user/.test(message))
+    return {
+      verdict: "fatal",
+      cause: "the pod may not run as root, and its image does, or says its user by name",
+      command: "write USER 10001:10001 in the Dockerfile's last stage, then npm run up",
+    };
+  return {
+    verdict: "fatal",
+    cause: "the container's settings can't be met",
+    command: describePod(namespace, pod, workload),
+  };
+}
+
+function unrunnable({ status, namespace, workload }: ContainerSubject, message: string): Diagnosis | undefined {
+  const undo = kubectl(namespace, "rollout", "undo", workload);
+  if (/exec format error/i.test(message))
+    return {
+      verdict: "fatal",
+      cause: `the program in ${status.image ?? "the image"} is for another processor than the node's`,
+      command: `build it for the node's platform (keelson:platforms); until then: ${undo}`,
+    };
+  if (/executable file not found|no such file or directory/i.test(message))
+    return { verdict: "fatal", cause: "the command of the container is not in its image", command: undo };
+  if (/permission denied/i.test(message))
+    return { verdict: "fatal", cause: "the command of the container may not be run by its user", command: undo };
+  return undefined;
+}
+
+/** A program that ended: by its last words where they are known, else by how it ended. */
+function ended(subject: ContainerSubject, verdict: Trouble["verdict"]): Diagnosis {
+  const { status, namespace, pod, workload, log, events } = subject;
+  const name = pod.metadata?.name ?? "";
+  const container = status.name ?? "";
+  const last = status.lastState?.terminated ?? status.state?.terminated;
+  const code = last?.exitCode;
+  const logs = kubectl(namespace, "logs", name, "-c", container, "--previous");
+  if (last?.reason === "OOMKilled") {
+    const limit = pod.spec?.containers?.find((c) => c.name === container)?.resources?.limits?.memory;
+    return {
+      verdict,
+      cause: `it needs more memory than its limit${limit === undefined ? "" : ` of ${limit}`}`,
+      command: `${kubectl(namespace, "set", "resources", workload, "-c", container)} --limits=memory=…`,
+    };
+  }
+  const broken = unrunnable(subject, `${last?.message ?? ""} ${last?.reason === "StartError" ? "" : execFailure(log)}`);
+  if (broken !== undefined) return { ...broken, verdict };
+  const prisma = diagnosePrisma(log ?? "");
+  if (prisma !== undefined) return { verdict, cause: prisma.message, command: `${prisma.fix}; ${logs}` };
+  const probe = events.findLast(
+    (e) => e.reason === "Unhealthy" && /^(?:Liveness|Startup) probe failed/.test(e.message ?? ""),
+  );
+  if (probe !== undefined && (code === 137 || code === 143 || code === 0))
+    return {
+      verdict,
+      cause: `Kubernetes ended it, since its probe failed: ${probe.message}`,
+      command: `${logs}; a start that takes longer needs a startupProbe with more time`,
+    };
+  return {
+    verdict,
+    cause: EXITS[code ?? -1] ?? `the program ends by itself, with ${code ?? "an unknown code"}`,
+    command: logs,
+  };
+}
+
+/** A kernel's refusal that only the log has: shells print it before they end with 126. */
+function execFailure(log: string | undefined): string {
+  return /exec format error/i.exec(lastLines(log).join("\n"))?.[0] ?? "";
+}
+
+/** What exit codes stand for, by shells' convention: 128 and the signal's number. */
+const EXITS: Readonly<Record<number, string>> = {
+  0: "the program ends by itself, without an error: it is no service, or went into the background",
+  126: "the command of the container can't be run",
+  127: "the command of the container is not in its image",
+  137: "it was killed: by its node for memory, or by its probe",
+  139: "it crashed on a bad memory access (SIGSEGV)",
+  143: "it was told to end (SIGTERM)",
+};
+
+function look({ namespace, pod, workload }: ContainerSubject, cause: string): Diagnosis {
+  return { verdict: "wait", cause, command: describePod(namespace, pod, workload) };
+}
+
+function describePod(namespace: string, { metadata }: Pod, workload: string): string {
+  return metadata?.name === undefined
+    ? kubectl(namespace, "describe", workload)
+    : kubectl(namespace, "describe", "pod", metadata.name);
+}
+
+function trouble({ pod, status, log }: ContainerSubject, reason: string, message: string, found: Diagnosis): Trouble {
+  const where = `pod ${pod.metadata?.name ?? "?"}, container ${status.name ?? "?"}`;
+  return { ...found, where, reason, message: message.trim(), log: lastLines(log) };
+}
