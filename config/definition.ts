@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { DefinitionLines } from "../core/definition-lines.ts";
 import { parseDuration } from "../core/duration.ts";
 import type { Finding } from "../core/finding.ts";
-import { CONTEXT_SETTINGS, type ImageDefinition, MACHINE_ARGS } from "../core/image.ts";
+import { CONTEXT_SETTINGS, HEALTH_SMOKE, type ImageDefinition, MACHINE_ARGS } from "../core/image.ts";
 import { hint } from "../core/lineage.ts";
 import { PLATFORMS } from "../core/platform.ts";
 import { parseSize } from "../core/size.ts";
@@ -67,6 +67,7 @@ const definition = z.strictObject({
       http: z.strictObject({ port: z.int().min(1).max(65_535), path: z.string().startsWith("/") }).optional(),
       command: z.array(text).min(1).optional(),
       within: parsed(parseDuration, 'a duration such as "30 s"'),
+      smoke: z.enum(HEALTH_SMOKE).optional(),
     })
     .optional(),
   user: z.string().regex(/^\d+:\d+$/, "a user and a group by number, such as 10001:10001"),

@@ -82,7 +82,14 @@ export interface Health {
   readonly command?: readonly string[];
   /** From the start of the container to the first success. */
   readonly within: Duration;
+  /**
+   * When a built image is started and asked, which it is without a network: "always" (the default), under QEMU with ten
+   * times as much time; "native": not under QEMU, for what is far too slow there; "never": for what is nothing without others.
+   */
+  readonly smoke?: (typeof HEALTH_SMOKE)[number];
 }
+
+export const HEALTH_SMOKE = ["always", "native", "never"] as const;
 
 /** What core/machine-plan.ts gives builds: the machine, and its CUDA architectures as torch, CMake and vllm read them. */
 export const MACHINE_ARGS = [

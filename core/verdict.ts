@@ -12,8 +12,8 @@ export interface Terms {
   readonly smoke: string | null;
   /** {@link gatesHash} */
   readonly gates: string;
-  /** Whether the definition says how to know that it serves. */
-  readonly health: boolean;
+  /** Hash of what the definition says of its health, which is polled; null where it says nothing. */
+  readonly health: string | null;
   /** `uid:gid` that it is to run as. */
   readonly user: string;
 }
@@ -28,7 +28,7 @@ export interface Verdict {
 }
 
 /** Grows when smoke tests or gates judge otherwise than before under the same names: older verdicts then count no more. */
-export const VERDICT_SCHEME = 1;
+export const VERDICT_SCHEME = 2;
 
 /** What gates are told, and which gates there are. */
 export interface GateTerms {

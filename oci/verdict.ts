@@ -22,7 +22,7 @@ const schema = z
     scheme: z.literal(VERDICT_SCHEME),
     subject: digest,
     terms: z
-      .object({ image: z.string(), smoke: hash.nullable(), gates: hash, health: z.boolean(), user: z.string() })
+      .object({ image: z.string(), smoke: hash.nullable(), gates: hash, health: hash.nullable(), user: z.string() })
       .strict(),
     platforms: z.record(z.string(), z.object({ digest, findings: z.int().nonnegative() }).strict()),
   })

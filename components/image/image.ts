@@ -76,7 +76,7 @@ export class Image extends pulumi.ComponentResource {
         budget: image.budget,
         ...(image.smoke === undefined ? {} : { smoke: image.smoke }),
         user: image.user,
-        healthDefined: image.health !== undefined,
+        ...(image.health === undefined ? {} : { health: image.health }),
         gates: pulumi.output(args.gates as pulumi.Input<GateSettings>).apply((gates) => withAllowances(gates, image)),
         ...(image.cuda === undefined ? {} : { cuda: image.cuda }),
       },

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { CudaWish } from "../../core/cuda/wish.ts";
-import type { Budget } from "../../core/image.ts";
+import type { Budget, Health } from "../../core/image.ts";
 import type { PlannedBuild } from "../../core/plan.ts";
 import type { PlatformResult } from "../../core/summary.ts";
 
@@ -59,8 +59,8 @@ export interface ImageResourceArgs extends SourceArgs {
   /** Script inside the folder that is run in the built image. */
   readonly smoke?: string;
   readonly user: string;
-  /** Health is part of the definition: the gates read it. */
-  readonly healthDefined: boolean;
+  /** How to know that it serves: polled in each built platform, and read by the gates. */
+  readonly health?: Health;
   /** `keelson:gates`. */
   readonly gates: pulumi.Input<unknown>;
   /** The cards that its CUDA code has to run on. */

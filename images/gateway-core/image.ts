@@ -15,7 +15,7 @@ export default defineImage({
     identity: { path: "identity", setting: "gateway.identity" },
   },
   budget: { compressed: "145 MB", unpacked: "490 MB" },
-  health: { http: { port: 8080, path: "/health" }, within: "60 s" },
+  health: { http: { port: 8080, path: "/health" }, within: "60 s", smoke: "native" },
   user: "10001:10001",
   smoke: "smoke",
   allow: [

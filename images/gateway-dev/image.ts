@@ -13,7 +13,7 @@ export default defineImage({
     npm: { path: "../shared/npm" },
   },
   budget: { compressed: "1500 MB" },
-  health: { http: { port: 8080, path: "/health" }, within: "60 s" },
+  health: { http: { port: 8080, path: "/health" }, within: "60 s", smoke: "native" },
   user: "10001:10001",
   smoke: "smoke",
 });

@@ -91,6 +91,10 @@ export function machine(root: string): Toolbox & R2Toolbox {
       if (platform === undefined) throw new Error(`${repository}@${reference} has no platform`);
       return platform;
     },
+    async busybox(platform, signal) {
+      const { ensureBusybox } = await import("../../toolchain/busybox.ts");
+      return ensureBusybox(platform, { signal });
+    },
     async makeWorkFolder() {
       const folder = await scratch(prepareHome().tmp, "image");
       await chmod(folder, 0o700);

@@ -52,6 +52,8 @@ export interface Toolbox {
   stageLock(lock: ArtifactLock, platform: Platform, folder: string, signal: AbortSignal): Promise<void>;
   /** One platform of an image, read whole. */
   readImage(client: RegistryClient, repository: string, manifest: string): Promise<ReadPlatform>;
+  /** Path of a static busybox for a platform. */
+  busybox(platform: Platform, signal: AbortSignal): Promise<string>;
   /** A new folder for one image's work; the caller removes it. */
   makeWorkFolder(): Promise<string>;
   record(record: BuildRecord): Promise<void>;

@@ -3,7 +3,13 @@ import fc from "fast-check";
 import { type GateTerms, gatesHash, type Terms, termsHash, verdictText } from "../../core/verdict.ts";
 
 const digest = (c: string) => `sha256:${c.repeat(64)}`;
-const terms: Terms = { image: "web", smoke: "5".repeat(64), gates: "9".repeat(64), health: true, user: "1:1" };
+const terms: Terms = {
+  image: "web",
+  smoke: "5".repeat(64),
+  gates: "9".repeat(64),
+  health: "7".repeat(64),
+  user: "1:1",
+};
 const asked: GateTerms = {
   settings: { severity: { labels: "off" }, allow: [{ rule: "secret", subject: "web", reason: "none" }] },
   budget: { compressed: "100 MB", unpacked: "300 MB" },
@@ -36,7 +42,7 @@ describe("termsHash", () => {
     { image: "api" },
     { smoke: null },
     { gates: "8".repeat(64) },
-    { health: false },
+    { health: null },
     { user: "0:0" },
   ];
   for (const other of others)

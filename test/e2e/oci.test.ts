@@ -79,7 +79,7 @@ describe("oci, on a real registry", function () {
     return (await client.putManifest(repository, tag, { schemaVersion: 2, mediaType: MEDIA.index, manifests })).digest;
   }
 
-  const terms = { image: "app", smoke: null, gates: "9".repeat(64), health: true, user: "10001:10001" };
+  const terms = { image: "app", smoke: null, gates: "9".repeat(64), health: "7".repeat(64), user: "10001:10001" };
   /** Says of an index that its one platform has passed. */
   async function judge(repository: string, index: string, platform: Descriptor): Promise<void> {
     const { descriptor } = await client.getManifest(repository, index);

@@ -89,8 +89,7 @@ describe("an image in a registry that misbehaves", function () {
     annotations: {},
     budget: {},
     user: "",
-    healthDefined: true,
-    gates: { severity: { user: "off", init: "off", labels: "off" } },
+    gates: { severity: { user: "off", init: "off", labels: "off", health: "off" } },
     ...more,
   });
   const apply = (more?: Values) =>

@@ -60,8 +60,7 @@ describe("an image in a registry with a login", function () {
     annotations: {},
     budget: {},
     user: "",
-    healthDefined: true,
-    gates: { severity: { user: "off", init: "off", labels: "off" } },
+    gates: { severity: { user: "off", init: "off", labels: "off", health: "off" } },
   });
   const lines: string[] = [];
   const call = () => ({

@@ -349,6 +349,53 @@ describe("the keelson plugin on the real engine", function () {
     assert.equal(history.builds(web.name, "linux/arm64", 5).length, 2);
   });
 
+  it("starts an image and polls its health, without a shell or a client of the image's own", async () => {
+    const http = { port: 8080, path: "/health" };
+    const serves = unique(
+      ["RUN mkdir /www && echo ok > /www/health", 'CMD ["httpd", "-f", "-p", "8080", "-h", "/www"]'],
+      {},
+      {
+        health: { http, within: "30 s" },
+        user: "0:0",
+      },
+    );
+    const native: NonNullable<TestImage["more"]> = {
+      builds: [{ platform: "linux/amd64", node: "local", mode: "native" }],
+    };
+    const silent = unique(
+      ['CMD ["sh", "-c", "echo no database; sleep 60"]'],
+      {},
+      {
+        ...native,
+        health: { http, within: "2 s" },
+      },
+    );
+    const ended = unique(
+      ['ENTRYPOINT ["sh", "-c"]', 'CMD ["echo no table; exit 7"]'],
+      {},
+      {
+        ...native,
+        health: { http, within: "60 s" },
+      },
+    );
+    project.images = [busybox, serves, silent, ended];
+    await fail(
+      project.up(),
+      /the health that images\/image-\d+\/image\.ts defines failed: exit code: 1\n/,
+      /no database/,
+      /not healthy within 2 s: .*[Cc]onnection refused/,
+      /its program ended with 7 before it was healthy/,
+      /no table/,
+    );
+    assert.equal((await tagsOf(serves.name)).length, 1, "passed on both platforms");
+    assert.deepEqual([await tagsOf(silent.name), await tagsOf(ended.name)], [[], []]);
+
+    project.images = [busybox, { ...serves, more: { ...serves.more, health: { command: ["false"], within: "1 s" } } }];
+    await fail(project.up(), /was there already, and nobody had tested it as this stack asks/);
+    project.images = [busybox, { ...serves, more: { ...serves.more, health: { command: ["true"], within: "9 s" } } }];
+    await succeed(project.up());
+  });
+
   it("gives no tag to an image that fails its smoke test or its gates", async () => {
     const smoke = unique(
       ["RUN true"],

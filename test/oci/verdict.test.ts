@@ -4,7 +4,7 @@ import { findVerdict, hasVerdict, putVerdict, VERDICT } from "../../oci/verdict.
 import { type MemoryRegistry, platformManifest, startRegistry } from "../plugins/keelson/registry.ts";
 
 const REPOSITORY = "team/web";
-const terms: Terms = { image: "web", smoke: null, gates: "9".repeat(64), health: true, user: "1:1" };
+const terms: Terms = { image: "web", smoke: null, gates: "9".repeat(64), health: "7".repeat(64), user: "1:1" };
 const amd64 = `sha256:${"a".repeat(64)}`;
 const arm64 = `sha256:${"b".repeat(64)}`;
 
@@ -39,7 +39,7 @@ for (const api of [true, false])
       await put(3);
       assert.deepEqual([...(await find())], [[amd64, 3]]);
       assert.equal(await hasVerdict(registry.client, REPOSITORY, subject.digest), true);
-      for (const other of [{ image: "api" }, { smoke: "5".repeat(64) }, { health: false }, { user: "0:0" }])
+      for (const other of [{ image: "api" }, { smoke: "5".repeat(64) }, { health: null }, { user: "0:0" }])
         assert.deepEqual([...(await find(other))], [], JSON.stringify(other));
       assert.equal(fallback() === undefined, api, "a tag stands for the list where there is none");
     });
@@ -103,8 +103,8 @@ for (const api of [true, false])
         "one on other terms under these terms' hash",
         () => forge(verdictText({ ...good(), terms: { ...terms, user: "0:0" } })),
       ],
-      ["another scheme", () => forge(verdictText(good()).replace('"scheme":1', '"scheme":2'))],
-      ["a further key", () => forge(verdictText(good()).replace('"scheme":1', '"scheme":1,"passed":true'))],
+      ["another scheme", () => forge(verdictText(good()).replace('"scheme":2', '"scheme":3'))],
+      ["a further key", () => forge(verdictText(good()).replace('"scheme":2', '"scheme":2,"passed":true'))],
       ["a count of findings that is none", () => forge(verdictText(good()).replace('"findings":0', '"findings":-1'))],
       ["digests that are none", () => forge(verdictText(good()).replace(amd64, "latest"))],
       ["another type of artifact", () => forge(verdictText(good()), { artifactType: "a/b" })],

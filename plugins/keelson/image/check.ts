@@ -31,13 +31,13 @@ export function checkImage(
   read: ReadPlatform,
   previous: Readonly<Record<string, Sizes>> = {},
 ): Findings {
-  const { imageName: name, repository, budget, user, healthDefined } = inputs;
+  const { imageName: name, repository, budget, user, health } = inputs;
   const found = checkRead(
     {
       name,
       repository,
       file: fileOf(inputs),
-      definition: { budget, user, healthDefined },
+      definition: { budget, user, healthDefined: health !== undefined },
       annotations: { ...inputs.annotations, ...inputs.provenance },
       previous,
       settings: inputs.gates as GateSettings,

@@ -41,7 +41,7 @@ const DECISIVE = [
   "budget",
   "smokeHash",
   "user",
-  "healthDefined",
+  "health",
   "gates",
   "cuda",
 ] as const;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Capability } from "../../../core/cuda/capability.ts";
-import type { Budget } from "../../../core/image.ts";
+import { parseDuration } from "../../../core/duration.ts";
+import { type Budget, HEALTH_SMOKE, type Health } from "../../../core/image.ts";
 import { PLATFORMS } from "../../../core/platform.ts";
 import { isDigest, isRepository, isTag } from "../../../core/reference.ts";
 import { parseSize, type Size } from "../../../core/size.ts";
@@ -73,6 +74,13 @@ const budget = z.object({
   files: z.record(z.string().min(1), size).optional(),
 }) as unknown as z.ZodType<Budget>;
 
+const health = z.object({
+  http: z.object({ port: z.int().min(1).max(65_535), path: z.string().startsWith("/") }).optional(),
+  command: z.array(z.string()).min(1).optional(),
+  within: z.string().refine(isDuration, 'expected a duration such as "30 s"'),
+  smoke: z.enum(HEALTH_SMOKE).optional(),
+}) as unknown as z.ZodType<Health>;
+
 /** Inputs of `keelson:index:Image`; components/image/keelson.ts describes them. */
 export const imageInputs = z.object({
   imageName: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/, "expected lower case letters, digits, . _ -"),
@@ -98,7 +106,8 @@ export const imageInputs = z.object({
   /** Of the smoke script's bytes: filled in by the plugin, so that an edit of the script runs it again. */
   smokeHash: hash.optional(),
   user: z.string(),
-  healthDefined: z.boolean(),
+  /** How to know that it serves: polled in each built platform. */
+  health: health.optional(),
   gates: z
     .object({
       severity: z.record(z.string(), severity).default({}),
@@ -142,6 +151,15 @@ export function basePrefix({
   return registry.host !== "embedded" && repository.endsWith(`/${imageName}`)
     ? repository.slice(0, -imageName.length - 1)
     : "";
+}
+
+function isDuration(text: string): boolean {
+  try {
+    parseDuration(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isSize(text: string): boolean {

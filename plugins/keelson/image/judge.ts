@@ -1,5 +1,6 @@
 import type { CudaWish } from "../../../core/cuda/wish.ts";
 import { UserError } from "../../../core/error.ts";
+import { canonicalJson, sha256 } from "../../../core/hash.ts";
 import { gatesHash, type Terms } from "../../../core/verdict.ts";
 import { IMAGE_GATES } from "../../../gates/index.ts";
 import type { FetchedManifest } from "../../../oci/client.ts";
@@ -14,7 +15,7 @@ import type { Production } from "./produce.ts";
 
 /** What an image is held against. */
 export function termsOf(inputs: ImageInputs): Terms {
-  const { imageName, smokeHash, budget, cuda, gates, user, healthDefined, annotations } = inputs;
+  const { imageName, smokeHash, budget, cuda, gates, user, health, annotations } = inputs;
   return {
     image: imageName,
     smoke: smokeHash ?? null,
@@ -25,7 +26,7 @@ export function termsOf(inputs: ImageInputs): Terms {
       annotations,
       gates: IMAGE_GATES,
     }),
-    health: healthDefined,
+    health: health === undefined ? null : sha256(canonicalJson(health)),
     user,
   };
 }

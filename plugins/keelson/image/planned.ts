@@ -33,7 +33,7 @@ export async function plannedInputs(
         : { kind: "image", ...(await parent(image.base.name)) },
     contexts: Object.fromEntries(contexts),
     ...{ builder: "auto", cache: "none", tags: [], annotations: {}, provenance: {}, budget: {} },
-    ...{ healthDefined: image.health !== undefined, gates: { severity: {}, allow: [] } },
+    gates: { severity: {}, allow: [] },
   };
 }
 

@@ -10,6 +10,7 @@ import { buildPlatform, type Place } from "./build.ts";
 import { checkImage, describeWarnings, formatFindings, type Sizes, sizesOf } from "./check.ts";
 import { type PlatformManifest, platformTag } from "./document.ts";
 
+import { hasHealth, healthTest } from "./health.ts";
 import { basePrefix, type ImageInputs, type PlatformBuild, type SourceInputs } from "./inputs.ts";
 import { describeError, type Failed, foundError, imageError, type Produced } from "./outcome.ts";
 
@@ -117,7 +118,8 @@ export async function judgeFound(
       const { digest } = found.find((m) => m.platform === build.platform) as PlatformManifest;
       call.status(`${build.platform} was found, nobody tested it as asked: testing`);
       const { findings } = await inspect(production, build, digest);
-      if (script !== undefined) await smokeTest(await placeOf(build), script, digest);
+      if (script !== undefined || hasHealth(inputs, build))
+        await runTests(production, build, await placeOf(build), script, digest);
       return [digest, findings] as const;
     });
     if (failed.length === 0) return new Map(done);
@@ -195,12 +197,29 @@ async function examine(
 ): Promise<Checked> {
   const subject = `${production.inputs.imageName} ${build.platform}`;
   const [smoke, inspection] = await Promise.allSettled([
-    timed(`smoke ${subject}`, () => smokeTest(place, script, digest)),
+    timed(`smoke ${subject}`, () => runTests(production, build, place, script, digest)),
     timed(`gates ${subject}`, () => inspect(production, build, digest)),
   ]);
   if (smoke.status === "rejected") throw smoke.reason;
   if (inspection.status === "rejected") throw inspection.reason;
   return inspection.value;
+}
+
+/** What runs the image: its smoke script, and its health, at once. @throws what failed first */
+async function runTests(
+  { registry, toolbox, call }: Production,
+  build: PlatformBuild,
+  place: Place,
+  script: string | undefined,
+  digest: string,
+): Promise<void> {
+  const busybox = () => toolbox.busybox(build.platform, call.signal);
+  const [health, smoke] = await Promise.allSettled([
+    healthTest({ place, build, client: registry.client, digest, busybox }),
+    smokeTest(place, script, digest),
+  ]);
+  if (smoke.status === "rejected") throw smoke.reason;
+  if (health.status === "rejected") throw health.reason;
 }
 
 /** Reads a platform's image from the registry and holds it against its checks. @throws UserError for errors */

@@ -1,36 +1,15 @@
-import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import * as automation from "@pulumi/pulumi/automation/index.js";
 import { ImageResource, type ImageResourceArgs } from "../../../components/image/keelson.ts";
-import type { Artifact } from "../../../core/artifact.ts";
 import { contextHash, imageContentHash } from "../../../core/hash.ts";
-import type { Platform } from "../../../core/platform.ts";
-import { debianArch } from "../../../core/platform.ts";
+import { debianArch, PLATFORMS } from "../../../core/platform.ts";
+import { ensureBusybox } from "../../../toolchain/busybox.ts";
 import { readContext } from "../../../toolchain/context.ts";
-import { home, prepareHome, projectRoot } from "../../../toolchain/home.ts";
+import { home, projectRoot } from "../../../toolchain/home.ts";
 import { pulumiEnvironment } from "../../../toolchain/pulumi-environment.ts";
-import { fetchArtifact, openStore } from "../../../toolchain/store.ts";
 import { ensureTool } from "../../../toolchain/tools.ts";
-
-/** A shell for test images: one static file, 2 MB, for both platforms. */
-const BUSYBOX: readonly Artifact[] = [
-  {
-    file: "busybox-amd64.deb",
-    source: "debian:bookworm/pool/main/b/busybox/busybox-static_1.35.0-4+deb12u1+b1_amd64.deb",
-    integrity: "sha256-3d3fdbe91d4660c873e14b092c213fe81c1da6362daa236eb25d0171eb108744",
-    size: 928188,
-    platform: "linux/amd64",
-  },
-  {
-    file: "busybox-arm64.deb",
-    source: "debian:bookworm/pool/main/b/busybox/busybox-static_1.35.0-4+deb12u1+b1_arm64.deb",
-    integrity: "sha256-732c9135564fc71337e0e05fb4da4d11e6c28c1834bce3e405e575afef2a52f5",
-    size: 822236,
-    platform: "linux/arm64",
-  },
-];
 
 const BASE_HASH = "5c".repeat(32);
 
@@ -201,8 +180,7 @@ async function declare(
     provenance: {},
     budget: {},
     user: "0:0",
-    healthDefined: true,
-    gates: { severity: { labels: "off", user: "off", init: "off" } },
+    gates: { severity: { labels: "off", user: "off", init: "off", health: "off" } },
     ...image.more,
   });
 }
@@ -243,15 +221,10 @@ export const busybox: TestImage = {
 
 /** Puts `busybox-amd64` and `busybox-arm64` into a folder. */
 export async function unpackBusybox(target: string): Promise<void> {
-  const store = openStore(prepareHome().store);
   mkdirSync(target, { recursive: true });
-  for (const artifact of BUSYBOX) {
-    const deb = await fetchArtifact(artifact, store);
-    const arch = debianArch(artifact.platform as Platform);
-    const unpacked = mkdtempSync(join(tmpdir(), "keelson-busybox-"));
-    execFileSync("dpkg-deb", ["-x", deb, unpacked]);
-    cpSync(join(unpacked, "bin/busybox"), join(target, `busybox-${arch}`));
-    chmodSync(join(target, `busybox-${arch}`), 0o755);
-    rmSync(unpacked, { recursive: true });
+  for (const platform of PLATFORMS) {
+    const file = join(target, `busybox-${debianArch(platform)}`);
+    cpSync(await ensureBusybox(platform), file);
+    chmodSync(file, 0o755);
   }
 }

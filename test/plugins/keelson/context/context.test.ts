@@ -39,6 +39,7 @@ describe("keelson:index:BuildContext", () => {
       resolveBase: never,
       stageLock: never,
       readImage: never,
+      busybox: never,
       makeWorkFolder: async () => mkdtempSync(join(root, "work", "w")),
       record: never,
       oneAtATime: never,

@@ -37,7 +37,6 @@ const inputs: Values = {
   annotations: { "org.opencontainers.image.title": "web" },
   budget: { compressed: "100 MB" },
   user: "10001:10001",
-  healthDefined: true,
   gates: { severity: {}, allow: [] },
 };
 
@@ -76,6 +75,7 @@ describe("keelson:index:Image", () => {
       resolveBase: never,
       stageLock: never,
       readImage: never,
+      busybox: never,
       makeWorkFolder: never,
       record: never,
       oneAtATime: async (_key, _call, work) => work(),
@@ -228,7 +228,7 @@ describe("keelson:index:Image", () => {
       ["repository", { repository: "team/other" }],
       ["tags", { tags: ["web-2"] }],
       ["annotations", { annotations: {} }],
-      ["healthDefined", { healthDefined: false }],
+      ["health", { health: { command: ["true"], within: "5 s" } }],
       ["budget", { budget: { compressed: "90 MB" } }],
       ["smokeHash", { smokeHash: "e".repeat(64) }],
       ["user", { user: "0:0" }],
@@ -472,7 +472,7 @@ describe("keelson:index:Image", () => {
       ["another smoke test", { smokeHash: "e".repeat(64) }],
       ["another user", { user: "10001:10002" }],
       ["other gate settings", { gates: { severity: { user: "off" }, allow: [] } }],
-      ["no health", { healthDefined: false }],
+      ["another health", { health: { command: ["true"], within: "5 s", smoke: "never" } }],
       ["other cards", { cuda: { targets: [{ machine: "pc2", capability: "8.6" }] } }],
     ];
     for (const [what, change] of other)
