@@ -41,6 +41,7 @@ async function program(): Promise<Record<string, unknown>> {
     gates: config.gates,
     buildPlatforms: await platformBuilder(config.imageResource),
   });
+  if (!pulumi.runtime.isDryRun()) pulumi.all([...images.values()].map(({ digest }) => digest)).apply(() => keep(loaded));
   return {
     images: Object.fromEntries(
       plan.images.map((image) => {
@@ -100,6 +101,13 @@ async function tellImpact(after: Snapshot): Promise<void> {
   const { formatImpact } = await import("./core/impact-render.ts");
   const found = impact(earlier.before, after, pastBuilds(root, after.plan));
   pulumi.log.info(`compared with ${earlier.since}:\n${formatImpact(found)}`);
+}
+
+/** What this up has brought about, once every image is there, whoever started it: the next preview compares with it. */
+async function keep(brought: Snapshot): Promise<void> {
+  const { keepSnapshot } = await import("./config/snapshot.ts");
+  // A checkout that can't be written in is no reason to fail: its next preview compares with the default branch.
+  await keepSnapshot(root, stack, brought).catch((error: Error) => pulumi.log.debug(`no snapshot: ${error.message}`));
 }
 
 function hashes({ plan }: Snapshot): string {

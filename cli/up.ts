@@ -7,7 +7,6 @@ import { hadolintReport } from "../config/hadolint.ts";
 import { loadPlan, surroundings } from "../config/load.ts";
 import { readStack } from "../config/read-stack.ts";
 import type { StackConfig } from "../config/schema.ts";
-import { currentSnapshot, keepSnapshot } from "../config/snapshot.ts";
 import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
 import { formatSummary, type ImageResult } from "../core/summary.ts";
@@ -70,11 +69,7 @@ async function up(stack: string, preview: boolean): Promise<number> {
       process.env[RUN_MARK] = root;
       removeEventLogs(root);
       await runSteps(context, steps(context));
-      // What the engine is about to load: a run that waited may find other files than it was started with.
-      const brought = await currentSnapshot(root, stack, config, surroundings(root));
-      const code = await runPulumi(context, preview);
-      if (code === 0) await keepSnapshot(root, stack, brought);
-      return code;
+      return runPulumi(context, preview);
     },
     {
       what: `keelson up of stack ${stack}`,

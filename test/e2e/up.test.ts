@@ -81,8 +81,11 @@ describe("a fresh clone", function () {
     assert.equal(preview.exitCode, 0, preview.all);
     const refresh = await shell("pulumi refresh --stack dev --yes --non-interactive --expect-no-changes");
     assert.equal(refresh.exitCode, 0, refresh.all);
+    rmSync(join(clone, ".keelson/dev.snapshot.json"));
     const up = await shell("pulumi up --stack dev --yes --non-interactive --expect-no-changes");
     assert.equal(up.exitCode, 0, up.all);
+    const impact = await npm(["run", "--silent", "keelson", "--", "impact"]);
+    assert.match(impact.all, /^compared with this checkout's last up of stack dev:\nno image rebuilds/);
   });
 
   it("a second checkout without any state builds nothing", async () => {
