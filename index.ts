@@ -41,7 +41,8 @@ async function program(): Promise<Record<string, unknown>> {
     gates: config.gates,
     buildPlatforms: await platformBuilder(config.imageResource),
   });
-  if (!pulumi.runtime.isDryRun()) pulumi.all([...images.values()].map(({ digest }) => digest)).apply(() => keep(loaded));
+  if (!pulumi.runtime.isDryRun())
+    pulumi.all([...images.values()].map(({ digest }) => digest)).apply(() => keep(loaded));
   return {
     images: Object.fromEntries(
       plan.images.map((image) => {

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bootstrappedAway } from "../core/bootstrapped-bases.ts";
 import { UserError } from "../core/error.ts";
@@ -100,19 +101,14 @@ export async function loadPlan(
     ? (await import("./prisma.ts")).prismaFindings(root, sourcesBase, host, made.plan, catalogue)
     : [];
   const found = machine === undefined ? [] : [...machine.findings, ...(fleet?.missingImages(machine, known) ?? [])];
+  const all = [
+    ...[...findings, ...made.findings, ...locks, ...found, ...(volumes?.findings ?? [])],
+    ...[...away, ...unasked, ...prisma],
+    ...withoutMachine(config, stack),
+  ];
   return {
     plan: made.plan,
-    findings: sortFindings([
-      ...findings,
-      ...made.findings,
-      ...locks,
-      ...found,
-      ...(volumes?.findings ?? []),
-      ...away,
-      ...unasked,
-      ...prisma,
-      ...withoutMachine(config, stack),
-    ]),
+    findings: sortFindings(await placed(all, root, stack)),
     catalogue,
     ...(machine?.plan === undefined ? {} : { machine: machine.plan }),
   };
@@ -138,6 +134,17 @@ export async function loadWholePlan(...of: Parameters<typeof loadPlan>): Promise
     `the plan of stack ${of[1]} is not whole:\n${missing.map(formatFinding).join("\n")}`,
     "correct these; `keelson plan` tells all that is wrong",
   );
+}
+
+/** Findings about the stack's config with their lines; its file is read only where there are some. */
+async function placed(findings: readonly Finding[], root: string, stack: string): Promise<readonly Finding[]> {
+  if (!findings.some(({ subject }) => subject.startsWith("keelson:"))) return findings;
+  const file = `Pulumi.${stack}.yaml`;
+  const [{ locate }, text] = await Promise.all([
+    import("./config-lines.ts"),
+    readFile(join(root, file), "utf8").catch(() => ""),
+  ]);
+  return locate(findings, text, file);
 }
 
 /** Keys that only say something of a machine's images and services. */

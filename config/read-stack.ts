@@ -1,6 +1,9 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { UserError } from "../core/error.ts";
 import type { Finding } from "../core/finding.ts";
 import { nativePlatform } from "../toolchain/platform.ts";
+import { locate } from "./config-lines.ts";
 import { ConfigError } from "./diagnostics.ts";
 import { loadPlan } from "./load.ts";
 import type { StackConfig } from "./schema.ts";
@@ -18,15 +21,15 @@ export async function readStack(root: string, stack: string): Promise<StackConfi
   }
 }
 
-/** A config's error with what only the plan of its other keys shows: images, services and sources that there are none of. */
+/** A config's error with lines, and with what only the plan of its other keys shows: images, services and sources that there are none of. */
 export async function withUnknownNames(root: string, stack: string, error: unknown): Promise<unknown> {
   if (!(error instanceof ConfigError)) return error;
   const { file, findings, rest } = error;
-  if (rest === undefined) return error;
-  const named = await namesOf(root, stack, rest);
+  const named = rest === undefined ? [] : await namesOf(root, stack, rest);
   const told = new Set(findings.map(({ subject }) => subject));
   const more = named.filter(({ subject }) => !told.has(subject)).map((f) => ({ ...f, where: f.where ?? { file } }));
-  return more.length === 0 ? error : new ConfigError(file, [...findings, ...more], rest);
+  const text = await readFile(join(root, file), "utf8").catch(() => "");
+  return new ConfigError(file, locate([...findings, ...more], text, file), rest);
 }
 
 async function namesOf(root: string, stack: string, config: StackConfig): Promise<Finding[]> {

@@ -90,12 +90,13 @@ export function checkLineage(
   }
   for (const cycle of findCycles(nodes)) {
     const first = cycle[0] as string;
-    const node = nodes.find((n) => n.definition.name === first);
+    const [node, ...others] = cycle.map((name) => nodes.find((n) => n.definition.name === name));
+    const places = others.flatMap((other) => (other === undefined ? [] : [placeOf(whereOf(other, "base"))]));
     findings.push({
       rule: "lineage/cycle",
       severity: "error",
       subject: first,
-      message: `images are built from each other: ${[...cycle, first].join(" → ")}`,
+      message: `images are built from each other: ${[...cycle, first].join(" → ")}${places.length > 0 ? ` (${places.join(", ")})` : ""}`,
       fix: "give one of them another base",
       ...(node === undefined ? {} : { where: whereOf(node, "base") }),
     });

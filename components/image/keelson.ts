@@ -114,27 +114,3 @@ export class BuildContextResource extends pulumi.CustomResource {
     super("keelson:index:BuildContext", name, { ...args, ...outputs }, options);
   }
 }
-
-export interface TagResourceArgs {
-  readonly registry: RegistryInputs;
-  readonly repository: string;
-  readonly tag: string;
-  /** Where the tag is to stand, `sha256:<hex>`; it must be in the repository. */
-  readonly digest: pulumi.Input<string>;
-}
-
-/**
- * `keelson:index:Tag` of plugins/keelson: a tag that moves. A preview shows where it stands and where it goes; one that
- * someone else moved since the last up is not moved back without a refresh.
- */
-export class TagResource extends pulumi.CustomResource {
-  /** `host/repository:tag` */
-  declare readonly ref: pulumi.Output<string>;
-  declare readonly digest: pulumi.Output<string>;
-  /** Digest on which it stood before; null for a new tag. */
-  declare readonly previous: pulumi.Output<string | null>;
-
-  constructor(name: string, args: TagResourceArgs, options?: pulumi.CustomResourceOptions) {
-    super("keelson:index:Tag", name, { ...args, ref: undefined, previous: undefined }, options);
-  }
-}

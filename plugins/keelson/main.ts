@@ -32,10 +32,6 @@ const provider = new Provider({
       const [{ BucketType }, tools] = await Promise.all([import("./bucket/bucket.ts"), toolboxOf()]);
       return new BucketType(tools);
     },
-    "keelson:index:Tag": async () => {
-      const [{ TagType }, tools] = await Promise.all([import("./tag/tag.ts"), toolboxOf()]);
-      return new TagType(tools);
-    },
   },
   schema: () => readFile(new URL("schema.json", import.meta.url), "utf8"),
 });

@@ -58,9 +58,19 @@ describe("a plan that is not whole", () => {
         error.findings.map((f) => f.subject),
         ["keelson:builder", "keelson:platform", "keelsen:cache", "keelson:images"],
       );
+      assert.deepEqual(error.findings[0]?.where, { file: "Pulumi.dev.yaml", line: 1 });
       assert.match(error.message, /Pulumi\.dev\.yaml has 4 errors:.*"rihgt" is no image of the catalogue/s);
       return true;
     });
+  });
+
+  it("tells the line of the stack's file that a name stands below", async () => {
+    writeFileSync(join(root, "Pulumi.dev.yaml"), "config:\n  keelson:builder: embedded\n  keelson:images: [rihgt]\n");
+    const { findings } = await loadPlan(root, "dev", { ...config, images: ["rihgt"] }, around);
+    assert.deepEqual(
+      findings.map((f) => [f.subject, f.where]),
+      [["keelson:images", { file: "Pulumi.dev.yaml", line: 3 }]],
+    );
   });
 
   // A clean-up that knows of half the images would delete the other half.

@@ -55,7 +55,7 @@ describe("lineage", () => {
         "lineage/cycle d",
       ],
     );
-    assert.match(found.at(-1) ?? "", /d → e → d/);
+    assert.match(found.at(-1) ?? "", /d → e → d \(images\/e-5\/image\.ts\)$/);
   });
 
   it("finds an image that is its own base", () =>

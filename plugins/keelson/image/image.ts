@@ -94,10 +94,11 @@ export class ImageType implements ResourceType {
     const existing = await this.lookForPreview(inputs, call);
     const missing = existing === undefined ? inputs.builds : missingBuilds(existing.found, inputs.builds);
     const open = existing === undefined ? [] : unjudged(inputs, existing.found.platforms, existing.judged);
-    call.status(plan(inputs, missing, open, previous));
-    if (existing === undefined || missing.length > 0) return unknown;
-    const digest = finalDigest(existing.found, inputs);
-    if (digest === undefined) return unknown;
+    const digest = existing && finalDigest(existing.found, inputs);
+    const moves = existing && (await this.movesOf(existing.client, inputs, digest, call));
+    const planned = plan(inputs, missing, open, previous);
+    call.status(moves === undefined ? planned : `${planned}; ${moves}`);
+    if (existing === undefined || digest === undefined) return unknown;
     return { ...this.state(existing.host, inputs, digest, existing.found.platforms, []) };
   }
 
@@ -178,16 +179,32 @@ export class ImageType implements ResourceType {
   private async lookForPreview(
     inputs: ImageInputs,
     call: Call,
-  ): Promise<{ readonly host: string; readonly found: Existing; readonly judged: Judged } | undefined> {
+  ): Promise<(OpenRegistry & { readonly found: Existing; readonly judged: Judged }) | undefined> {
     if ((inputs.registry.password as unknown) === UNKNOWN) return undefined;
     try {
       const registry = await this.toolbox.lookAtRegistry(inputs.registry);
       if (registry === undefined) return undefined;
       const found = await this.find(registry, inputs);
       const { standingVerdict } = await import("./judge.ts");
-      return { host: registry.host, found, judged: await standingVerdict(registry, inputs, found) };
+      return { ...registry, found, judged: await standingVerdict(registry, inputs, found) };
     } catch (error) {
       call.log("warning", `the registry can't be asked, so all platforms count as new: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  /** A look that fails is told, and keeps nobody from previewing. */
+  private async movesOf(
+    client: OpenRegistry["client"],
+    inputs: ImageInputs,
+    digest: string | undefined,
+    call: Call,
+  ): Promise<string | undefined> {
+    try {
+      const { floatingMoves } = await import("./floating.ts");
+      return await floatingMoves(client, inputs, digest);
+    } catch (error) {
+      call.log("debug", `what a promote would move is not known: ${(error as Error).message}`);
       return undefined;
     }
   }

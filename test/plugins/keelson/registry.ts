@@ -55,6 +55,13 @@ export async function startRegistry(): Promise<MemoryRegistry> {
     const [, repository = "", reference = ""] = /^\/v2\/(.+)\/manifests\/([^/]+)$/.exec(request.url) ?? [];
     if (state.broken !== undefined) return answer(response, state.broken);
     if (request.url === "/v2/") return answer(response, 200);
+    const [, listed] = /^\/v2\/(.+)\/tags\/list/.exec(request.url) ?? [];
+    if (listed !== undefined) {
+      const tags = [...manifests.keys()].flatMap((name) =>
+        name.startsWith(`${listed}:`) ? [name.slice(listed.length + 1)] : [],
+      );
+      return answer(response, 200, JSON.stringify({ name: listed, tags }));
+    }
     const blob = /\/blobs\/(sha256:[0-9a-f]+)$/.exec(request.url)?.[1];
     if (blob !== undefined) {
       const bytes = blobs.get(blob);

@@ -461,6 +461,25 @@ describe("keelson:index:Image", () => {
       await machine().apply(inputs, undefined, call);
     });
 
+    it("says in the preview which tags a promote of a release would move, and moves none", async () => {
+      const release = { ...inputs, tags: ["1.2.3"] };
+      const digest = await push();
+      const old = registry.put(REPOSITORY, "1.2", platformManifest(1));
+      registry.put(REPOSITORY, "latest", platformManifest(2));
+      registry.put(REPOSITORY, "2.0.0", platformManifest(2));
+      await machine().preview(release, undefined, call);
+      await machine().apply(release, undefined, call);
+      const moves = `a promote moves 1.2 (from ${old.slice(0, 19)}…), 1 (new)`;
+      assert.equal(lines[0], `reuses what the registry has; ${moves}`);
+      assert.deepEqual([registry.tag(REPOSITORY, "1.2"), registry.tag(REPOSITORY, "1")], [old, undefined]);
+
+      const { bytes } = await registry.client.getManifest(REPOSITORY, digest);
+      for (const tag of ["1.2", "1"]) await registry.client.putManifest(REPOSITORY, tag, bytes);
+      lines.length = 0;
+      await machine().preview(release, undefined, call);
+      assert.deepEqual(lines, ["reuses what the registry has"]);
+    });
+
     it("says in the preview that it will", async () => {
       pushUnjudged();
       await machine().preview(inputs, undefined, call);
