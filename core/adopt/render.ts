@@ -52,7 +52,7 @@ export function lineageTree(adoption: Adoption): string {
 const SHOWN = 8;
 
 /**
- * Findings for a terminal, one paragraph a rule.
+ * Findings for a terminal, one paragraph a rule; below each kind of them, what mends it.
  * @param limit findings shown of each rule; Infinity for all.
  */
 export function findingsText(findings: readonly Finding[], limit = SHOWN): string {
@@ -74,18 +74,16 @@ function compare(a = "", b = ""): number {
 
 function paragraph(group: readonly Finding[], limit: number): string {
   const [first] = group;
-  const shown = group.slice(0, limit).map(({ where, subject, message }) => {
+  const line = ({ where, subject, message }: Finding) => {
     const place = where ? `${where.file}${where.line === undefined ? "" : `:${where.line}`}` : subject;
     return `  ${printable(`${place}  ${message}`)}`;
-  });
+  };
+  const kinds = Map.groupBy(group.slice(0, limit), ({ fix }) => fix);
+  const shown = [...kinds].flatMap(([fix, alike]) => [...alike.map(line), `  fix: ${printable(fix)}`]);
+  const last = shown.pop() ?? "";
   const more = group.length > limit ? [`  … and ${group.length - limit} more`] : [];
   const count = group.length === 1 ? "" : ` (${group.length})`;
-  return [
-    `${first?.severity}: ${first?.rule}${count}`,
-    ...shown,
-    ...more,
-    `  fix: ${printable(first?.fix ?? "")}`,
-  ].join("\n");
+  return [`${first?.severity}: ${first?.rule}${count}`, ...shown, ...more, last].join("\n");
 }
 
 /** What was read, in one line. */

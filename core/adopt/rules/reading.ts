@@ -71,12 +71,14 @@ function parents({ bases, reads }: AdoptedImage, images: ReadonlyMap<string, Ado
 }
 
 function circle(image: AdoptedImage, path: readonly AdoptedImage[]): Finding {
-  const names = [...path.slice(path.indexOf(image)), image].map(({ name }) => name);
+  const round = path.slice(path.indexOf(image));
+  const names = [...round, image].map(({ name }) => name);
+  const places = round.map(({ file, bases }) => `${file.file}:${bases[0]?.line ?? 1}`);
   return {
     rule: "adopt/circle",
     severity: "error",
     subject: image.name,
-    message: `images are built from each other: ${someOf(names, 20, " ← ")}`,
+    message: `images are built from each other: ${someOf(names, 20, " ← ")} (${someOf(places, 20)})`,
     fix: "move what both need into a base of its own",
     where: { file: image.file.file, line: image.bases[0]?.line ?? 1 },
   };

@@ -233,6 +233,44 @@ describe("adopt: whole trees", () => {
     assert.match(text, /error: adopt\/insecure-download \(2\)\n {2}\S+:4 {2}[^\n]+\n {2}… and 1 more\n {2}fix: /);
     assert.doesNotMatch(findingsText(findings, Number.POSITIVE_INFINITY), /… and/);
   });
+
+  it("says below each kind of a rule's findings what mends it, once", () => {
+    const { findings } = read({
+      "a/Dockerfile":
+        "FROM debian:12\nRUN curl -k https://x.example/y\nRUN wget --no-check-certificate https://x.example/z\n",
+      "b/Dockerfile": "FROM debian:12\nENV NODE_TLS_REJECT_UNAUTHORIZED=0\n",
+    });
+    const text = findingsText(findings.filter(({ rule }) => rule === "adopt/insecure-download"));
+    assert.deepEqual(
+      text.split("\n").map((line) => line.replace(/^ {2}(?:(\S+:\d+) .*|(fix): .*)$/, "$1$2")),
+      ["error: adopt/insecure-download (3)", "a/Dockerfile:2", "a/Dockerfile:3", "fix", "b/Dockerfile:2", "fix"],
+    );
+  });
+
+  it("names every file of a circle", () => {
+    const { findings } = read({
+      "a/Dockerfile": "FROM acme/b:1\n",
+      "b/Dockerfile": "# b\nFROM acme/c:1\n",
+      "c/Dockerfile": "FROM debian:12\nCOPY --from=acme/a:1 /x /x\n",
+      Makefile: ["a", "b", "c"].map((name) => `${name}:\n\tdocker build -t acme/${name}:1 ${name}\n`).join(""),
+    });
+    const [circle] = findings.filter(({ rule }) => rule === "adopt/circle");
+    for (const place of ["a/Dockerfile:1", "b/Dockerfile:2", "c/Dockerfile:1"])
+      assert.ok(circle?.message.includes(place), `${place} in ${circle?.message}`);
+  });
+
+  it("keeps the COPY --from of an image that two builds make", () => {
+    const { images } = read({
+      "a/Dockerfile": "FROM debian:12\n",
+      "b/Dockerfile": "FROM debian:11\n",
+      "c/Dockerfile": "FROM debian:12\nCOPY --from=acme/tools:1 /x /x\n",
+      Makefile: "all:\n\tdocker build -t acme/tools:1 a\n\tdocker build -t acme/tools:1 b\n",
+    });
+    assert.deepEqual(
+      images.find(({ id }) => id === "c/Dockerfile")?.reads.map(({ to }) => to),
+      [{ kind: "image", id: "a/Dockerfile" }],
+    );
+  });
 });
 
 describe("adopt: hostile trees", function () {
