@@ -54,7 +54,7 @@ export async function healthTest({ place, build, client, digest, busybox }: Heal
     blamed: `the health that ${folder}/image.ts defines`,
     fix: "mend the image, its health, or the time that it has for it",
     contexts: { [CONTEXT]: tools },
-    flags: ["--network=none", `--mount=type=bind,from=${CONTEXT},target=/dev/${CONTEXT}`],
+    flags: [`--mount=type=bind,from=${CONTEXT},target=/dev/${CONTEXT}`],
     command: healthCommand(health, user, build, program),
   });
 }

@@ -25,7 +25,8 @@ export interface InsideOrder {
 
 /**
  * Runs a command inside of a pushed image, as the image's user, as a build step whose result nobody keeps: no container
- * daemon is needed, and a builder that knows image and command does not run it again.
+ * daemon is needed, and a builder that knows image and command does not run it again. It has no network but a loopback of
+ * its own: what other platforms or programs listen on can't answer for the image.
  * @throws UserError with the command's last lines when it fails; BuildFailure when it could not be run.
  */
 export async function runInside(place: Place, order: InsideOrder): Promise<void> {
@@ -34,7 +35,7 @@ export async function runInside(place: Place, order: InsideOrder): Promise<void>
   const empty = join(place.work, `${name}-context-${slug}`);
   await mkdir(empty, { recursive: true });
   const ref = `${place.host}/${place.inputs.repository}@${order.digest}`;
-  const text = `FROM ${ref}\nRUN ${order.flags.join(" ")} ${JSON.stringify(order.command)}\n`;
+  const text = `FROM ${ref}\nRUN --network=none ${order.flags.join(" ")} ${JSON.stringify(order.command)}\n`;
   const file = stageDockerfile(text, join(place.work, `${name}-dockerfile-${slug}`));
   try {
     await runBuildx(place.buildx, {
