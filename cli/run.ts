@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   env: async () => (await import("./env.ts")).envCommand(),
   services: async () => (await import("./services.ts")).servicesCommand(),
   tools: async () => (await import("./tools.ts")).toolsCommand(),
+  lab: async () => (await import("./lab.ts")).labCommand(),
   doctor: async () => (await import("./doctor.ts")).doctorCommand(),
 };
 

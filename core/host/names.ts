@@ -18,5 +18,10 @@ export function unitName(app: string, service: string, slot: string): string {
   return `keelson-${app}-${service}-${slot}`;
 }
 
+/** HAProxy's settings of a service; no secret is in them. */
+export function proxyConfig(app: string, service: string): string {
+  return `/etc/keelson/${app}/${service}.cfg`;
+}
+
 /** The docker network of all services, which the host program makes. */
 export const NETWORK = "keelson";

@@ -1,5 +1,5 @@
 import { parseDuration } from "../duration.ts";
-import { stateFolder, unitName } from "./names.ts";
+import { proxyConfig, unitName } from "./names.ts";
 import { DRAIN, type HostPort, type HostService } from "./service.ts";
 
 /**
@@ -10,7 +10,7 @@ import { DRAIN, type HostPort, type HostService } from "./service.ts";
 export function renderProxy(app: string, service: HostService & { readonly port: HostPort }): string {
   const { container, publish, address = "*", protocol = "http" } = service.port;
   const { health } = service;
-  const check = `check inter 2s fastinter 500ms fall 3 rise 1${health === undefined ? "" : ` port ${health.port}`}`;
+  const check = `check inter 2s fastinter 500ms downinter 500ms fall 3 rise 1${health === undefined ? "" : ` port ${health.port}`}`;
   const http = protocol === "http";
   return `${[
     "global",
@@ -52,7 +52,7 @@ export function renderProxy(app: string, service: HostService & { readonly port:
 
 /** The unit of a service's proxy. */
 export function renderProxyUnit(app: string, service: HostService & { readonly port: HostPort }): string {
-  const config = `${stateFolder(app, service.name)}/proxy.cfg`;
+  const config = proxyConfig(app, service.name);
   return `${[
     "# Written by keelson: changes are undone at the next `pulumi up`, and shown by `keelson status`.",
     "[Unit]",
@@ -63,8 +63,9 @@ export function renderProxyUnit(app: string, service: HostService & { readonly p
     "",
     "[Service]",
     "Type=notify",
-    `LoadCredential=proxy.cfg:${config}`,
-    "ExecStart=/usr/sbin/haproxy -Ws -f ${CREDENTIALS_DIRECTORY}/proxy.cfg",
+    `ExecStart=/usr/sbin/haproxy -Ws -f ${config}`,
+    `ExecReload=/usr/sbin/haproxy -Ws -f ${config} -c -q`,
+    "ExecReload=/bin/kill -USR2 $MAINPID",
     "KillMode=mixed",
     "Restart=always",
     "RestartSec=1",

@@ -155,6 +155,8 @@ function secretOptions(app: string, service: HostService): string[] {
 
 /** The unit's process is docker's client, which needs the engine's socket and nothing else. */
 const SANDBOX = [
+  "# Without a login: root's own settings are out of sight.",
+  "Environment=DOCKER_CONFIG=/etc/docker",
   "CapabilityBoundingSet=",
   "NoNewPrivileges=yes",
   "ProtectSystem=strict",

@@ -1,0 +1,47 @@
+import { Command, InvalidArgumentError } from "commander";
+import { labHosts, MOST_HOSTS, startLab, stopLab } from "../toolchain/lab/index.ts";
+import { plainProgress } from "../toolchain/progress.ts";
+
+/** `keelson lab`: Debian hosts on this machine, to deploy to for real. */
+export function labCommand(): Command {
+  const command = new Command("lab").description(
+    "Debian hosts on this machine to deploy to (root only): start, status, down",
+  );
+  command
+    .command("start", { isDefault: true })
+    .description("start what does not run: systemd, sshd, a container engine, a network of its own")
+    .option("-n, --hosts <count>", "how many", count, 1)
+    .action(async ({ hosts }: { hosts: number }) => {
+      for (const host of await startLab(hosts, plainProgress()))
+        console.log(`${host.name}  ${sshCommand(host)}  registry ${host.registry}`);
+    });
+  command
+    .command("status")
+    .description("what runs, and how to get in")
+    .option("--json", "as JSON")
+    .action(async ({ json }: { json?: boolean }) => {
+      const hosts = await labHosts();
+      if (json) return console.log(JSON.stringify(hosts, null, 2));
+      for (const host of hosts) console.log(`${host.name}  ${sshCommand(host)}`);
+      if (hosts.length === 0) console.log("no lab host runs");
+    });
+  command
+    .command("down")
+    .description("end the hosts and remove all they wrote")
+    .action(async () => {
+      const names = await stopLab();
+      console.log(names.length === 0 ? "nothing was running" : `removed: ${names.join(", ")}`);
+    });
+  return command;
+}
+
+function sshCommand(host: { readonly address: string; readonly keyFile: string; readonly knownHosts: string }): string {
+  return `ssh -i ${host.keyFile} -o UserKnownHostsFile=${host.knownHosts} root@${host.address}`;
+}
+
+function count(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > MOST_HOSTS)
+    throw new InvalidArgumentError(`expected 1 to ${MOST_HOSTS}`);
+  return number;
+}

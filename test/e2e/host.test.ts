@@ -1,0 +1,294 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { renderBundle } from "../../core/host/bundle.ts";
+import type { HostService } from "../../core/host/service.ts";
+import { sessionCommand } from "../../core/host/session.ts";
+import { openRegistry } from "../../oci/open.ts";
+import { readPlatforms } from "../../oci/platforms.ts";
+import { startLab, stopLab } from "../../toolchain/lab/index.ts";
+import { silent } from "../../toolchain/progress.ts";
+import { ensureRegistry } from "../../toolchain/services/index.ts";
+import { HostUnderTest, startLoad } from "./lab-host.ts";
+import { cloneCheckout } from "./registry.ts";
+
+const NATIVE = process.arch === "arm64" ? "linux/arm64" : "linux/amd64";
+
+/** Digests of weft: the index, and what it names for this machine and for another one. */
+interface Digests {
+  readonly index: string;
+  readonly own: string;
+  readonly foreign: string;
+}
+
+/** Builds weft, or finds it built, in a clone whose stack dev builds nothing else. */
+async function buildWeft(): Promise<Digests> {
+  const folder = mkdtempSync(join(tmpdir(), "keelson-host-"));
+  try {
+    const clone = await cloneCheckout(join(folder, "keelson"));
+    const stack = join(clone, "Pulumi.dev.yaml");
+    const text = readFileSync(stack, "utf8").replace(/ {2}keelson:images:\n(?: {4}.*\n)+/, "");
+    writeFileSync(stack, `${text}  keelson:images: [weft]\n`);
+    await execa("npm", ["run", "up"], { cwd: clone, input: "" });
+    const output = 'eval "$(npm run --silent env)" && pulumi stack output images --json --stack dev';
+    const { stdout } = await execa("bash", ["-c", output], { cwd: clone });
+    const index: string = JSON.parse(stdout).weft.digest;
+    const registry = await ensureRegistry(silent);
+    const client = await openRegistry(registry.host, { caFile: registry.ca, env: process.env });
+    const images = await readPlatforms(client, "weft", index);
+    client.close();
+    const digest = (own: boolean) =>
+      images.find(({ platform }) => (platform === NATIVE) === own)?.descriptor.digest ?? "";
+    return { index, own: digest(true), foreign: digest(false) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** One host, from bare to bare. Needs root, the toolchain, and weft built or a way to build it. */
+describe("a host", function () {
+  this.timeout("15m");
+  let vps: HostUnderTest;
+  let digests: Digests;
+  let weft: HostService;
+  const image = (digest: string) => `${vps.host.registry}/weft@${digest}`;
+  const secrets = { weft: { API_KEY: "s3cr3t-in-environment", TLS_KEY: "s3cr3t\nin a file\n" } };
+
+  before(async () => {
+    digests = await buildWeft();
+    await stopLab();
+    const [host] = await startLab(1);
+    assert.ok(host);
+    vps = new HostUnderTest(host, "clawft");
+    weft = {
+      name: "weft",
+      image: image(digests.index),
+      port: { container: 8080, publish: 80 },
+      health: { port: 8080, path: "/health" },
+      environment: { RUST_LOG: "in fo" },
+      secrets: [{ name: "API_KEY" }, { name: "TLS_KEY", as: "file" }],
+      volumes: [{ source: "config", target: "/home/weft/.clawft" }],
+      init: { file: "config.json", command: ["config", "init"] },
+      limits: { memory: "128 MiB" },
+    };
+  });
+  after(() => stopLab());
+
+  const on = async (command: string) => {
+    const { code, text } = await vps.run(command);
+    assert.equal(code, 0, text);
+    return text;
+  };
+  const serving = async () =>
+    (await vps.verb("status")).text
+      .split("\n")
+      .find((line) => line.startsWith("weft\t"))
+      ?.split("\t");
+  const answer = () =>
+    new Promise<string>((resolve, reject) => {
+      const query = request({ host: vps.host.address, port: 80, path: "/health" }, (response) => {
+        response.setEncoding("utf8").once("data", resolve);
+      });
+      query.on("error", reject);
+      query.end();
+    });
+
+  it("says who may not set it up", async () => {
+    const guest = await vps.setup("guest");
+    assert.notEqual(guest.code, 0);
+    assert.match(guest.text, /sudo: a password is required/);
+    assert.match(
+      (await vps.run("bash -s status clawft", readFileSync("runtime/host/keelson-host", "utf8"), "guest")).text,
+      /error: keelson-host runs as root/,
+    );
+  });
+
+  it("is set up by a user who may sudo, and again by root", async () => {
+    for (const user of ["admin", "root"]) {
+      const { code, text } = await vps.setup(user);
+      assert.equal(code, 0, text);
+      assert.match(text, /clawft is set up: debian 12, docker \d/);
+    }
+    assert.equal(await on("stat -c %a /opt/clawft/config /opt/clawft/data"), "755\n755");
+  });
+
+  it("runs a service whose secrets nobody else reads", async () => {
+    const { code, text } = await vps.apply([weft], secrets);
+    assert.equal(code, 0, text);
+    assert.match(text, /weft: nothing -> .*\n1 changed, 0 unchanged$/);
+    assert.equal(await answer(), '{"status":"ok"}');
+    assert.equal(
+      await on("cat /opt/clawft/config/config.json | tr -d ' \\n'"),
+      '{"listen":"0.0.0.0:8080","drainSeconds":9}',
+    );
+    const container = "docker exec keelson-clawft-weft-a";
+    assert.equal(await on(`${container} cat /run/secrets/TLS_KEY`), "s3cr3t\nin a file");
+    const variables = (await on(`${container} env`)).split("\n");
+    for (const variable of ["API_KEY=s3cr3t-in-environment", "RUST_LOG=in fo", "TLS_KEY_FILE=/run/secrets/TLS_KEY"])
+      assert.ok(variables.includes(variable), variable);
+    assert.equal(await on(`${container} whoami`), "weft");
+    assert.equal((await vps.run(`${container} touch /x`)).code, 1);
+    assert.equal(
+      (await vps.run("grep -rl s3cr[3]t /etc /proc/[0-9]*/cmdline /run/systemd /opt /var/lib/keelson/clawft/audit.log"))
+        .text,
+      "",
+    );
+    assert.match(
+      await on("find /var/lib/keelson -name API_KEY -printf '%m %u\\n'; stat -c %a /var/lib/keelson/clawft"),
+      /^600 root\n700$/,
+    );
+  });
+
+  it("leaves a service alone that has not changed", async () => {
+    const started = "docker inspect --format {{.State.StartedAt}} keelson-clawft-weft-a";
+    const before = await on(started);
+    assert.match((await vps.apply([weft], secrets)).text, /^0 changed, 1 unchanged$/);
+    assert.equal(await on(started), before);
+  });
+
+  it("is updated under load without a failed request, nor one that was running", async () => {
+    const stop = startLoad(vps.host.address, 80);
+    const slow = execa("curl", [
+      "-sS",
+      "--limit-rate",
+      "100",
+      "--data-binary",
+      "x".repeat(600),
+      "-H",
+      "Expect:",
+      `http://${vps.host.address}/echo`,
+    ]);
+    await sleep(500);
+    const { code, text } = await vps.apply([{ ...weft, image: image(digests.own) }], secrets);
+    const answers = await stop();
+    assert.equal(code, 0, text);
+    assert.match(text, new RegExp(`weft: .*${digests.index} -> .*${digests.own}`));
+    assert.deepEqual(Object.keys(answers), ["200"], JSON.stringify(answers));
+    assert.ok((answers["200"] ?? 0) > 50);
+    assert.equal((await slow).stdout, "x".repeat(600));
+    assert.deepEqual((await serving())?.slice(1), ["ok", image(digests.own), "b", ""]);
+    assert.equal(await on("docker ps --quiet | wc -l"), "1");
+  });
+
+  const bad: Readonly<Record<string, readonly [() => Partial<HostService>, RegExp]>> = {
+    "ends by itself": [
+      () => ({ command: ["no-such-command"] }),
+      /ended by itself\n[\s\S]*last lines:\n {2}\| .*no-such-command/,
+    ],
+    "never becomes healthy": [
+      () => ({ health: { port: 8080, path: "/nowhere", within: "2 s" } }),
+      /not healthy after 2 s: .*404[\s\S]*last lines/,
+    ],
+    "is for another platform": [() => ({ image: image(digests.foreign) }), /the image is for \w+, this host is \w+/],
+    "does not exist": [
+      () => ({ image: image(`sha256:${"0".repeat(64)}`) }),
+      /can't be pulled: .*not found|manifest unknown/,
+    ],
+    "wants a port that is taken": [() => ({ port: { container: 8080, publish: 22 } }), /port 22 is held by sshd/],
+  };
+  for (const [what, [change, message]] of Object.entries(bad))
+    it(`keeps the old container where the new one ${what}`, async () => {
+      const stop = startLoad(vps.host.address, 80);
+      const { code, text } = await vps.apply([{ ...weft, image: image(digests.own), ...change() }], secrets);
+      const answers = await stop();
+      assert.equal(code, 1, text);
+      assert.match(text, message);
+      assert.deepEqual(Object.keys(answers), ["200"], JSON.stringify(answers));
+      assert.deepEqual((await serving())?.slice(1), ["ok", image(digests.own), "b", ""]);
+    });
+
+  it("goes back to what served before, and to a digest", async () => {
+    assert.match((await vps.verb("rollback", "weft")).text, new RegExp(`${digests.own} -> .*${digests.index}`));
+    assert.match(
+      (await vps.verb("rollback", "weft", digests.own)).text,
+      new RegExp(`${digests.index} -> .*${digests.own}`),
+    );
+    assert.equal((await serving())?.[2], image(digests.own));
+    assert.match((await vps.verb("rollback", "weft", "latest")).text, /expected a digest/);
+    assert.match((await vps.verb("rollback", "other")).text, /no service other of clawft/);
+  });
+
+  it("takes one deploy at a time, and says who holds the lock", async () => {
+    await on("nohup flock /var/lib/keelson/clawft/lock sleep 60 >/dev/null 2>&1 & sleep 0.3");
+    const { code, text } = await vps.apply([weft], secrets, "--owner", "ada");
+    assert.equal(code, 1);
+    assert.match(text, /clawft is being changed by root@\S+ for \d+ s/);
+    await on("pkill -x sleep || true");
+  });
+
+  it("takes nothing that was cut off", async () => {
+    const whole = renderBundle({ app: "clawft", services: [] });
+    const command = sessionCommand("apply", "clawft");
+    for (const input of ["", whole.slice(0, -3), whole, `${whole}secret weft A`])
+      assert.match(
+        (await vps.run(command, input)).text,
+        /error: (expected a bundle|.*the connection broke; nothing was changed)/,
+      );
+    assert.match((await vps.apply([weft])).text, /wants secret API_KEY, which did not come/);
+    assert.equal((await serving())?.[1], "ok");
+  });
+
+  it("finishes a deploy whose session broke", async () => {
+    const session = vps.ssh(
+      sessionCommand("apply", "clawft"),
+      vps.input([{ ...weft, environment: { N: "1" } }], secrets),
+    );
+    await vps.until("systemctl is-active keelson-clawft-weft-a", 30);
+    session.kill("SIGKILL");
+    await session;
+    const { code, text } = await vps.apply([{ ...weft, environment: { N: "1" } }], secrets, "--wait", "60");
+    assert.equal(code, 0, text);
+    assert.equal((await serving())?.slice(1, 3).join(" "), `ok ${image(digests.index)}`);
+  });
+
+  it("finishes or throws away what a killed deploy left", async () => {
+    const next = [{ ...weft, environment: { N: "2" } }];
+    const session = vps.ssh(sessionCommand("apply", "clawft"), vps.input(next, secrets));
+    await vps.until("systemctl is-active keelson-clawft-weft-b", 30);
+    await on("pkill -KILL -x keelson-host || true");
+    await session;
+    assert.equal(await answer(), '{"status":"ok"}');
+    const { code, text } = await vps.apply(next, secrets);
+    assert.equal(code, 0, text);
+    assert.equal((await serving())?.[1], "ok");
+    assert.equal(await on("docker ps --quiet | wc -l"), "1");
+  });
+
+  it("shows drift, and mends it", async () => {
+    await on(
+      "echo '# by hand' >>/etc/systemd/system/keelson-clawft-weft-$(cat /var/lib/keelson/clawft/services/weft/active).service",
+    );
+    const { code, text } = await vps.verb("status");
+    assert.equal(code, 3);
+    assert.match(text, /^weft\tdrift\t.*\tunit-edited$/m);
+    assert.equal((await vps.apply([{ ...weft, environment: { N: "2" } }], secrets)).code, 0);
+    assert.equal((await vps.verb("status")).code, 0);
+  });
+
+  it("gives logs, and runs commands", async () => {
+    assert.match((await vps.verb("logs", "weft", "50")).text, /weft/);
+    assert.equal((await vps.verb("exec", "weft", "whoami")).text, "weft");
+  });
+
+  it("serves again after a reboot", async () => {
+    const boot = await on("cat /proc/sys/kernel/random/boot_id; systemd-analyze | wc -l; stat -c %Y /proc/1");
+    await vps.run("systemctl reboot");
+    assert.ok(await vps.until("systemctl is-system-running --wait; test $(stat -c %Y /proc/1) -gt 0", 120));
+    assert.notEqual(await on("cat /proc/sys/kernel/random/boot_id; systemd-analyze | wc -l; stat -c %Y /proc/1"), boot);
+    assert.ok(await vps.until("curl -fs localhost/health", 60));
+    assert.equal((await serving())?.[1], "ok");
+  });
+
+  it("is left without a trace", async () => {
+    const { code, text } = await vps.verb("remove", "--data");
+    assert.equal(code, 0, text);
+    const left =
+      "ls -d /etc/keelson /var/lib/keelson /opt/clawft /usr/local/lib/keelson /run/keelson* /etc/systemd/system/keelson* /etc/systemd/system/*/keelson* 2>/dev/null; docker ps -aq; docker images -q; docker volume ls -q; docker network ls --filter name=keelson -q; systemctl list-units --no-legend 'keelson*'; true";
+    assert.equal(await on(left), "");
+    await assert.rejects(answer(), /ECONNREFUSED/);
+  });
+});
