@@ -16,8 +16,8 @@ import { ensureTool } from "../../toolchain/tools.ts";
 import { catalogueBuild } from "./catalogue-image.ts";
 
 const NATIVE: Platform = process.arch === "arm64" ? "linux/arm64" : "linux/amd64";
-/** 000: "First deploy <5 minutes", of the image that the registry has. */
-const DEPLOYED_WITHIN = 300;
+/** 000's deadlines, seconds: "First deploy <5 minutes", and "Tool loading completes within 15 minutes". */
+const DEADLINES = { deployed: 300, loaded: 900 };
 
 /**
  * The gateway as it is deployed: its image, run in the builder's sandbox, with a directory as its volume.
@@ -31,6 +31,8 @@ describe("the gateway image", function () {
   let registry: RegistryClient;
   let buildctl: string;
   let core: string;
+  /** Seconds of the build and its push; next to nothing where the builder has built it before. */
+  let built = 0;
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keelson gateway "));
@@ -115,10 +117,11 @@ stop
       },
     ]);
     const seconds = (what: string) => Number(new RegExp(`${what} after (\\d+) s`).exec(said)?.[1]);
-    assert.ok(seconds("healthy") < DEPLOYED_WITHIN, `healthy after ${seconds("healthy")} s`);
-    console.log(
-      `      healthy after ${seconds("healthy")} s, kept after ${seconds("kept")} s; restored after ${seconds("restored")} s`,
-    );
+    // A push that is cut goes on where it was: test/e2e/oci.test.ts.
+    const phases = `built and pushed in ${built} s, healthy ${seconds("healthy")} s after the start (deadline ${DEADLINES.deployed} s), tools kept after ${seconds("kept")} s (deadline ${DEADLINES.loaded} s), restored after ${seconds("restored")} s`;
+    console.log(`      ${phases}`);
+    assert.ok(seconds("healthy") < DEADLINES.deployed, phases);
+    assert.ok(seconds("kept") < DEADLINES.loaded, phases);
   });
 });
 
