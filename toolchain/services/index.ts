@@ -24,14 +24,14 @@ import { hostTrust, readHostSettings, writeHostTrust } from "./host-trust.ts";
 import { locked } from "./locked.ts";
 import { mountsBelow } from "./mounts.ts";
 import { onFreePort } from "./port.ts";
-import { hasR2, lastKnownR2, r2Data, r2Remains } from "./r2.ts";
+import type { RunningR2 } from "./r2.ts";
 import { readRegistryConfig, registryDirectory, registryRemains, registryService } from "./registry.ts";
 import { findRootlesskit, removeRootless } from "./rootless.ts";
 import { type BuildkitInstance, readServicesState, type ServicesState, writeServicesState } from "./state.ts";
 import { ensureRunning, logFile, logTail, runningProcesses, stopService, wasStarted } from "./supervise.ts";
 import { ensureTls } from "./tls.ts";
 
-export { ensureR2, type RunningR2 } from "./r2.ts";
+export type { RunningR2 } from "./r2.ts";
 export type { BuildkitInstance, ServicesState } from "./state.ts";
 
 /** The embedded services, running, and what a person should know about how they were started. */
@@ -112,6 +112,11 @@ export async function removeNode(name: string): Promise<void> {
   });
 }
 
+/** The embedded R2 with these buckets: see r2.ts, which is loaded where a stack has such a volume. */
+export async function ensureR2(buckets: readonly string[], progress: Progress = plainProgress()): Promise<RunningR2> {
+  return (await import("./r2.ts")).ensureR2(buckets, progress);
+}
+
 /** Names of all daemons that were started beside the default one. */
 export async function nodeNames(): Promise<string[]> {
   return (await buildkitInstances(home().services)).filter((name) => name !== DEFAULT_INSTANCE);
@@ -182,6 +187,7 @@ export interface ServicesData {
 /** What {@link purgeServices} would delete. */
 export async function servicesData(): Promise<ServicesData[]> {
   const { services } = home();
+  const { r2Data } = await import("./r2.ts");
   const candidates = [
     { what: "images in the registry", directory: join(registryDirectory(services), "data") },
     { what: "objects of the embedded R2", directory: r2Data(services) },
@@ -279,6 +285,7 @@ async function startInstance(
 async function allServices(services: string) {
   const names = new Set([...(await buildkitInstances(services)), DEFAULT_INSTANCE]);
   const registry = async () => `https://localhost:${(await readRegistryConfig(services))?.port ?? "?"}`;
+  const { hasR2, lastKnownR2, r2Remains } = await import("./r2.ts");
   const r2 = async () => (await lastKnownR2(services))?.endpoint ?? "http://127.0.0.1:?";
   return [
     ...[...names].map((name) => ({
