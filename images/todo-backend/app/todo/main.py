@@ -35,10 +35,17 @@ class Todo(BaseModel):
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.pool = await pool()
     yield
-    await app.state.pool.close()
+    if app.state.pool is not None:
+        await app.state.pool.close()
 
 
 app = FastAPI(title="todo-backend", version="1.0.0", lifespan=lifespan)
+
+
+def database(request: Request) -> asyncpg.Pool:
+    if request.app.state.pool is None:
+        raise HTTPException(503, "DATABASE_URL is not set")
+    return request.app.state.pool
 
 
 @app.exception_handler(OSError)
@@ -59,24 +66,24 @@ async def health() -> dict[str, str]:
 @app.get("/ready")
 async def ready(request: Request) -> dict[str, str]:
     """A request can be served: the database answers, and has the table."""
-    await request.app.state.pool.fetchval("SELECT 1 FROM todo LIMIT 1")
+    await database(request).fetchval("SELECT 1 FROM todo LIMIT 1")
     return {"database": "ok"}
 
 
 @app.get("/api/todos")
 async def todos(request: Request) -> list[Todo]:
-    rows = await request.app.state.pool.fetch("SELECT * FROM todo ORDER BY done_at DESC NULLS FIRST, id")
+    rows = await database(request).fetch("SELECT * FROM todo ORDER BY done_at DESC NULLS FIRST, id")
     return [Todo(**row) for row in rows]
 
 
 @app.post("/api/todos", status_code=201)
 async def create(new: NewTodo, request: Request) -> Todo:
-    return Todo(**await request.app.state.pool.fetchrow("INSERT INTO todo (title) VALUES ($1) RETURNING *", new.title))
+    return Todo(**await database(request).fetchrow("INSERT INTO todo (title) VALUES ($1) RETURNING *", new.title))
 
 
 @app.patch("/api/todos/{id}")
 async def change(id: Id, to: Change, request: Request) -> Todo:
-    row = await request.app.state.pool.fetchrow(
+    row = await database(request).fetchrow(
         "UPDATE todo SET title = coalesce($2, title),"
         " done_at = CASE WHEN $3::boolean IS NULL THEN done_at WHEN $3 THEN coalesce(done_at, now()) END"
         " WHERE id = $1 RETURNING *",
@@ -91,5 +98,5 @@ async def change(id: Id, to: Change, request: Request) -> Todo:
 
 @app.delete("/api/todos/{id}", status_code=204)
 async def delete(id: Id, request: Request) -> None:
-    if await request.app.state.pool.fetchval("DELETE FROM todo WHERE id = $1 RETURNING id", id) is None:
+    if await database(request).fetchval("DELETE FROM todo WHERE id = $1 RETURNING id", id) is None:
         raise HTTPException(404, "no such todo")
