@@ -103,8 +103,13 @@ describe("sweep", () => {
         env: { PATH: process.env.PATH, TOOL_LOADER_RUN: `${run}/1` },
         stdio: "ignore",
       });
-    // setsid forks; the child has the variable as soon as it runs.
-    for (let i = 0; i < 50 && (await processesOf(mine)).length === 0; i++) await systemClock.sleep(0.02);
+    // On its way to the sleep there are a shell and setsid, which have the variable too.
+    const sleeps = async (run: string) => {
+      const pids = await processesOf(run);
+      const names = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/comm`, "utf8").catch(() => "")));
+      return names.join() === "sleep\n";
+    };
+    for (const run of [mine, other]) while (!(await sleeps(run))) await systemClock.sleep(0.02);
     assert.equal(await sweep(`${mine}/`), 1);
     assert.deepEqual(await processesOf(mine), []);
     assert.equal((await processesOf(other)).length, 1);
