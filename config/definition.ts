@@ -68,6 +68,7 @@ const definition = z.strictObject({
       command: z.array(text).min(1).optional(),
       within: parsed(parseDuration, 'a duration such as "30 s"'),
       smoke: z.enum(HEALTH_SMOKE).optional(),
+      environment: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name"), z.string()).optional(),
     })
     .optional(),
   user: z.string().regex(/^\d+:\d+$/, "a user and a group by number, such as 10001:10001"),

@@ -87,6 +87,8 @@ export interface Health {
    * times as much time; "native": not under QEMU, for what is far too slow there; "never": for what is nothing without others.
    */
   readonly smoke?: (typeof HEALTH_SMOKE)[number];
+  /** What its program needs in its environment to start, for that alone: addresses where nobody is, never secrets. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export const HEALTH_SMOKE = ["always", "native", "never"] as const;

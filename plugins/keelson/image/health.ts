@@ -78,7 +78,9 @@ export function healthCommand(
       : ["ask", String(health.http.port), health.http.path];
   const kind = health.http === undefined ? "command" : "http";
   const probe = ask.map(quote).join(" ");
-  return [busybox, "sh", `/dev/${CONTEXT}/health-check`, user, String(within), kind, probe, ...program];
+  const set = Object.entries(health.environment ?? {}).map(([name, value]) => `${name}=${value}`);
+  const environment = set.length === 0 ? [] : [busybox, "env", ...set];
+  return [...environment, busybox, "sh", `/dev/${CONTEXT}/health-check`, user, String(within), kind, probe, ...program];
 }
 
 /** A word as the shell reads it. */

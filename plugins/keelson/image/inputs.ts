@@ -79,6 +79,7 @@ const health = z.object({
   command: z.array(z.string()).min(1).optional(),
   within: z.string().refine(isDuration, 'expected a duration such as "30 s"'),
   smoke: z.enum(HEALTH_SMOKE).optional(),
+  environment: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).optional(),
 }) as unknown as z.ZodType<Health>;
 
 /** Inputs of `keelson:index:Image`; components/image/keelson.ts describes them. */

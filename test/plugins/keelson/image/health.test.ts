@@ -22,6 +22,13 @@ describe("an image's health", () => {
     assert.equal(command.at(-1), "'/dev/keelson-health/busybox' 'timeout' '5' 'redis-cli' 'ping'");
   });
 
+  it("starts the program in the environment that the definition has for it", () => {
+    const environment = { DATABASE_URL: "postgresql://u@127.0.0.1:9/x y" };
+    const command = healthCommand({ ...web, environment }, "1:2", { mode: "native" }, ["serve"]);
+    const box = "/dev/keelson-health/busybox";
+    assert.deepEqual(command.slice(0, 5), [box, "env", "DATABASE_URL=postgresql://u@127.0.0.1:9/x y", box, "sh"]);
+  });
+
   it("has ten times as long under QEMU, and is not asked where the definition says so", () => {
     assert.equal(healthCommand(web, "1:2", { mode: "qemu" }, [])[4], "20");
     const asked = (health: Health | undefined, mode: PlatformBuild["mode"]) =>
