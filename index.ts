@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type BuildPlatforms, buildImages } from "./components/image/image.ts";
+import { type BuildPlatforms, buildImages, type Image } from "./components/image/image.ts";
 import type { RegistryInputs } from "./components/image/keelson.ts";
 import { hadolintReport } from "./config/hadolint.ts";
 import { loadPlan, surroundings } from "./config/load.ts";
@@ -56,7 +56,8 @@ async function program(): Promise<Record<string, unknown>> {
         { image: images.get(image)?.ref, wave, port },
       ]),
     ),
-    volumes: plan.volumes && (await volumesOf(plan.volumes)),
+    volumes: plan.volumes === undefined ? {} : await volumesOf(plan.volumes),
+    hosts: plan.hosts === undefined ? {} : await hostsOf(plan.hosts, config, images),
   };
 }
 
@@ -81,6 +82,33 @@ async function volumesOf(planned: NonNullable<Plan["volumes"]>): Promise<Record<
   return Object.fromEntries(
     [...built].map(([name, { endpoint, bucket, environment }]) => [name, { endpoint, bucket, environment }]),
   );
+}
+
+/** Where each host's services are reached; loaded for stacks that have hosts. */
+async function hostsOf(
+  planned: NonNullable<Plan["hosts"]>,
+  config: StackConfig,
+  images: ReadonlyMap<string, Image>,
+): Promise<Record<string, unknown>> {
+  const [{ buildHosts }, { hostAccess, hostProgram }] = await Promise.all([
+    import("./components/host/hosts.ts"),
+    import("./config/host-login.ts"),
+  ]);
+  const secrets = new pulumi.Config("keelson");
+  const { registry } = config;
+  const login =
+    registry !== "embedded" && registry.username !== undefined && registry.password !== undefined
+      ? { registry: registry.host, username: registry.username, password: secretPassword() }
+      : undefined;
+  const hosts = buildHosts(planned, {
+    access: await hostAccess(config.hosts),
+    program: hostProgram(root),
+    images,
+    credentials: secrets.requireSecretObject("hosts"),
+    workloads: secrets.requireSecretObject("workloads"),
+    login,
+  });
+  return Object.fromEntries([...hosts].map(([name, { urls, report }]) => [name, { urls, report }]));
 }
 
 /** What builds an image's platforms, where keelson's own resource doesn't; its SDK is loaded where it is used. */
@@ -118,13 +146,17 @@ function hashes({ plan }: Snapshot): string {
 /** The registry's credentials stay secret Outputs from config to use. */
 function registry(config: StackConfig["registry"]): RegistryInputs {
   if (config === "embedded") return { host: "embedded" };
-  const password =
-    config.password && new pulumi.Config("keelson").requireSecretObject<{ password: string }>("registry");
   return {
     host: config.host,
     ...(config.username === undefined ? {} : { username: config.username }),
-    ...(password === undefined ? {} : { password: password.apply((r) => r.password) }),
+    ...(config.password === undefined ? {} : { password: secretPassword() }),
   };
+}
+
+function secretPassword(): pulumi.Output<string> {
+  return new pulumi.Config("keelson")
+    .requireSecretObject<{ password: string }>("registry")
+    .apply((registry) => registry.password);
 }
 
 let outputs: Record<string, unknown>;
@@ -134,4 +166,4 @@ try {
   if (!(error instanceof UserError)) throw error;
   throw new pulumi.RunError(`${error.message}\n${error.fix}`);
 }
-export const { images, services, volumes } = outputs;
+export const { images, services, volumes, hosts } = outputs;

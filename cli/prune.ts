@@ -3,7 +3,7 @@ import { execa } from "execa";
 import { cacheTag } from "../core/build-options.ts";
 import { UserError } from "../core/error.ts";
 import { platformSlug } from "../core/platform.ts";
-import { decidePrune, type Keeper, type StoredManifest } from "../core/prune.ts";
+import { decidePrune, type Keeper, type StoredManifest, type WorkloadHistory } from "../core/prune.ts";
 import { keepersInState } from "../core/prune-keepers.ts";
 import { formatTable } from "../core/table.ts";
 import { hashTag } from "../core/tags.ts";
@@ -38,7 +38,9 @@ async function prune(options: Options): Promise<void> {
   const stored: StoredManifest[] = [];
   for (const repository of repositories) stored.push(...(await surveyRepository(stack.client, repository)));
   const keepers = [...keepersInPlan(stack), ...(await keepersInStates(repositories))];
-  const decision = decidePrune({ stored, keepers, workloads: [], rollbacks: 0 });
+  const workloads = await workloadHistories(stack);
+  const rollbacks = Math.max(0, ...workloads.map(({ digests }) => digests.length - 1));
+  const decision = decidePrune({ stored, keepers, workloads, rollbacks });
   if (options.json) console.log(JSON.stringify(decision, null, 2));
   else show(stack, decision);
   if (decision.drop.length === 0 || options.dryRun || (options.json && !options.yes)) return;
@@ -92,6 +94,37 @@ function keepersInPlan({ plan, name }: Stack): Keeper[] {
     })),
     ...builds.map(({ platform }) => ({ repository, reference: cacheTag(platform), reason: "build cache" })),
   ]);
+}
+
+/** What each host keeps for a rollback, as it tells itself. One that can't be asked ends the run: it may run anything. */
+async function workloadHistories({ name, plan, client }: Stack): Promise<WorkloadHistory[]> {
+  if (plan.hosts === undefined) return [];
+  const { openHosts } = await import("./host-session.ts");
+  const { hostStatus } = await import("./status.ts");
+  const asked = await Promise.all((await openHosts(name)).map(hostStatus));
+  const silent = asked.find(({ healthy, services }) => !healthy && services.length === 0);
+  if (silent !== undefined)
+    throw new UserError(
+      `host ${silent.host} does not say what it runs: ${silent.notes.join("; ")}`,
+      "bring it up, or take it out of keelson:hosts",
+    );
+  return asked.flatMap(({ host, services }) =>
+    services.flatMap(({ service, image, kept }) =>
+      histories(`${service} on ${host}`, client.host, [...(image === undefined ? [] : [image]), ...kept]),
+    ),
+  );
+}
+
+/** Versions by repository, for a service that has moved from one to another. */
+function histories(workload: string, registry: string, images: readonly string[]): WorkloadHistory[] {
+  const own = [...new Set(images)].flatMap((image) => {
+    const [place = "", digest = ""] = image.split("@");
+    return place.startsWith(`${registry}/`) ? [{ repository: place.slice(registry.length + 1), digest }] : [];
+  });
+  return [...new Set(own.map(({ repository }) => repository))].map((repository) => ({
+    ...{ workload, repository },
+    digests: own.filter((o) => o.repository === repository).map(({ digest }) => digest),
+  }));
 }
 
 /** What the states of all stacks of this backend speak of. One that can't be read ends the run: it may hold anything. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { execa } from "execa";
 import { hadolintReport } from "../config/hadolint.ts";
+import { wantedLabHosts } from "../config/host-login.ts";
 import { loadPlan, surroundings } from "../config/load.ts";
 import { readStack } from "../config/read-stack.ts";
 import type { StackConfig } from "../config/schema.ts";
@@ -114,9 +115,17 @@ function steps({ config }: Up): Step<Up>[] {
     ...(config.imageResource === "docker-build" ? [{ title: "docker-build", run: dockerBuild }] : []),
     { title: "builder", run: prepareBuilder },
     ...(config.registry === "embedded" ? [{ title: "registry", run: startRegistry }] : []),
+    ...(wantedLabHosts(config.hosts) > 0 ? [{ title: "lab", run: startLabHosts }] : []),
     { title: "stack", run: prepareStack },
   ];
 }
+
+/** What runs is left alone. */
+const startLabHosts: Step<Up>["run"] = async ({ config }, progress) => {
+  const { startLab } = await import("../toolchain/lab/index.ts");
+  const hosts = await startLab(wantedLabHosts(config.hosts), progress);
+  return hosts.map(({ name, address }) => `${name} at ${address}`).join(", ");
+};
 
 const dockerBuild: Step<Up>["run"] = async (_, progress) => tool("docker-build", progress);
 

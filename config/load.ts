@@ -57,10 +57,13 @@ export async function loadPlan(
     Object.keys(config.volumes).length === 0
       ? undefined
       : (await import("./volumes.ts")).readVolumes(config.volumes, `Pulumi.${stack}.yaml`);
+  const hasHosts = Object.keys(config.hosts).length + Object.keys(config.workloads).length > 0;
+  const hostPlan = hasHosts ? await import("../core/host-plan.ts") : undefined;
+  const run = hostPlan?.workloadImages(config.workloads) ?? [];
   const [{ catalogue, others, unread, findings }, { host, revision }] = await Promise.all([
     readCatalogue(
       root,
-      [...config.images, ...services],
+      [...config.images, ...services, ...run],
       { "gateway.identity": config.gateway?.identity },
       { wishes: config.sources, base: sourcesBase },
     ),
@@ -70,11 +73,13 @@ export async function loadPlan(
   const known = [...definitions, ...unread];
   const registry = config.registry === "embedded" ? { host: "embedded", prefix: "" } : config.registry;
   const bases = readBasesLock(root);
+  const health = new Map([...catalogue, ...others].map(({ definition }) => [definition.name, definition.health]));
+  const onHosts = hostPlan?.planHosts(config.hosts, config.workloads, health);
   const made = makePlan({
     stack,
     registry: registry.host,
     prefix: registry.prefix ?? "",
-    images: [...config.images, ...services.filter((name) => known.includes(name))],
+    images: [...new Set([...config.images, ...services.filter((name) => known.includes(name)), ...run])],
     platforms: config.platforms,
     catalogue,
     others,
@@ -86,6 +91,7 @@ export async function loadPlan(
     source: repository(root),
     machine: machine?.input,
     volumes: volumes?.volumes,
+    hosts: onHosts?.hosts,
   });
   const locks = pythonLocks(
     root,
@@ -102,7 +108,7 @@ export async function loadPlan(
     : [];
   const found = machine === undefined ? [] : [...machine.findings, ...(fleet?.missingImages(machine, known) ?? [])];
   const all = [
-    ...[...findings, ...made.findings, ...locks, ...found, ...(volumes?.findings ?? [])],
+    ...[...findings, ...made.findings, ...locks, ...found, ...(volumes?.findings ?? []), ...(onHosts?.findings ?? [])],
     ...[...away, ...unasked, ...prisma],
     ...withoutMachine(config, stack),
   ];

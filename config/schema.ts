@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { PLATFORMS } from "../core/platform.ts";
+import { HOST_KEYS, hostsSchema, workloadsSchema } from "./hosts.ts";
 import { cudaArchsSchema, cudaTrackSchema, MACHINE_KEYS, machineSchema } from "./machine.ts";
 import { SOURCE_KEYS, sourcesSchema } from "./sources.ts";
 
@@ -115,6 +116,8 @@ export const stackSchema = z
     sources: sourcesSchema.default({}),
     /** Read by config/volumes.ts, which only stacks that have some load. */
     volumes: z.record(z.string(), z.unknown()).default({}),
+    hosts: hostsSchema.default({}),
+    workloads: workloadsSchema.default({}),
   })
   .strict();
 
@@ -149,4 +152,5 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     ...["abortUploadsAfter", "access", "accessKeyId", "account", "backend", "bucket", "cors", "endpoint", "expire"],
     ...["jurisdiction", "location", "lock", "prefix", "region", "retain", "secret", "storageClass"],
   ],
+  ...HOST_KEYS,
 };

@@ -112,13 +112,19 @@ function parseValue(text: string): unknown {
   }
 }
 
-const SECRET_KEYS = new Set(["password", "token", "secret", "privateKey"]);
+const SECRET_KEYS = new Set(["password", "token", "secret", "privateKey", "privateKeyPassword"]);
 
 /** Puts the mark that a stack's file has in place of each secret's text, so that one schema reads both. */
 function hideSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(hideSecrets);
   if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, v]) => [key, SECRET_KEYS.has(key) ? { secure: "" } : hideSecrets(v)]),
-  );
+  return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, hideSecret(key, v)]));
+}
+
+/** A workload's secrets have names of their own, all under one key. */
+function hideSecret(key: string, value: unknown): unknown {
+  if (SECRET_KEYS.has(key)) return { secure: "" };
+  if (key !== "secrets" || typeof value !== "object" || value === null || Array.isArray(value))
+    return hideSecrets(value);
+  return Object.fromEntries(Object.keys(value).map((name) => [name, { secure: "" }]));
 }

@@ -29,7 +29,7 @@ export interface ImageImpact {
   /** Further changes of the image's own, beside the first that `reason` ends with. */
   readonly alsoChanged: readonly string[];
   readonly forecast: PastBuilds | undefined;
-  /** Services of the stack's machine that run it. */
+  /** Services of the stack's machine that run it, and workloads with their host. @example ["weft on vps1"] */
   readonly services: readonly string[];
 }
 
@@ -62,7 +62,7 @@ export function impact(before: Snapshot, after: Snapshot, past: ReadonlyMap<stri
       reason: reason.length > 0 ? reason : ["what its hash covers changed"],
       alsoChanged: first === undefined ? [] : [...others, ...(inherited.length > 0 ? [inherited.join(" ← ")] : [])],
       forecast: past.get(image.name),
-      services: (after.plan.machine?.services ?? []).filter((s) => s.image === image.name).map((s) => s.name),
+      services: runners(image.name, after.plan),
     });
   }
   const images = [...found.values()];
@@ -73,6 +73,14 @@ export function impact(before: Snapshot, after: Snapshot, past: ReadonlyMap<stri
     unchanged: after.plan.images.length - images.length,
     forecast: total(images),
   };
+}
+
+/** Who runs an image, and so gets a new one. */
+function runners(image: string, { machine, hosts = [] }: Plan): string[] {
+  return [
+    ...(machine?.services ?? []).filter((s) => s.image === image).map((s) => s.name),
+    ...hosts.flatMap((host) => host.services.filter((s) => s.image === image).map((s) => `${s.name} on ${host.name}`)),
+  ];
 }
 
 function total(images: readonly ImageImpact[]): Impact["forecast"] {

@@ -6,6 +6,7 @@ import type { DefinitionLines } from "./definition-lines.ts";
 import { parseDockerfile } from "./dockerfile.ts";
 import { type Finding, sortFindings } from "./finding.ts";
 import { bootstrapHash, contextHash, imageContentHash, lockHash } from "./hash.ts";
+import type { PlannedHost } from "./host-plan.ts";
 import type { Allowance, Budget, Health, ImageDefinition } from "./image.ts";
 import { buildOrder, checkLineage, hint, type LineageNode, parents, withAncestors } from "./lineage.ts";
 import { lintLineage } from "./lineage-lint.ts";
@@ -86,6 +87,8 @@ export interface Plan {
   readonly machine?: PlannedMachine;
   /** Where data is kept; absent for a stack without volumes. */
   readonly volumes?: readonly PlannedVolume[];
+  /** Servers and what runs on them; absent for a stack without any. */
+  readonly hosts?: readonly PlannedHost[];
 }
 
 /** One definition with the bytes that its build sees, as read from disk. */
@@ -141,6 +144,8 @@ export interface PlanInput {
   /** The stack's machine. */
   readonly machine?: MachineInput | undefined;
   readonly volumes?: readonly PlannedVolume[] | undefined;
+  /** The stack's hosts, worked out by core/host-plan.ts. */
+  readonly hosts?: readonly PlannedHost[] | undefined;
 }
 
 /** What a plan takes from its machine, worked out by core/machine-plan.ts. */
@@ -239,6 +244,7 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
     images,
     ...(input.machine === undefined ? {} : { machine: input.machine.planned }),
     ...(input.volumes === undefined ? {} : { volumes: input.volumes }),
+    ...(input.hosts === undefined || input.hosts.length === 0 ? {} : { hosts: input.hosts }),
   };
   return { plan, findings: sortFindings(findings) };
 }

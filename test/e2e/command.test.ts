@@ -15,7 +15,7 @@ import {
   stringAsset,
   UNKNOWN,
 } from "../plugins/command/plugin.ts";
-import { freePort, type Keys, newKeys, Sshd } from "./command/sshd.ts";
+import { freePort, type Keys, needSshd, newKeys, Sshd } from "./command/sshd.ts";
 
 const COMMAND = "command:remote:Command";
 const COPY = "command:remote:CopyToRemote";
@@ -31,6 +31,7 @@ describe("remote commands of the command plugin", function () {
 
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), "keelson-command-ssh-"));
+    await needSshd();
     keys = newKeys();
     locked = newKeys("open sesame");
     sshd = await Sshd.make(join(directory, "sshd"), [keys, locked]);

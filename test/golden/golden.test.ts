@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { buildHosts } from "../../components/host/hosts.ts";
 import { buildImages } from "../../components/image/image.ts";
 import { loadPlan } from "../../config/load.ts";
 import { readStackFile, stackNames } from "../../config/stack-file.ts";
@@ -53,8 +54,14 @@ for (const stack of stackNames(root)) {
       const config = readStackFile(root, stack);
       const host = config.registry === "embedded" ? "embedded" : config.registry.host;
       const resources = await register(
-        () =>
-          buildImages(plan, { registry: { host }, builder: config.builder, cache: config.cache, gates: config.gates }),
+        () => {
+          const { builder, cache, gates } = config;
+          const images = buildImages(plan, { registry: { host }, builder, cache, gates });
+          buildHosts(plan.hosts ?? [], {
+            access: new Map(plan.hosts?.map(({ name }) => [name, { address: name, hostKey: "ssh-ed25519 …" }])),
+            ...{ program: "(runtime/host/keelson-host)", images, credentials: {}, workloads: {} },
+          });
+        },
         (r) => (r.component ? {} : { digest: "sha256:…", ref: `${host}/${r.name}@sha256:…`, platforms: [] }),
         { stack },
       );

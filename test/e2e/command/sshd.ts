@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { execa } from "execa";
-import ssh2 from "ssh2";
+import { execa, execaSync } from "execa";
 
 /** A pair of keys, as OpenSSH writes them. */
 export interface Keys {
@@ -13,11 +13,22 @@ export interface Keys {
   readonly public: string;
 }
 
-export function newKeys(passphrase?: string): Keys {
-  return ssh2.utils.generateKeyPairSync(
-    "ed25519",
-    passphrase === undefined ? {} : { passphrase, cipher: "aes256-cbc", rounds: 4 },
-  );
+export function newKeys(passphrase = ""): Keys {
+  const directory = mkdtempSync(join(tmpdir(), "keelson-keys-"));
+  try {
+    const file = join(directory, "key");
+    execaSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", file]);
+    return { private: readFileSync(file, "utf8"), public: readFileSync(`${file}.pub`, "utf8").trim() };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** Installs OpenSSH's server, which brings the client, where it is missing. */
+export async function needSshd(): Promise<void> {
+  if (existsSync("/usr/sbin/sshd") && existsSync("/usr/bin/ssh-keygen")) return;
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  await execa("apt-get", ["install", "--yes", "--no-install-recommends", "openssh-server"], { env });
 }
 
 /** OpenSSH's server on a port of loopback, for root and the keys that it is given, with a host key of its own. */
@@ -34,10 +45,6 @@ export class Sshd {
   }
 
   static async make(directory: string, keys: readonly Keys[]): Promise<Sshd> {
-    if (!existsSync("/usr/sbin/sshd"))
-      await execa("apt-get", ["install", "--yes", "--no-install-recommends", "openssh-server"], {
-        env: { DEBIAN_FRONTEND: "noninteractive" },
-      });
     mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
     mkdirSync(directory, { recursive: true });
     const host = newKeys();

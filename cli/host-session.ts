@@ -1,0 +1,125 @@
+import { hostAccess } from "../config/host-login.ts";
+import type { HostsConfig } from "../config/hosts.ts";
+import { readStack } from "../config/read-stack.ts";
+import { UserError } from "../core/error.ts";
+import { type HostVerb, sessionCommand } from "../core/host/session.ts";
+import { APP } from "../core/host-plan.ts";
+import { hint } from "../core/lineage.ts";
+import { connection } from "../plugins/command/remote/connection.ts";
+import { dial } from "../plugins/command/remote/dial.ts";
+import { execute } from "../plugins/command/remote/session.ts";
+import { projectRoot } from "../toolchain/home.ts";
+import { stackSecret } from "../toolchain/stack-secret.ts";
+
+/** Where a host's words go as they come. */
+export interface Listener {
+  readonly stdout: (chunk: Buffer) => void;
+  readonly stderr: (chunk: Buffer) => void;
+}
+
+/** This process's own output. */
+export const passOn: Listener = {
+  stdout: (chunk) => void process.stdout.write(chunk),
+  stderr: (chunk) => void process.stderr.write(chunk),
+};
+
+/** A host of a stack that its program answers on. */
+export interface OpenHost {
+  readonly name: string;
+  readonly app: string;
+  /** Runs one verb of the host's program in a session. @returns its exit code. */
+  run(verb: HostVerb, args: readonly string[], listener: Listener): Promise<number>;
+}
+
+/**
+ * A stack's host by name, or all of them; nothing is dialled yet.
+ * @throws UserError for a name that no host has, and where a login can't be read.
+ */
+export async function openHosts(stack: string, name?: string): Promise<OpenHost[]> {
+  return hostsOf(stack, (await readStack(projectRoot(), stack)).hosts, name);
+}
+
+/** {@link openHosts} of `keelson:hosts` as it was read. */
+export async function hostsOf(stack: string, hosts: HostsConfig, name?: string): Promise<OpenHost[]> {
+  const known = Object.keys(hosts).toSorted();
+  const chosen = name === undefined ? known : known.filter((host) => host === name);
+  if (chosen.length === 0)
+    throw new UserError(
+      name === undefined ? `stack ${stack} has no hosts` : `stack ${stack} has no host "${name}"`,
+      known.length === 0
+        ? `add one to keelson:hosts in Pulumi.${stack}.yaml`
+        : `name one of: ${known.join(", ")}${hint(name ?? "", known)}`,
+    );
+  const wanted = Object.fromEntries(chosen.map((host) => [host, hosts[host]])) as HostsConfig;
+  const access = await hostAccess(wanted);
+  return Promise.all(
+    chosen.map(async (host): Promise<OpenHost> => {
+      const choice = hosts[host];
+      const app = (typeof choice === "object" && choice.app) || APP;
+      const login = { ...access.get(host), ...(await credentials(stack, host, choice)) };
+      return { name: host, app, run: (verb, args, listener) => session(host, login, app, verb, args, listener) };
+    }),
+  );
+}
+
+/** The one host that a command is about. */
+export async function openHost(stack: string, name: string): Promise<OpenHost> {
+  const [host] = await openHosts(stack, name);
+  if (host === undefined) throw new UserError(`stack ${stack} has no host "${name}"`, "see `keelson status`");
+  return host;
+}
+
+const SECRETS = ["privateKey", "privateKeyPassword", "password"] as const;
+
+/** What is secret in a login, decrypted. */
+async function credentials(stack: string, name: string, choice: HostsConfig[string] | undefined) {
+  if (typeof choice !== "object") return {};
+  const read = async (login: Partial<Record<(typeof SECRETS)[number], unknown>>, path: string) => {
+    const found: Record<string, string> = {};
+    for (const key of SECRETS)
+      if (login[key] !== undefined) found[key] = await stackSecret(stack, `keelson:hosts.${path}.${key}`);
+    return found;
+  };
+  const own = await read(choice, name);
+  if (choice.proxy === undefined) return own;
+  return { ...own, proxy: { ...choice.proxy, ...(await read(choice.proxy, `${name}.proxy`)) } };
+}
+
+async function session(
+  name: string,
+  login: Record<string, unknown>,
+  app: string,
+  verb: HostVerb,
+  args: readonly string[],
+  listener: Listener,
+): Promise<number> {
+  const aborted = new AbortController();
+  await using dialled = await dial(connection.parse(dialling(login)), {
+    agent: process.env.SSH_AUTH_SOCK || undefined,
+    signal: aborted.signal,
+    say: (line) => process.stderr.write(`${name}: ${line}\n`),
+  }).catch((error: Error) => {
+    throw new UserError(
+      `host ${name} can't be reached: ${error.message}`,
+      "see that it runs and that its login is right",
+    );
+  });
+  const { channel, ended } = await execute(dialled.client, sessionCommand(verb, app, args), [], () => {});
+  channel.on("data", listener.stdout);
+  channel.stderr.on("data", listener.stderr);
+  channel.end();
+  const [code] = (await ended) ?? [];
+  return typeof code === "number" ? code : 255;
+}
+
+/** What keelson:hosts says, as a connection. Few attempts: a person waits. */
+function dialling(login: Record<string, unknown>): Record<string, unknown> {
+  const { address, agentSocket, proxy, ...rest } = login;
+  return {
+    ...Object.fromEntries(Object.entries(rest).filter(([, value]) => typeof value !== "object" && value !== undefined)),
+    host: address,
+    dialErrorLimit: 2,
+    ...(agentSocket === undefined ? {} : { agentSocketPath: agentSocket }),
+    ...(proxy === undefined ? {} : { proxy: dialling(proxy as Record<string, unknown>) }),
+  };
+}

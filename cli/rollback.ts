@@ -1,0 +1,21 @@
+import { Command, InvalidArgumentError } from "commander";
+import { openHost, passOn } from "./host-session.ts";
+
+/** `keelson rollback`: back to what a service ran before, in the way of every update. */
+export function rollbackCommand(): Command {
+  return new Command("rollback")
+    .description("bring a service on a host back to what it ran before; the next `up` brings the stack's version again")
+    .argument("<host>")
+    .argument("<service>")
+    .argument("[digest]", "sha256:… of its image; default: what served before", digest)
+    .option("-s, --stack <name>", "stack", "dev")
+    .action(async (name: string, service: string, wanted: string | undefined, { stack }: { stack: string }) => {
+      const args = wanted === undefined ? [service] : [service, wanted];
+      process.exitCode = await (await openHost(stack, name)).run("rollback", args, passOn);
+    });
+}
+
+function digest(text: string): string {
+  if (/^sha256:[0-9a-f]{64}$/.test(text)) return text;
+  throw new InvalidArgumentError("expected sha256: and 64 hex digits");
+}

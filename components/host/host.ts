@@ -1,0 +1,144 @@
+import { remote, type types } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { type HostLogin, renderSecrets } from "../../core/host/secrets.ts";
+import { installCommand, sessionCommand } from "../../core/host/session.ts";
+import { hostBundle, type PlannedHost, serviceUrl } from "../../core/host-plan.ts";
+
+/** How to get in, without what is secret in it. */
+export interface HostConnection {
+  readonly address: string;
+  readonly port?: number | undefined;
+  readonly user?: string | undefined;
+  /** Pinned: a server with another one is refused. */
+  readonly hostKey: string;
+  readonly agentSocket?: string | undefined;
+  /** A server to go through. */
+  readonly proxy?: Omit<HostConnection, "proxy"> | undefined;
+}
+
+/** What is secret in a {@link HostConnection}. */
+export interface HostCredentials {
+  readonly privateKey?: string | undefined;
+  readonly privateKeyPassword?: string | undefined;
+  readonly password?: string | undefined;
+  readonly proxy?: Omit<HostCredentials, "proxy"> | undefined;
+}
+
+export interface HostArgs {
+  /** What runs there, from the plan. */
+  readonly host: PlannedHost;
+  readonly connection: HostConnection;
+  readonly credentials: pulumi.Input<HostCredentials>;
+  /** Images by name: `ref` is by digest, as the host pulls it. */
+  readonly images: ReadonlyMap<string, { readonly ref: pulumi.Input<string> }>;
+  /** Values of secrets, by service, by name. */
+  readonly secrets: pulumi.Input<Readonly<Record<string, Readonly<Record<string, string>>>>>;
+  /** Registries that ask the host who it is. */
+  readonly logins?: pulumi.Input<readonly HostLogin[]>;
+  /** Text of keelson's program for hosts, runtime/host/keelson-host. */
+  readonly program: string;
+}
+
+/**
+ * A server and all that runs on it, in two ssh sessions: one sees to engine, proxy and folders, one brings the services to
+ * what the plan says, changed ones only, each new container beside the old one until it is healthy. A change of nothing
+ * opens no session. Secrets travel on standard input, and are secrets in the state; outputs hold none.
+ *
+ * Removing the resource removes what it runs; its data stays.
+ * @example
+ * const vps = new Host("vps1", { host, connection: { address: "203.0.113.7", hostKey: "ssh-ed25519 AAAA…" }, … });
+ * export const urls = vps.urls; // { weft: "http://203.0.113.7" }
+ */
+export class Host extends pulumi.ComponentResource {
+  /** Where people reach each service that has a port. */
+  readonly urls: pulumi.Output<Record<string, string>>;
+  /** What the last change did, as the host told it: old and new digest of each service that changed. */
+  readonly report: pulumi.Output<string>;
+
+  constructor(name: string, args: HostArgs, options?: pulumi.ComponentResourceOptions) {
+    super("keelson:host:Host", name, {}, options);
+    const { host } = args;
+    const connection = pulumi.secret(
+      pulumi.output(args.credentials).apply((credentials) => connectionArgs(args.connection, credentials)),
+    );
+    // Previous outputs would travel as environment variables, which servers refuse.
+    const shared = { connection, addPreviousOutputInEnv: false };
+    const setup = new remote.Command(
+      `${name}-setup`,
+      { ...shared, create: installCommand(host.app), stdin: args.program },
+      { parent: this },
+    );
+    const services = new remote.Command(
+      `${name}-services`,
+      {
+        ...shared,
+        create: sessionCommand("apply", host.app, [
+          "--owner",
+          `stack-${pulumi.getStack()}`,
+          "--wait",
+          String(PATIENCE),
+        ]),
+        delete: sessionCommand("remove", host.app),
+        stdin: pulumi.secret(input(args)),
+      },
+      { parent: this, dependsOn: setup },
+    );
+    this.report = services.stdout;
+    this.urls = services.stdout.apply(() => urls(host, args.connection.address));
+    this.registerOutputs({ urls: this.urls, report: this.report });
+  }
+}
+
+/** Seconds that a deploy waits for another one of the same application to end. */
+const PATIENCE = 60;
+
+/** Bundle and secrets, in one text. */
+function input({ host, images, secrets, logins = [] }: HostArgs): pulumi.Output<string> {
+  const names = [...new Set(host.services.map(({ image }) => image))];
+  const refs = pulumi.all(
+    names.map((image) => {
+      const built = images.get(image);
+      if (built === undefined) throw new Error(`the plan lacks image ${image} of host ${host.name}`);
+      return pulumi.output(built.ref);
+    }),
+  );
+  return pulumi
+    .all([refs, secrets, logins])
+    .apply(([found, values, registries]) =>
+      [
+        hostBundle(host, (image) => found[names.indexOf(image)] ?? image),
+        renderSecrets(values as Record<string, Record<string, string>>, registries as HostLogin[]),
+      ].join(""),
+    );
+}
+
+function urls(host: PlannedHost, address: string): Record<string, string> {
+  return Object.fromEntries(
+    host.services.flatMap((service) => {
+      const url = serviceUrl(host, service, address);
+      return url === undefined ? [] : [[service.name, url]];
+    }),
+  );
+}
+
+type ConnectionArgs = types.input.remote.ConnectionArgs;
+
+function connectionArgs(connection: HostConnection, credentials: HostCredentials): ConnectionArgs {
+  const { proxy } = connection;
+  return {
+    ...loginArgs(connection, credentials),
+    ...(proxy === undefined ? {} : { proxy: loginArgs(proxy, credentials.proxy ?? {}) }),
+  };
+}
+
+function loginArgs(
+  { address, port, user, hostKey, agentSocket }: Omit<HostConnection, "proxy">,
+  { privateKey, privateKeyPassword, password }: Omit<HostCredentials, "proxy">,
+): Omit<ConnectionArgs, "proxy"> {
+  const optional = { port, user, privateKey, privateKeyPassword, password, agentSocketPath: agentSocket };
+  return {
+    host: address,
+    hostKey,
+    ...(Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) as object),
+  };
+}

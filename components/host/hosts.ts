@@ -1,0 +1,58 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { HostLogin } from "../../core/host/secrets.ts";
+import type { PlannedHost } from "../../core/host-plan.ts";
+import { Host, type HostArgs, type HostConnection, type HostCredentials } from "./host.ts";
+
+export interface HostsArgs extends Pick<HostArgs, "images" | "program"> {
+  /** How to get into each, by name; hosts of the lab bring their key. */
+  readonly access: ReadonlyMap<string, HostConnection & Pick<HostCredentials, "privateKey">>;
+  /** `keelson:hosts`, with its secrets. */
+  readonly credentials: pulumi.Input<Readonly<Record<string, HostCredentials | "lab">>>;
+  /** `keelson:workloads`, with its secrets. */
+  readonly workloads: pulumi.Input<Readonly<Record<string, { readonly secrets?: Readonly<Record<string, string>> }>>>;
+  /** The registry's login, where it has one. */
+  readonly login?: { readonly [K in keyof HostLogin]: pulumi.Input<string> } | undefined;
+}
+
+/** All hosts of a plan; they change side by side. */
+export function buildHosts(
+  planned: readonly PlannedHost[],
+  args: HostsArgs,
+  options?: pulumi.ComponentResourceOptions,
+): ReadonlyMap<string, Host> {
+  const logins = args.login === undefined ? [] : pulumi.output(args.login).apply((login) => [login as HostLogin]);
+  return new Map(planned.map((host) => [host.name, buildHost(host, args, logins, options)]));
+}
+
+function buildHost(
+  host: PlannedHost,
+  { access, credentials, workloads, images, program }: HostsArgs,
+  logins: pulumi.Input<readonly HostLogin[]>,
+  options: pulumi.ComponentResourceOptions | undefined,
+): Host {
+  const connection = access.get(host.name);
+  if (connection === undefined) throw new Error(`nobody knows how to get into host ${host.name}`);
+  const { privateKey, ...open } = connection;
+  const args: HostArgs = {
+    ...{ host, connection: open, images, program, logins },
+    credentials: pulumi.output(credentials).apply((all): HostCredentials => {
+      const own = all[host.name];
+      return typeof own === "object" ? own : { ...(privateKey === undefined ? {} : { privateKey }) };
+    }),
+    secrets: pulumi.output(workloads).apply((all) => secretsOf(host, all as never)),
+  };
+  return new Host(host.name, args, options);
+}
+
+/** Of the services that this host runs, and no more. */
+function secretsOf(
+  { services }: PlannedHost,
+  workloads: Readonly<Record<string, { readonly secrets?: Readonly<Record<string, string>> }>>,
+): Record<string, Record<string, string>> {
+  return Object.fromEntries(
+    services.flatMap(({ name }) => {
+      const { secrets } = workloads[name] ?? {};
+      return secrets === undefined ? [] : [[name, { ...secrets }]];
+    }),
+  );
+}

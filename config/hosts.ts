@@ -1,0 +1,127 @@
+import { z } from "zod";
+import type { Duration } from "../core/duration.ts";
+import { NAME } from "../core/host/service.ts";
+import type { Size } from "../core/size.ts";
+
+const name = z.string().regex(NAME, "1 to 40 lower case letters, digits and dashes");
+/** A secret as it stands in a stack's file; its value is asked of Pulumi where it is used. */
+const secret = z.object({ secure: z.string() }, { error: "expected a secret" }).strict();
+const port = z.int().min(1).max(65_535);
+const duration = z.custom<Duration>(
+  (value) => typeof value === "string" && /^\d+(?:\.\d+)? ?(?:ms|s|min|h)$/.test(value),
+  {
+    error: 'expected a duration with its unit, such as "30 s"',
+  },
+);
+const size = z.custom<Size>(
+  (value) => typeof value === "string" && /^\d+(?:\.\d+)? ?(?:B|kB|MB|GB|KiB|MiB|GiB)$/.test(value),
+  { error: 'expected a size with its unit, such as "512 MiB"' },
+);
+
+const login = {
+  address: z.string().regex(/^[A-Za-z0-9.:-]+$/, "a host name or an IP address"),
+  port: port.optional(),
+  user: z.string().min(1).optional(),
+  /** Pinned: a server with another one is refused. */
+  hostKey: z.string().regex(/^(?:ssh|ecdsa|sk)-\S+ [A-Za-z0-9+/=]+/, 'a public key, such as "ssh-ed25519 AAAA…"'),
+  privateKey: secret.optional(),
+  privateKeyPassword: secret.optional(),
+  password: secret.optional(),
+  /** Socket of an ssh agent. Default: SSH_AUTH_SOCK. */
+  agentSocket: z.string().min(1).optional(),
+};
+
+const serverSchema = z
+  .object({
+    ...login,
+    /** Folder below /opt and prefix of all that it gets there. Default: keelson. */
+    app: name.optional(),
+    /** Images that stay for a rollback. */
+    keep: z.int().min(0).max(50).optional(),
+    /** Where people reach it. Default: its address. */
+    url: z.url({ protocol: /^https?$/ }).optional(),
+    proxy: z.object(login).strict().optional(),
+  })
+  .strict();
+
+/** `keelson:hosts`: servers that are reached by ssh, or hosts of the lab by the name that it gives them. */
+export const hostsSchema = z.record(name, z.union([z.literal("lab"), serverSchema]));
+
+/** `keelson:workloads`: what runs on hosts. */
+export const workloadsSchema = z.record(
+  name,
+  z
+    .object({
+      image: z.string().min(1),
+      hosts: z.array(name).min(1),
+      command: z.array(z.string()).min(1).optional(),
+      user: z
+        .string()
+        .regex(/^\d+:\d+$/, "uid:gid")
+        .optional(),
+      port: z
+        .object({
+          container: port,
+          publish: port,
+          address: z.string().min(1).optional(),
+          protocol: z.enum(["http", "tcp"]).optional(),
+        })
+        .strict()
+        .optional(),
+      environment: z.record(z.string().regex(/^[A-Za-z_]\w*$/, "a variable's name"), z.string()).optional(),
+      secrets: z.record(z.string().regex(/^[A-Za-z_]\w*$/, "a variable's name"), secret).optional(),
+      /** Names of `secrets` that are files, /run/secrets/NAME, and no variables. */
+      secretFiles: z.array(z.string().min(1)).optional(),
+      volumes: z
+        .array(
+          z.object({ source: z.string().min(1), target: z.string().min(1), readOnly: z.boolean().optional() }).strict(),
+        )
+        .optional(),
+      limits: z
+        .object({
+          memory: size.optional(),
+          cpus: z.number().positive().optional(),
+          processes: z.int().positive().optional(),
+        })
+        .strict()
+        .optional(),
+      health: z
+        .object({ port, path: z.string().startsWith("/").optional(), within: duration.optional() })
+        .strict()
+        .optional(),
+      update: z.enum(["beside", "replace"]).optional(),
+      drain: duration.optional(),
+      stop: duration.optional(),
+      after: z.array(name).optional(),
+      schedule: z.string().min(1).optional(),
+      gpus: z.array(z.string().min(1)).optional(),
+      init: z
+        .object({ file: z.string().min(1), command: z.array(z.string()).min(1) })
+        .strict()
+        .optional(),
+      hooks: z
+        .object({ before: z.string().startsWith("/").optional(), after: z.string().startsWith("/").optional() })
+        .strict()
+        .optional(),
+      scratch: z.record(z.string().startsWith("/"), size).optional(),
+    })
+    .strict(),
+);
+
+export type HostsConfig = z.infer<typeof hostsSchema>;
+export type WorkloadsConfig = z.infer<typeof workloadsSchema>;
+
+const LOGIN_KEYS = Object.keys(login);
+
+/** The keys of each object above, for hints. */
+export const HOST_KEYS: Readonly<Record<string, readonly string[]>> = {
+  "hosts.*": Object.keys(serverSchema.shape),
+  "hosts.*.proxy": LOGIN_KEYS,
+  "workloads.*": Object.keys(workloadsSchema.valueType.shape),
+  "workloads.*.port": ["container", "publish", "address", "protocol"],
+  "workloads.*.volumes.*": ["source", "target", "readOnly"],
+  "workloads.*.limits": ["memory", "cpus", "processes"],
+  "workloads.*.health": ["port", "path", "within"],
+  "workloads.*.init": ["file", "command"],
+  "workloads.*.hooks": ["before", "after"],
+};

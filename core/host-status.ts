@@ -1,0 +1,24 @@
+/** A service of a host, as its program's `status` tells it. */
+export interface ServiceStatus {
+  readonly service: string;
+  readonly state: "ok" | "drift";
+  /** By digest; undefined where nothing serves. */
+  readonly image: string | undefined;
+  /** What is wrong. @example ["unit edited", "unhealthy"] */
+  readonly drift: readonly string[];
+  /** Images that the host keeps, newest first, the serving one among them. */
+  readonly kept: readonly string[];
+}
+
+/** Reads what the host's program printed: a line a service, fields between tabs. Other lines are no services. */
+export function parseStatus(text: string): ServiceStatus[] {
+  return text.split("\n").flatMap((line): ServiceStatus[] => {
+    const [service = "", state, image = "", , drift = "", kept = ""] = line.split("\t");
+    if (state !== "ok" && state !== "drift") return [];
+    return [{ service, state, image: image || undefined, drift: list(drift), kept: list(kept) }];
+  });
+}
+
+function list(text: string): string[] {
+  return text.split(",").filter((item) => item !== "");
+}

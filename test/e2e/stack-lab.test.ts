@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { home } from "../../toolchain/home.ts";
+import { cloneCheckout } from "./registry.ts";
+
+const SECOND = `    second:
+      image: weft
+      hosts: [vps1]
+      port: { container: 8080, publish: 81 }
+`;
+
+/** Stack lab by the real engine: a real host, reached by ssh alone. Needs root, the toolchain, and weft built or a way to. */
+describe("stack lab", function () {
+  this.timeout("15m");
+  let folder: string;
+  let clone: string;
+  let environment: Record<string, string>;
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "keelson-stack-lab-"));
+    // The user's home, services and all, with a lab of its own: suites that run at the same time have theirs.
+    const users = home().root;
+    const own = join(folder, "home");
+    mkdirSync(join(users, "lab/roots"), { recursive: true });
+    mkdirSync(join(own, "lab"), { recursive: true });
+    for (const name of readdirSync(users)) if (name !== "lab") symlinkSync(join(users, name), join(own, name));
+    symlinkSync(join(users, "lab/roots"), join(own, "lab/roots"));
+    environment = { KEELSON_HOME: own, PULUMI_CONFIG_PASSPHRASE: "of the lab" };
+    clone = await cloneCheckout(join(folder, "keelson"));
+  });
+  after(async () => {
+    await run("npm run lab -- down");
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const run = (command: string, input = "") =>
+    execa("bash", ["-c", command], { cwd: clone, env: environment, input, all: true, reject: false });
+  const keelson = (...args: string[]) => run(`npm run --silent keelson -- ${args.join(" ")}`);
+  const pulumi = (args: string, input = "") =>
+    run(`eval "$(npm run --silent env)" && pulumi ${args} --stack lab --non-interactive`, input);
+  const up = async () => {
+    const { all, exitCode } = await run("npm run --silent up -- -s lab");
+    assert.equal(exitCode, 0, all);
+    return all;
+  };
+  const urls = async () =>
+    JSON.parse((await pulumi("stack output hosts --json")).stdout).vps1.urls as Record<string, string>;
+
+  it("sets a bare host up, and weft serves", async () => {
+    assert.match(await up(), /vps1-services created .*1 changed, 0 unchanged/);
+    const { weft } = await urls();
+    assert.ok(weft);
+    assert.equal((await fetch(`${weft}/health`)).status, 200);
+  });
+
+  it("changes nothing the second time", async () => {
+    assert.match(await up(), /Resources:\n {4}6 unchanged/);
+  });
+
+  it("changes what changed alone; a secret of it stands nowhere in clear", async () => {
+    const file = join(clone, "Pulumi.lab.yaml");
+    const text = readFileSync(file, "utf8");
+    writeFileSync(file, text.replace("  keelson:workloads:\n", `$&${SECOND}`));
+    const set = await pulumi("config set --secret --path keelson:workloads.second.secrets.API_TOKEN", "canary-5117\n");
+    assert.equal(set.exitCode, 0, set.all);
+    const said = await up();
+    assert.match(said, /1 changed, 1 unchanged/);
+    const state = await pulumi("stack export");
+    assert.match(state.stdout, /vps1-services/);
+    for (const text of [said, state.stdout, readFileSync(file, "utf8")])
+      assert.doesNotMatch(text, /canary-5117|Y2FuYXJ5LTUxMTc|PRIVATE KEY/);
+    assert.equal((await fetch(`${(await urls()).second}/health`)).status, 200);
+  });
+
+  it("tells what runs, shows logs, runs commands, and refuses a rollback to nothing", async () => {
+    const status = await keelson("status", "-s", "lab", "--json");
+    assert.equal(status.exitCode, 0, status.all);
+    const [{ services }] = JSON.parse(status.stdout) as [{ services: { service: string; state: string }[] }];
+    assert.deepEqual(
+      services.map(({ service, state }) => `${service} ${state}`),
+      ["second ok", "weft ok"],
+    );
+    assert.match((await keelson("logs", "vps1", "weft", "-s", "lab")).stdout, /gateway listens on/);
+    assert.equal((await keelson("exec", "vps1", "weft", "-s", "lab", "--", "weft", "whoami")).stdout, "weft");
+    const back = await keelson("rollback", "vps1", "weft", "-s", "lab");
+    assert.notEqual(back.exitCode, 0);
+    assert.match(back.all, /nothing served before/);
+  });
+
+  it("keeps in the registry what its hosts run", async () => {
+    const { all, exitCode } = await keelson("prune", "-s", "lab", "--dry-run");
+    assert.equal(exitCode, 0, all);
+  });
+
+  it("leaves the host as it was", async () => {
+    const { all, exitCode } = await pulumi("destroy --yes");
+    assert.equal(exitCode, 0, all);
+    const status = await keelson("status", "-s", "lab");
+    assert.notEqual(status.exitCode, 0);
+  });
+});
