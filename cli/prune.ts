@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { execa } from "execa";
 import { cacheTag } from "../core/build-options.ts";
 import { UserError } from "../core/error.ts";
+import { histories } from "../core/host-status.ts";
 import { platformSlug } from "../core/platform.ts";
 import { decidePrune, type Keeper, type StoredManifest, type WorkloadHistory } from "../core/prune.ts";
 import { keepersInState } from "../core/prune-keepers.ts";
@@ -108,23 +109,7 @@ async function workloadHistories({ name, plan, client }: Stack): Promise<Workloa
       `host ${silent.host} does not say what it runs: ${silent.notes.join("; ")}`,
       "bring it up, or take it out of keelson:hosts",
     );
-  return asked.flatMap(({ host, services }) =>
-    services.flatMap(({ service, image, kept }) =>
-      histories(`${service} on ${host}`, client.host, [...(image === undefined ? [] : [image]), ...kept]),
-    ),
-  );
-}
-
-/** Versions by repository, for a service that has moved from one to another. */
-function histories(workload: string, registry: string, images: readonly string[]): WorkloadHistory[] {
-  const own = [...new Set(images)].flatMap((image) => {
-    const [place = "", digest = ""] = image.split("@");
-    return place.startsWith(`${registry}/`) ? [{ repository: place.slice(registry.length + 1), digest }] : [];
-  });
-  return [...new Set(own.map(({ repository }) => repository))].map((repository) => ({
-    ...{ workload, repository },
-    digests: own.filter((o) => o.repository === repository).map(({ digest }) => digest),
-  }));
+  return asked.flatMap(({ host, services }) => histories(host, services, client.host));
 }
 
 /** What the states of all stacks of this backend speak of. One that can't be read ends the run: it may hold anything. */

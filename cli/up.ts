@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { execa } from "execa";
 import { hadolintReport } from "../config/hadolint.ts";
-import { wantedLabHosts } from "../config/host-login.ts";
+import { wantedLabHosts } from "../config/hosts.ts";
 import { loadPlan, surroundings } from "../config/load.ts";
 import { readStack } from "../config/read-stack.ts";
 import type { StackConfig } from "../config/schema.ts";

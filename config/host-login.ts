@@ -42,14 +42,6 @@ export async function hostAccess(hosts: HostsConfig): Promise<ReadonlyMap<string
   );
 }
 
-/** How many hosts of the lab a stack wants: they are vps1 to vpsN. */
-export function wantedLabHosts(hosts: HostsConfig): number {
-  return Math.max(
-    0,
-    ...Object.entries(hosts).map(([name, host]) => (host === "lab" ? Number(/^vps(\d+)$/.exec(name)?.[1] ?? 1) : 0)),
-  );
-}
-
 /** Text of the program that does everything on a host. */
 export function hostProgram(root: string): string {
   return readFileSync(join(root, "runtime/host/keelson-host"), "utf8");

@@ -125,3 +125,11 @@ export const HOST_KEYS: Readonly<Record<string, readonly string[]>> = {
   "workloads.*.init": ["file", "command"],
   "workloads.*.hooks": ["before", "after"],
 };
+
+/** How many hosts of the lab a stack wants: they are vps1 to vpsN. */
+export function wantedLabHosts(hosts: HostsConfig): number {
+  return Math.max(
+    0,
+    ...Object.entries(hosts).map(([name, host]) => (host === "lab" ? Number(/^vps(\d+)$/.exec(name)?.[1] ?? 1) : 0)),
+  );
+}

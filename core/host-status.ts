@@ -1,3 +1,5 @@
+import type { WorkloadHistory } from "./prune.ts";
+
 /** A service of a host, as its program's `status` tells it. */
 export interface ServiceStatus {
   readonly service: string;
@@ -21,4 +23,23 @@ export function parseStatus(text: string): ServiceStatus[] {
 
 function list(text: string): string[] {
   return text.split(",").filter((item) => item !== "");
+}
+
+/**
+ * The versions that a host runs and keeps of each service, newest first, as far as they are a registry's. A service
+ * that moved from one repository to another has a history in each.
+ * @param registry host with port
+ */
+export function histories(host: string, services: readonly ServiceStatus[], registry: string): WorkloadHistory[] {
+  return services.flatMap(({ service, image, kept }) => {
+    const versions = [...new Set([...(image === undefined ? [] : [image]), ...kept])].flatMap((reference) => {
+      const [place = "", digest = ""] = reference.split("@");
+      return place.startsWith(`${registry}/`) ? [{ repository: place.slice(registry.length + 1), digest }] : [];
+    });
+    return [...new Set(versions.map(({ repository }) => repository))].map((repository) => ({
+      workload: `${service} on ${host}`,
+      repository,
+      digests: versions.filter((v) => v.repository === repository).map(({ digest }) => digest),
+    }));
+  });
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ConfigError } from "../../config/diagnostics.ts";
-import { wantedLabHosts } from "../../config/host-login.ts";
+import { wantedLabHosts } from "../../config/hosts.ts";
 import { engineStackConfig, parseStackConfig } from "../../config/stack.ts";
 
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB0=";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseStatus } from "../../core/host-status.ts";
+import { histories, parseStatus } from "../../core/host-status.ts";
 
 describe("parseStatus", () => {
   it("reads a line a service, and passes over what is none", () => {
@@ -14,6 +14,27 @@ describe("parseStatus", () => {
         kept: ["r/weft@sha256:1", "r/weft@sha256:0"],
       },
       { service: "new", state: "drift", image: undefined, drift: ["down"], kept: [] },
+    ]);
+  });
+});
+
+describe("histories", () => {
+  it("has what serves first, then what is kept, by repository, of one registry", () => {
+    const status = (image: string | undefined, kept: string[]) => ({
+      ...{ service: "weft", state: "ok" as const, drift: [] },
+      ...{ image, kept },
+    });
+    const found = histories(
+      "vps1",
+      [
+        status("r:5443/weft@b", ["r:5443/weft@c", "r:5443/weft@b", "r:5443/old/weft@a", "ghcr.io/weft@z"]),
+        status(undefined, []),
+      ],
+      "r:5443",
+    );
+    assert.deepEqual(found, [
+      { workload: "weft on vps1", repository: "weft", digests: ["b", "c"] },
+      { workload: "weft on vps1", repository: "old/weft", digests: ["a"] },
     ]);
   });
 });
