@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { ContextEntry } from "../../core/context.ts";
+import { planHosts } from "../../core/host-plan.ts";
 import { impact, type Snapshot } from "../../core/impact.ts";
 import { formatImpact, impactMarkdown } from "../../core/impact-render.ts";
 import { descendants } from "../../core/lineage.ts";
@@ -182,6 +183,28 @@ describe("impact", () => {
         for (const i of found.images) assert.match(i.reason.at(-1) ?? "", /Dockerfile changed$/);
       }),
     ));
+
+  it("names the workloads that restart, with their hosts", () => {
+    const { hosts } = planHosts(
+      { vps1: "lab", vps2: "lab" },
+      {
+        shop: { image: "web", hosts: ["vps1", "vps2"] },
+        alone: { image: "alone", hosts: ["vps1"] },
+      },
+      new Map(),
+    );
+    const at = (c: readonly CatalogueImage[]): Snapshot => {
+      const { plan, catalogue } = snapshot(c);
+      return { plan: { ...plan, hosts }, catalogue };
+    };
+    const changed = at(replace("web", { context: [file("src/main.ts", "c")] }));
+    const found = impact(at(catalogue), changed);
+    assert.deepEqual(
+      found.images.map((i) => [i.image, i.services]),
+      [["web", ["shop on vps1", "shop on vps2"]]],
+    );
+    assert.match(formatImpact(found), /run by shop on vps1, shop on vps2/);
+  });
 
   it("names the services that run what rebuilds, and what of their machine changed", () => {
     const fleet = {
