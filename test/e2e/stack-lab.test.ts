@@ -78,7 +78,10 @@ describe("stack lab", function () {
   it("tells what runs, shows logs, runs commands, and refuses a rollback to nothing", async () => {
     const status = await keelson("status", "-s", "lab", "--json");
     assert.equal(status.exitCode, 0, status.all);
-    const [{ services }] = JSON.parse(status.stdout) as [{ services: { service: string; state: string }[] }];
+    const [{ services }] = JSON.parse(status.stdout) as [
+      { services: { service: string; state: string; image: string; kept: string[] }[] },
+    ];
+    for (const { image, kept } of services) assert.deepEqual(kept, [image]);
     assert.deepEqual(
       services.map(({ service, state }) => `${service} ${state}`),
       ["second ok", "weft ok"],
