@@ -264,7 +264,7 @@ describe("a host", function () {
     );
     const { code, text } = await vps.verb("status");
     assert.equal(code, 3);
-    assert.match(text, /^weft\tdrift\t.*\tunit-edited$/m);
+    assert.match(text, /^weft\tdrift\t.*\tunit-edited\t/m);
     assert.equal((await vps.apply([{ ...weft, environment: { N: "2" } }], secrets)).code, 0);
     assert.equal((await vps.verb("status")).code, 0);
   });
