@@ -111,6 +111,8 @@ function runCommand(app: string, service: HostService, mode: readonly string[]):
     ...Object.entries(service.scratch ?? SCRATCH)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([path, size]) => `--tmpfs=${path}:rw,nosuid,nodev,mode=1777,size=${parseSize(size)}`),
+    // Docker's own interval is longer than a deploy should wait; without a HEALTHCHECK it says nothing.
+    ...(service.health === undefined ? ["--health-interval=5s"] : []),
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
     `--pids-limit=${limits.processes ?? PROCESSES}`,

@@ -269,6 +269,22 @@ describe("a host", function () {
     assert.equal((await vps.verb("status")).code, 0);
   });
 
+  it("runs workers and jobs beside it, and takes a worker back that its successor can't replace", async () => {
+    const own = { image: image(digests.index), environment: { N: "1" } };
+    const worker: HostService = { name: "worker", ...own };
+    const job: HostService = { name: "job", ...own, command: ["version"], schedule: "*-*-* *:*:0/2" };
+    const same = { ...weft, environment: { N: "2" } };
+    const first = await vps.apply([same, worker, job], secrets);
+    assert.match(first.text, /^2 changed, 1 unchanged$/m, first.text);
+    const bad = await vps.apply([same, { ...worker, command: ["no-such-command"] }, job], secrets);
+    assert.equal(bad.code, 1);
+    assert.match(bad.text, /worker: the new container ended by itself/);
+    assert.equal((await vps.verb("status")).code, 0);
+    assert.match((await vps.verb("logs", "job", "5")).text, /weft 1\.0\.0/);
+    const last = await vps.apply([same], secrets);
+    assert.match(last.text, /^job: removed\nworker: removed\n0 changed, 1 unchanged$/);
+  });
+
   it("gives logs, and runs commands", async () => {
     assert.match((await vps.verb("logs", "weft", "50")).text, /weft/);
     assert.equal((await vps.verb("exec", "weft", "whoami")).text, "weft");

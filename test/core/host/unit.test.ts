@@ -63,6 +63,12 @@ describe("the unit of a service", () => {
     assert.ok(runArguments(renderUnit("clawft", { ...WEFT, gpus: ["0"] })).includes("--device=nvidia.com/gpu=0"));
   });
 
+  it("asks the image's own HEALTHCHECK often where nothing else says that it serves", () => {
+    const { health: _, ...without } = WEFT;
+    assert.ok(runArguments(renderUnit("clawft", without)).includes("--health-interval=5s"));
+    assert.ok(!run.some((argument) => argument.startsWith("--health")));
+  });
+
   it("starts after what it needs, in either slot", () => {
     assert.match(
       renderUnit("clawft", { ...WEFT, after: ["queue"] }),

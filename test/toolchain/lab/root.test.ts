@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import sinon from "sinon";
+import { checkLab, readLabLock } from "../../../toolchain/lab/root.ts";
+
+describe("the lab", () => {
+  afterEach(() => sinon.restore());
+
+  it("is root's alone, and says so", () => {
+    sinon.stub(process, "getuid").returns(1000);
+    assert.throws(checkLab, { name: "UserError", message: /which only root may/, fix: /run it as root/ });
+  });
+
+  it("stands on packages that are pinned by hash, for both platforms", async () => {
+    const { artifacts } = (await readLabLock()).packages;
+    for (const platform of ["linux/amd64", "linux/arm64"])
+      for (const name of ["docker.io", "haproxy", "openssh-server", "systemd-container", "systemd-sysv"]) {
+        const found = artifacts.find((a) => a.name === name && (a.platform ?? platform) === platform);
+        assert.match(found?.integrity ?? "", /^sha256-[0-9a-f]{64}$/, `${name} for ${platform}`);
+      }
+  });
+});
