@@ -5,7 +5,7 @@ import type { PlannedImage } from "../core/plan.ts";
 import { isTag } from "../core/reference.ts";
 import { formatBytes } from "../core/size.ts";
 import { formatTable } from "../core/table.ts";
-import { floatingTags, hashTag, higherRelease } from "../core/tags.ts";
+import { type FloatingTag, floatingTags, hashTag, higherRelease, promotedTags } from "../core/tags.ts";
 import { copyImage } from "../oci/copy.ts";
 import { type PublishedPlatform, readPublished } from "../oci/published.ts";
 import { hasVerdict } from "../oci/verdict.ts";
@@ -54,13 +54,16 @@ async function promote(name: string, options: Options): Promise<void> {
       `build and check it first: \`npm run keelson -- up -s ${options.from}\``,
     );
   }
-  const floating = options.tag.length > 0 ? [] : target.tags.flatMap(floatingTags);
-  const tags = [...new Set([hash, ...(options.tag.length > 0 ? options.tag : target.tags), ...floating])];
+  const floating = options.tag.length > 0 ? [] : await floatingOf(to, target);
+  const shorter = floating.filter(({ higher }) => higher === undefined).map(({ tag }) => tag);
+  const tags = [...new Set([hash, ...(options.tag.length > 0 ? options.tag : target.tags), ...shorter])];
   const moves = await Promise.all(
     tags.map(async (tag) => ({ tag, before: (await to.client.headManifest(target.repository, tag))?.digest })),
   );
   const moving = moves.filter(({ before }) => before !== found.digest);
   show(to, target, moves, found.digest);
+  for (const { tag, higher } of floating)
+    if (higher !== undefined) console.log(`${tag} stays where it is: ${higher} is higher`);
   await refuseMoves(to, target, moving);
   if (source.contentHash !== target.contentHash) {
     console.log(
@@ -81,6 +84,11 @@ async function promote(name: string, options: Options): Promise<void> {
   const published = await readPublished(to.client, target.repository, result.digest);
   console.log(`promoted ${result.digest}: ${result.manifests} manifests, ${formatBytes(result.sent)} sent`);
   console.log(`\n${summary(to, target, published)}`);
+}
+
+/** What becomes of a release's short versions and `latest`; the repository is asked for its tags only where there are some. */
+async function floatingOf({ client }: Stack, { repository, tags }: PlannedImage): Promise<FloatingTag[]> {
+  return tags.some((tag) => floatingTags(tag).length > 0) ? promotedTags(tags, await client.listTags(repository)) : [];
 }
 
 /** What a release tells of itself: where it is, for which platforms, and how much each weighs. */

@@ -70,6 +70,7 @@ const definition = z.strictObject({
       smoke: z.enum(HEALTH_SMOKE).optional(),
       environment: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name"), z.string()).optional(),
     })
+    .refine(({ http, command }) => (http === undefined) !== (command === undefined), "http or command, one of them")
     .optional(),
   user: z.string().regex(/^\d+:\d+$/, "a user and a group by number, such as 10001:10001"),
   smoke: inside.optional(),

@@ -63,6 +63,24 @@ export function higherRelease(release: string, floating: string, there: readonly
   return higher.toSorted((a, b) => semver.rcompare(a.version, b.version))[0]?.tag;
 }
 
+/** A tag that moves with releases, and the higher release that keeps it where it is. */
+export interface FloatingTag {
+  readonly tag: string;
+  readonly higher: string | undefined;
+}
+
+/**
+ * What a promotion does with the floating tags of releases: it moves those that no higher release keeps.
+ * @param there all tags of the repository
+ * @example promotedTags(["1.2.3"], ["1.3.0"])
+ * // [{ tag: "1.2", higher: undefined }, { tag: "1", higher: "1.3.0" }, { tag: "latest", higher: "1.3.0" }]
+ */
+export function promotedTags(releases: readonly string[], there: readonly string[]): FloatingTag[] {
+  return releases.flatMap((release) =>
+    floatingTags(release).map((tag) => ({ tag, higher: higherRelease(release, tag, there) })),
+  );
+}
+
 /** The version that a tag names, and its track: a track is no pre-release, though it is written like one. */
 function readRelease(tag: string): { readonly version: semver.SemVer; readonly suffix: string } | undefined {
   const [, text = "", suffix = ""] = /^(.+?)(-cu\d+)?$/.exec(tag) ?? [];

@@ -158,6 +158,21 @@ describe("the catalogue", () => {
     );
   });
 
+  it("takes a health that asks in one way, not in none and not in both", async () => {
+    const health = (ways: string) => good.replace("  user:", `  health: { ${ways}within: "5 s" },\n  user:`);
+    const [http, command] = ['http: { port: 80, path: "/" }, ', 'command: ["true"], '];
+    imageFile("none", health("").replace("NAME", "none"));
+    imageFile("both", health(http + command).replace("NAME", "both"));
+    imageFile("one", health(http).replace("NAME", "one"));
+    imageFile("other", health(command).replace("NAME", "other"));
+    assert.deepEqual(
+      (await wrong()).map((finding) => finding.replace(/, found .*/, "")).toSorted(),
+      ["both", "none"].map(
+        (name) => `definition/invalid ${name} images/${name}/image.ts:10 health: expected http or command, one of them`,
+      ),
+    );
+  });
+
   it("tells of a definition that can't be read once, not again of what is made from it", async () => {
     imageFile("broken", good.replace("NAME", "broken").replace("1.0.0", "one"));
     folder("child", { name: "child", base: "broken", reads: "broken" });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { floatingTags, higherRelease, imageTags } from "../../core/tags.ts";
+import { floatingTags, higherRelease, imageTags, promotedTags } from "../../core/tags.ts";
 
 const commit = "d9330cd0a1b2c3d4e5f60718293a4b5c6d7e8f90";
 
@@ -40,6 +40,15 @@ describe("tags", () => {
     assert.equal(higherRelease("1.3.0", "latest", there), undefined);
     assert.equal(higherRelease("1.4.0", "latest", there), undefined);
     assert.equal(higherRelease("1.4.0-cu121", "latest-cu121", there), "9.0.0-cu121");
+  });
+
+  it("a promotion of an older line moves what is that line's, and leaves the others", () => {
+    assert.deepEqual(promotedTags(["1.2.3"], ["1.2.2", "1.3.0", "latest"]), [
+      { tag: "1.2", higher: undefined },
+      { tag: "1", higher: "1.3.0" },
+      { tag: "latest", higher: "1.3.0" },
+    ]);
+    assert.deepEqual(promotedTags(["worker-20261121-d9330cd"], ["1.3.0"]), []);
   });
 
   it("a dirty tree and a folder without git give no tag", () => {

@@ -141,6 +141,23 @@ describe("commands on a stack whose registry has a login", function () {
     assert.match(stdout, /read back:\n[\s\S]*linux\/amd64 +sha256:[0-9a-f]{12}… /);
   });
 
+  it("promote of an older line's release moves that line's tags, and leaves those of a higher release", async () => {
+    await execa("git", ["tag", "v1.2.3"], { cwd: clone });
+    try {
+      const other = { schemaVersion: 2 as const, mediaType: MEDIA.index, manifests: [] };
+      for (const name of ["2.0.0", "latest"]) await registry.client.putManifest(`two/${IMAGE}`, name, other);
+      const { exitCode, stdout, stderr } = await keelson(["promote", IMAGE, "--from", "one", "--to", "two", "--yes"]);
+      assert.equal(exitCode, 0, stderr);
+      assert.match(stdout, /^latest stays where it is: 2\.0\.0 is higher$/m);
+      const at = async (name: string) => (await registry.client.headManifest(`two/${IMAGE}`, name))?.digest;
+      assert.equal(await at("latest"), await at("2.0.0"));
+      assert.notEqual(await at("latest"), await at(tag));
+      for (const moved of ["1.2.3", "1.2", "1"]) assert.equal(await at(moved), await at(tag), moved);
+    } finally {
+      await execa("git", ["tag", "-d", "v1.2.3"], { cwd: clone });
+    }
+  });
+
   it("prune lists and deletes with it", async () => {
     const old = await push(`one/${IMAGE}`, "h-old");
     const stale = await registry.client.putManifest(`one/${IMAGE}`, "h-old", {

@@ -1,4 +1,4 @@
-import { floatingTags, higherRelease } from "../../../core/tags.ts";
+import { floatingTags, promotedTags } from "../../../core/tags.ts";
 import type { RegistryClient } from "../../../oci/client.ts";
 import type { ImageInputs } from "./inputs.ts";
 
@@ -14,12 +14,10 @@ export async function floatingMoves(
   { repository, tags }: Pick<ImageInputs, "repository" | "tags">,
   digest: string | undefined,
 ): Promise<string | undefined> {
-  const wanted = tags.flatMap((release) => floatingTags(release).map((tag) => ({ release, tag })));
-  if (wanted.length === 0) return undefined;
-  const there = await client.listTags(repository);
+  if (tags.flatMap(floatingTags).length === 0) return undefined;
   const moves = await Promise.all(
-    wanted
-      .filter(({ release, tag }) => higherRelease(release, tag, there) === undefined)
+    promotedTags(tags, await client.listTags(repository))
+      .filter(({ higher }) => higher === undefined)
       .map(async ({ tag }) => ({ tag, from: (await client.headManifest(repository, tag))?.digest })),
   );
   const moving = moves.filter(({ from }) => from === undefined || from !== digest);
