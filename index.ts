@@ -124,7 +124,7 @@ async function tellImpact(after: Snapshot): Promise<void> {
     pulumi.log.debug(`no impact: ${error.message}`);
     return undefined;
   });
-  if (earlier === undefined || hashes(earlier.before) === hashes(after)) return;
+  if (earlier === undefined || wanted(earlier.before) === wanted(after)) return;
   const { pastBuilds } = await import("./config/past-builds.ts");
   const { impact } = await import("./core/impact.ts");
   const { formatImpact } = await import("./core/impact-render.ts");
@@ -139,8 +139,9 @@ async function keep(brought: Snapshot): Promise<void> {
   await keepSnapshot(root, stack, brought).catch((error: Error) => pulumi.log.debug(`no snapshot: ${error.message}`));
 }
 
-function hashes({ plan }: Snapshot): string {
-  return plan.images.map((i) => `${i.name} ${i.contentHash}`).join();
+/** What a plan builds, in words that are equal where it builds the same. */
+function wanted({ plan }: Snapshot): string {
+  return plan.images.map((i) => [i.name, i.contentHash, ...i.builds.map(({ platform }) => platform)].join(" ")).join();
 }
 
 /** The registry's credentials stay secret Outputs from config to use. */

@@ -17,7 +17,7 @@ export interface PastBuilds {
   readonly bytes: number;
 }
 
-/** One image that a change builds anew. */
+/** One image that a change builds anew, or for one more platform. */
 export interface ImageImpact {
   readonly image: string;
   readonly kind: "new" | "changed";
@@ -48,24 +48,28 @@ export interface Impact {
  */
 export function impact(before: Snapshot, after: Snapshot, past: ReadonlyMap<string, PastBuilds> = new Map()): Impact {
   const earlier = new Map(before.plan.images.map((i) => [i.name, i]));
-  const found = new Map<string, ImageImpact>();
+  const images: ImageImpact[] = [];
+  const moved = new Map<string, ImageImpact>();
   for (const image of after.plan.images) {
     const was = earlier.get(image.name);
-    if (was?.contentHash === image.contentHash) continue;
-    const changes = was === undefined ? ["it is new in the plan"] : ownChanges(image.name, before, after);
-    const [first, ...others] = changes;
-    const inherited = inheritedReason(image, was, found, before, after);
+    const same = was?.contentHash === image.contentHash;
+    const platforms = newPlatforms(image, was);
+    if (same && platforms.length === 0) continue;
+    const own = was === undefined ? ["it is new in the plan"] : same ? [] : ownChanges(image.name, before, after);
+    const [first, ...others] = [...own, ...platforms];
+    const inherited = same ? [] : inheritedReason(image, was, moved, before, after);
     const reason = first === undefined ? inherited : [first];
-    found.set(image.name, {
+    const found: ImageImpact = {
       image: image.name,
       kind: was === undefined ? "new" : "changed",
       reason: reason.length > 0 ? reason : ["what its hash covers changed"],
       alsoChanged: first === undefined ? [] : [...others, ...(inherited.length > 0 ? [inherited.join(" ← ")] : [])],
       forecast: past.get(image.name),
       services: runners(image.name, after.plan),
-    });
+    };
+    images.push(found);
+    if (!same) moved.set(image.name, found);
   }
-  const images = [...found.values()];
   const names = new Set(after.plan.images.map((i) => i.name));
   return {
     images,
@@ -81,6 +85,13 @@ function runners(image: string, { machine, hosts = [] }: Plan): string[] {
     ...(machine?.services ?? []).filter((s) => s.image === image).map((s) => s.name),
     ...hosts.flatMap((host) => host.services.filter((s) => s.image === image).map((s) => `${s.name} on ${host.name}`)),
   ];
+}
+
+/** Platforms that it is built for now and was not: no hash covers them. */
+function newPlatforms({ builds }: PlannedImage, was: PlannedImage | undefined): string[] {
+  if (was === undefined) return [];
+  const before = new Set(was.builds.map(({ platform }) => platform));
+  return builds.flatMap(({ platform }) => (before.has(platform) ? [] : [`platform ${platform} is new in the plan`]));
 }
 
 function total(images: readonly ImageImpact[]): Impact["forecast"] {

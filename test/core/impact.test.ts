@@ -64,6 +64,26 @@ const reasons = (after: Snapshot, before = snapshot(catalogue)) =>
   Object.fromEntries(impact(before, after).images.map((i) => [i.image, [...i.reason, ...i.alsoChanged]]));
 
 describe("impact", () => {
+  it("of one more platform is that its image builds it, and no other", () => {
+    const both = ["linux/amd64", "linux/arm64"] as const;
+    const { plan, catalogue: own } = snapshot(catalogue);
+    const build = (platform: (typeof both)[number]) => ({ platform, node: "local", mode: "native" }) as const;
+    const images = plan.images.map((i) => (i.name === "base" ? { ...i, builds: both.map(build) } : i));
+    const more = { plan: { ...plan, images }, catalogue: own };
+    assert.deepEqual(reasons(more), { base: ["platform linux/arm64 is new in the plan"] });
+    assert.deepEqual(reasons(snapshot(catalogue), more), {});
+    const edited = snapshot(replace("web", { dockerfile: "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN true\n" })).plan
+      .images;
+    const mixed = {
+      plan: {
+        ...plan,
+        images: images.map((i) => (i.name === "web" ? (edited.find((e) => e.name === "web") ?? i) : i)),
+      },
+    };
+    assert.deepEqual(Object.keys(reasons({ ...mixed, catalogue: own })), ["base", "web"]);
+    assert.doesNotMatch(JSON.stringify(reasons({ ...mixed, catalogue: own }).web), /platform/);
+  });
+
   it("of no change is nothing", () => {
     const none = impact(snapshot(catalogue), snapshot(catalogue));
     assert.deepEqual([none.images, none.unchanged], [[], 4]);
