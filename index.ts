@@ -100,14 +100,19 @@ async function hostsOf(
     registry !== "embedded" && registry.username !== undefined && registry.password !== undefined
       ? { registry: registry.host, username: registry.username, password: secretPassword() }
       : undefined;
-  const hosts = buildHosts(planned, {
-    access: await hostAccess(config.hosts),
-    program: hostProgram(root),
-    images,
-    credentials: secrets.requireSecretObject("hosts"),
-    workloads: secrets.requireSecretObject("workloads"),
-    login,
-  });
+  const hosts = buildHosts(
+    planned,
+    {
+      access: await hostAccess(config.hosts),
+      program: hostProgram(root),
+      images,
+      credentials: secrets.requireSecretObject("hosts"),
+      workloads: secrets.requireSecretObject("workloads"),
+      login,
+    },
+    // No host moves before every image has passed its gates, those of other workloads included.
+    { dependsOn: [...images.values()] },
+  );
   return Object.fromEntries([...hosts].map(([name, { urls, report }]) => [name, { urls, report }]));
 }
 

@@ -8,6 +8,8 @@ const SECRET = "4dabf18193072939515e22adb298388d";
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB0=";
 const ref = (hex: string) => `ghcr.io/acme/weft@sha256:${hex.repeat(64)}`;
 
+class ImageOf extends pulumi.CustomResource {}
+
 describe("hosts", () => {
   const { hosts } = planHosts(
     { vps1: { address: "203.0.113.7" }, vps2: "lab" },
@@ -18,10 +20,14 @@ describe("hosts", () => {
     new Map(),
   );
   let urls: pulumi.Output<Record<string, string>>[];
-  const declare = (more: Partial<HostsArgs> = {}): Promise<Registered[]> =>
+  const declare = (
+    more: Partial<HostsArgs> = {},
+    see: (resource: Registered) => void = () => {},
+    options: () => pulumi.ComponentResourceOptions = () => ({}),
+  ): Promise<Registered[]> =>
     register(
       () => {
-        const built = buildHosts(hosts, {
+        const args: HostsArgs = {
           access: new Map([
             ["vps1", { address: "203.0.113.7", user: "admin", hostKey: KEY, proxy: { address: "b", hostKey: KEY } }],
             ["vps2", { address: "10.231.0.1", hostKey: KEY, privateKey: "canary-lab-key" }],
@@ -37,10 +43,14 @@ describe("hosts", () => {
             other: { secrets: { OTHER: "canary-other" } },
           }),
           ...more,
-        });
+        };
+        const built = buildHosts(hosts, args, options());
         urls = [...built.values()].map((host) => host.urls);
       },
-      (r) => (r.component ? {} : { stdout: "weft: done", stderr: "" }),
+      (r) => {
+        see(r);
+        return r.component ? {} : { stdout: "weft: done", stderr: "" };
+      },
     );
   const inputs = (resources: readonly Registered[], name: string) =>
     resources.find((r) => r.name === name)?.inputs as Record<string, Record<string, unknown>>;
@@ -108,6 +118,22 @@ describe("hosts", () => {
     await declare();
     const found = await Promise.all(urls.map((u) => new Promise((resolve) => void u.apply(resolve))));
     assert.deepEqual(found, [{ weft: "http://203.0.113.7" }, { weft: "http://10.231.0.1" }]);
+  });
+
+  it("are left as they are until all that they wait for is there, whoever runs it", async () => {
+    const order: string[] = [];
+    const late = () => new Promise((resolve) => setTimeout(resolve, 50, "checked"));
+    await declare(
+      {},
+      (r) => void order.push(r.name),
+      () => {
+        const image = new pulumi.ComponentResource("keelson:image:Image", "another");
+        new ImageOf("keelson:index:Image", "another-image", { gates: late() }, { parent: image });
+        return { dependsOn: [image] };
+      },
+    );
+    assert.deepEqual(order.slice(0, 2), ["another", "another-image"]);
+    assert.equal(order.length, 8);
   });
 
   it("refuse a host that nobody knows how to get into", async () => {
