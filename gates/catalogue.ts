@@ -23,6 +23,8 @@ const FIXED: Readonly<Record<string, string>> = {
   bases: "external bases can be had as keelson:bases wants them",
   builder: "a node of the builder builds each platform",
   config: "keelson:images names images of the catalogue",
+  machine: "keelson:machine describes a machine that there can be",
+  host: "keelson:workloads names hosts of keelson:hosts, and what each runs fits on it side by side",
   source: "keelson:sources names workspaces and packages that are there and that the image can build",
 };
 

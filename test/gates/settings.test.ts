@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { planHosts } from "../../core/host-plan.ts";
 import { GATES } from "../../gates/catalogue.ts";
 import { judgePlan } from "../../gates/plan.ts";
 import { settingsFindings } from "../../gates/settings.ts";
@@ -35,6 +36,15 @@ describe("settings of gates", () => {
     );
     assert.match(found[0]?.fix ?? "", /did you mean "leftovers"\?/);
     assert.match(found[1]?.fix ?? "", /did you mean "secret"\?/);
+  });
+
+  it("are told that would lift what is wrong with a host", () => {
+    const { findings } = planHosts({}, { web: { image: "web", hosts: ["nowhere"] } }, new Map());
+    const severity = Object.fromEntries(findings.map(({ rule }) => [rule, "off"] as const));
+    assert.deepEqual(
+      settingsFindings({ severity }).map(({ rule, message }) => `${rule} ${message.split(":")[0]}`),
+      ['config/fixed-gate "host/unknown" changes nothing'],
+    );
   });
 
   it("are told that would lift what nothing can be built past", () => {
