@@ -78,7 +78,9 @@ export function aptSource(name: string, bytes: number): Source {
 }
 
 function aptGet(options: readonly string[], args: readonly string[], cwd: string) {
-  return execa("apt-get", ["-qq", "-o", "APT::Sandbox::User=", "-o", "Acquire::Retries=1", ...options, ...args], {
+  // Another apt may be at work: it is waited for.
+  const common = ["-qq", "-o", "APT::Sandbox::User=", "-o", "Acquire::Retries=1", "-o", "DPkg::Lock::Timeout=300"];
+  return execa("apt-get", [...common, ...options, ...args], {
     cwd,
     reject: false,
     stdin: "ignore",

@@ -5,7 +5,9 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { execa, execaSync } from "execa";
+import { execaSync } from "execa";
+import { silent } from "../../../toolchain/progress.ts";
+import { aptSource } from "../../../toolchain/sources/deb.ts";
 
 /** A pair of keys, as OpenSSH writes them. */
 export interface Keys {
@@ -27,8 +29,7 @@ export function newKeys(passphrase = ""): Keys {
 /** Installs OpenSSH's server, which brings the client, where it is missing. */
 export async function needSshd(): Promise<void> {
   if (existsSync("/usr/sbin/sshd") && existsSync("/usr/bin/ssh-keygen")) return;
-  const env = { DEBIAN_FRONTEND: "noninteractive" };
-  await execa("apt-get", ["install", "--yes", "--no-install-recommends", "openssh-server"], { env });
+  await aptSource("openssh-server", 0).provide(tmpdir(), silent);
 }
 
 /** OpenSSH's server on a port of loopback, for root and the keys that it is given, with a host key of its own. */
