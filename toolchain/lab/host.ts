@@ -84,7 +84,9 @@ export async function bootHost(
   await script("up", root, id, folder, here, there, port);
 
   const log = await open(join(folder, "log"), "w");
-  const args = ["--mount", "--propagation", "private", "bash", SCRIPT, "run", root, id, folder];
+  // In a process namespace of its own: a host's first process would outlive nspawn, and all of the host with it.
+  const apart = ["--mount", "--propagation", "private", "--pid", "--mount-proc", "--fork", "--kill-child"];
+  const args = [...apart, "bash", SCRIPT, "run", root, id, folder];
   const child = spawn("unshare", args, { detached: true, stdio: ["ignore", log.fd, log.fd] });
   child.unref();
   await log.close();
