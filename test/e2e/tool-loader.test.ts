@@ -376,6 +376,7 @@ describe("tool loader", function () {
       assert.ok(first && second);
       const dying = await world.start(first);
       await dying.until((h) => h.toolDetails.x?.phase === "installing");
+      while ((await runs(counter)) === 0) await systemClock.sleep(0.05); // the phase begins before its command
       await killTree(dying.process.pid ?? 0, first.TOOL_LOADER_ROOT ?? "");
       await dying.stop();
       const heir = await world.start(second);

@@ -207,7 +207,7 @@ describe("image weft", function () {
     assert.equal(exitCode, 1, all);
     assert.match(
       all,
-      /keelson:sources\.weft: \.\.\/clawft has no package "clawft-cli" \[source\/package\]\n.*weft-cli/,
+      /keelson:sources\.weft: \.\.\/clawft has no package "clawft-cli" \[source\/package\] \(Pulumi\.dev\.yaml:\d+\)\n.*weft-cli/,
     );
   });
 });

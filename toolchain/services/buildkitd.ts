@@ -21,8 +21,11 @@ export const DEFAULT_INSTANCE = "default";
 const SOCKET = "buildkitd.sock";
 const TRACE_SOCKET = "otel-grpc.sock";
 
-/** Disk that an instance's cache may take, in BuildKit's notation; the field's defaults, with a lower upper bound. */
-const GC = { reservedSpace: "10GB", maxUsedSpace: "60GB", minFreeSpace: "10%" };
+/**
+ * Disk that an instance's cache may take, in BuildKit's notation. What it leaves free is no share of the disk, as BuildKit's
+ * default is: on a large one that empties the cache while tens of gigabytes are free.
+ */
+const GC = { reservedSpace: "10GB", maxUsedSpace: "60GB", minFreeSpace: "10GB" };
 
 /** Programs that a BuildKit daemon is made of. */
 export interface BuildkitTools {

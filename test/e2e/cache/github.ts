@@ -58,14 +58,16 @@ export async function startGithubCache(): Promise<GithubCache> {
     if (method === "") return blob(request, url, body, response);
     if (request.headers.authorization !== `Bearer ${token}`) return void response.writeHead(401).end("{}");
     const answer = call(method, JSON.parse(body.toString()) as Record<string, unknown>);
-    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+    const status = answer.code === "already_exists" ? 409 : 200;
+    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(answer));
   }
 
   function call(method: string, ask: Record<string, unknown>): Record<string, unknown> {
     const { key, version } = ask;
     const same = (e: Entry) => e.key === key && e.version === version;
     if (method === "CreateCacheEntry") {
-      if (entries.some(same)) return { ok: false };
+      // Twirp's error; also where another platform's export is still at it: the client then goes on without.
+      if (entries.some(same)) return { code: "already_exists", msg: "cache entry already exists" };
       const entry = { id: String(entries.length), key: String(key), version: String(version), bytes: Buffer.of() };
       entries.push({ ...entry, finished: false });
       return { ok: true, signed_upload_url: `${origin}/blob/${entry.id}` };
