@@ -1,9 +1,9 @@
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
-import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import provider from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import type struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { UserError } from "../../core/error.ts";
+import * as answers from "../common/answers.ts";
 import { Calls } from "../common/calls.ts";
 import { diff } from "../common/diff.ts";
 import { typeToken } from "../common/urn.ts";
@@ -35,9 +35,9 @@ export class CloudflareProvider {
     const { calls } = this;
     return {
       handshake: calls.unary(async () => handshake()),
-      getPluginInfo: calls.unary(async () => pluginInfo()),
+      getPluginInfo: calls.unary(async () => answers.pluginInfo(VERSION)),
       getSchema: calls.unary(async () => schema()),
-      checkConfig: calls.unary(async (request: provider.CheckRequest) => unchanged(request)),
+      checkConfig: calls.unary(async (request: provider.CheckRequest) => answers.unchanged(request)),
       diffConfig: calls.unary(async () => new provider.DiffResponse()),
       configure: calls.unary(async (request: provider.ConfigureRequest) => this.configure(request)),
       check: calls.unary((request: provider.CheckRequest) => check(request)),
@@ -63,10 +63,8 @@ export class CloudflareProvider {
       { ...text("apiToken"), ...text("apiKey"), ...text("email"), ...text("baseUrl") },
       this.calls.signal,
     );
-    const response = new provider.ConfigureResponse();
-    response.setAcceptsecrets(true);
+    const response = answers.configured();
     response.setAcceptresources(true);
-    response.setSupportspreview(true);
     return response;
   }
 
@@ -137,12 +135,7 @@ async function check(request: provider.CheckRequest): Promise<provider.CheckResp
   const type = await typeOf(request.getUrn());
   const response = new provider.CheckResponse();
   response.setInputs(request.getNews());
-  for (const { property, reason } of findFailures(type.schema, decode(request.getNews()).values)) {
-    const failure = new provider.CheckFailure();
-    failure.setProperty(property);
-    failure.setReason(reason);
-    response.addFailures(failure);
-  }
+  response.setFailuresList(findFailures(type.schema, decode(request.getNews()).values).map(answers.checkFailure));
   return response;
 }
 
@@ -151,24 +144,15 @@ async function diffOf(request: provider.DiffRequest): Promise<provider.DiffRespo
   const found = diff(plain(request.getOldInputs()), plain(request.getNews()));
   const response = new provider.DiffResponse();
   const { DiffChanges } = provider.DiffResponse;
-  const { Kind } = provider.PropertyDiff;
   response.setChanges(found.size === 0 ? DiffChanges.DIFF_NONE : DiffChanges.DIFF_SOME);
   response.setHasdetaileddiff(true);
-  const tops = [...new Set([...found.keys()].map((path) => path.split(/[.[]/)[0] ?? path))];
+  const tops = [...new Set([...found.keys()].map(answers.topOf))];
   response.setDiffsList(tops);
   response.setReplacesList(tops.filter((name) => type.replaces.includes(name)));
   response.setDeletebeforereplace(!tops.some((name) => type.identity.includes(name)));
   for (const [path, kind] of found) {
-    const replaces = type.replaces.includes(path.split(/[.[]/)[0] ?? path);
-    const detail = new provider.PropertyDiff();
+    const detail = answers.propertyDiff(kind, type.replaces.includes(answers.topOf(path)));
     detail.setInputdiff(true);
-    detail.setKind(
-      {
-        add: replaces ? Kind.ADD_REPLACE : Kind.ADD,
-        delete: replaces ? Kind.DELETE_REPLACE : Kind.DELETE,
-        update: replaces ? Kind.UPDATE_REPLACE : Kind.UPDATE,
-      }[kind],
-    );
     response.getDetaileddiffMap().set(path, detail);
   }
   return response;
@@ -193,27 +177,14 @@ async function typeOf(urn: string): Promise<ResourceType> {
 }
 
 function handshake(): provider.ProviderHandshakeResponse {
-  const response = new provider.ProviderHandshakeResponse();
-  response.setAcceptSecrets(true);
+  const response = answers.handshake();
   response.setAcceptResources(true);
   return response;
-}
-
-function pluginInfo(): plugin.PluginInfo {
-  const info = new plugin.PluginInfo();
-  info.setVersion(VERSION);
-  return info;
 }
 
 function schema(): provider.GetSchemaResponse {
   const response = new provider.GetSchemaResponse();
   const resources = Object.fromEntries(Object.keys(TYPES).map((token) => [token, {}]));
   response.setSchema(JSON.stringify({ name: "cloudflare", version: VERSION, resources }));
-  return response;
-}
-
-function unchanged(request: provider.CheckRequest): provider.CheckResponse {
-  const response = new provider.CheckResponse();
-  response.setInputs(request.getNews());
   return response;
 }

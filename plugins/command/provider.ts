@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { status, type UntypedServiceImplementation } from "@grpc/grpc-js";
-import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import provider from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
+import { checkFailure, configured, handshake, pluginInfo, propertyDiff, topOf, unchanged } from "../common/answers.ts";
 import { Calls, StatusError } from "../common/calls.ts";
 import { diff, same } from "../common/diff.ts";
 import type { EngineLog } from "../common/enginelog.ts";
@@ -51,7 +51,7 @@ export class CommandProvider {
     const { calls } = this;
     return {
       handshake: calls.unary(async () => handshake()),
-      getPluginInfo: calls.unary(async () => pluginInfo()),
+      getPluginInfo: calls.unary(async () => pluginInfo(VERSION)),
       getSchema: calls.unary(async () => this.schema()),
       checkConfig: calls.unary(async (request: provider.CheckRequest) => unchanged(request)),
       diffConfig: calls.unary(async () => new provider.DiffResponse()),
@@ -96,21 +96,12 @@ export class CommandProvider {
     const { DiffChanges } = provider.DiffResponse;
     response.setChanges(found.size === 0 ? DiffChanges.DIFF_NONE : DiffChanges.DIFF_SOME);
     response.setHasdetaileddiff(true);
-    const { Kind } = provider.PropertyDiff;
     for (const [path, kind] of found) {
       const replaces = REPLACING.has(path);
-      const detail = new provider.PropertyDiff();
-      detail.setKind(
-        {
-          add: replaces ? Kind.ADD_REPLACE : Kind.ADD,
-          delete: replaces ? Kind.DELETE_REPLACE : Kind.DELETE,
-          update: replaces ? Kind.UPDATE_REPLACE : Kind.UPDATE,
-        }[kind],
-      );
-      response.getDetaileddiffMap().set(path, detail);
+      response.getDetaileddiffMap().set(path, propertyDiff(kind, replaces));
       if (replaces) response.addReplaces(path);
     }
-    response.setDiffsList([...new Set([...found.keys()].map((path) => path.split(/[.[]/)[0] ?? path))]);
+    response.setDiffsList([...new Set([...found.keys()].map(topOf))]);
     return response;
   }
 
@@ -244,33 +235,5 @@ function values(map: WireMap): Values {
 }
 
 function failure([property, reason]: Failure): provider.CheckFailure {
-  const message = new provider.CheckFailure();
-  message.setProperty(property);
-  message.setReason(reason);
-  return message;
-}
-
-function handshake(): provider.ProviderHandshakeResponse {
-  const response = new provider.ProviderHandshakeResponse();
-  response.setAcceptSecrets(true);
-  return response;
-}
-
-function pluginInfo(): plugin.PluginInfo {
-  const info = new plugin.PluginInfo();
-  info.setVersion(VERSION);
-  return info;
-}
-
-function unchanged(request: provider.CheckRequest): provider.CheckResponse {
-  const response = new provider.CheckResponse();
-  response.setInputs(request.getNews());
-  return response;
-}
-
-function configured(): provider.ConfigureResponse {
-  const response = new provider.ConfigureResponse();
-  response.setAcceptsecrets(true);
-  response.setSupportspreview(true);
-  return response;
+  return checkFailure({ property, reason });
 }

@@ -1,8 +1,8 @@
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
-import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import provider from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
+import { checkFailure, configured, handshake, pluginInfo, topOf, unchanged } from "../common/answers.ts";
 import { Calls } from "../common/calls.ts";
 import { EngineLog } from "../common/enginelog.ts";
 import { typeToken } from "../common/urn.ts";
@@ -40,10 +40,10 @@ export class Provider {
   /** For grpc-js' `Server.addService`. */
   implementation(): UntypedServiceImplementation {
     return {
-      handshake: this.calls.unary(async () => this.handshake()),
-      getPluginInfo: this.calls.unary(async () => this.pluginInfo()),
+      handshake: this.calls.unary(async () => handshake()),
+      getPluginInfo: this.calls.unary(async () => pluginInfo(this.options.version)),
       getSchema: this.calls.unary(async () => this.schema()),
-      checkConfig: this.calls.unary(async (request: provider.CheckRequest) => checkConfig(request)),
+      checkConfig: this.calls.unary(async (request: provider.CheckRequest) => unchanged(request)),
       diffConfig: this.calls.unary(async () => noDiff()),
       configure: this.calls.unary(async () => configured()),
       check: this.calls.unary((request: provider.CheckRequest) => this.check(request)),
@@ -57,18 +57,6 @@ export class Provider {
         return new empty.Empty();
       }),
     };
-  }
-
-  private handshake(): provider.ProviderHandshakeResponse {
-    const response = new provider.ProviderHandshakeResponse();
-    response.setAcceptSecrets(true);
-    return response;
-  }
-
-  private pluginInfo(): plugin.PluginInfo {
-    const info = new plugin.PluginInfo();
-    info.setVersion(this.options.version);
-    return info;
   }
 
   private async schema(): Promise<provider.GetSchemaResponse> {
@@ -86,12 +74,7 @@ export class Provider {
     for (const [key, value] of Object.entries(additions))
       inputs.getFieldsMap().set(key, struct.Value.fromJavaScript(value));
     response.setInputs(inputs);
-    for (const { property, reason } of failures) {
-      const failure = new provider.CheckFailure();
-      failure.setProperty(property);
-      failure.setReason(reason);
-      response.addFailures(failure);
-    }
+    response.setFailuresList(failures.map(checkFailure));
     return response;
   }
 
@@ -103,7 +86,7 @@ export class Provider {
     if (changes.length === 0) return response;
     response.setChanges(provider.DiffResponse.DiffChanges.DIFF_SOME);
     response.setHasdetaileddiff(true);
-    response.setDiffsList([...new Set(changes.map(({ path }) => path.split(/[.[]/)[0] ?? path))]);
+    response.setDiffsList([...new Set(changes.map(({ path }) => topOf(path)))]);
     for (const { path, of } of changes) {
       const detail = new provider.PropertyDiff();
       detail.setKind(provider.PropertyDiff.Kind.UPDATE);
@@ -177,21 +160,8 @@ function previousOf(inputs: struct.Struct | undefined, state: struct.Struct | un
   return { inputs: decode(inputs).values, state: decode(state).values };
 }
 
-function checkConfig(request: provider.CheckRequest): provider.CheckResponse {
-  const response = new provider.CheckResponse();
-  response.setInputs(request.getNews());
-  return response;
-}
-
 function noDiff(): provider.DiffResponse {
   const response = new provider.DiffResponse();
   response.setChanges(provider.DiffResponse.DiffChanges.DIFF_NONE);
-  return response;
-}
-
-function configured(): provider.ConfigureResponse {
-  const response = new provider.ConfigureResponse();
-  response.setAcceptsecrets(true);
-  response.setSupportspreview(true);
   return response;
 }
