@@ -1,5 +1,6 @@
 import { parseDuration } from "../duration.ts";
 import { proxyConfig, unitName } from "./names.ts";
+import { CALLS, FILES, KERNEL } from "./sandbox.ts";
 import { DRAIN, type HostPort, type HostService } from "./service.ts";
 
 /**
@@ -82,26 +83,9 @@ export function renderProxyUnit(app: string, service: HostService & { readonly p
 }
 
 const PROXY_SANDBOX = [
-  "NoNewPrivileges=yes",
-  "ProtectSystem=strict",
-  "ProtectHome=yes",
-  "PrivateTmp=yes",
-  "PrivateDevices=yes",
+  ...FILES,
   "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
-  "ProtectClock=yes",
-  "ProtectControlGroups=yes",
-  "ProtectHostname=yes",
-  "ProtectKernelLogs=yes",
-  "ProtectKernelModules=yes",
-  "ProtectKernelTunables=yes",
-  "ProtectProc=invisible",
+  ...KERNEL,
   "ProcSubset=pid",
-  "LockPersonality=yes",
-  "MemoryDenyWriteExecute=yes",
-  "RestrictNamespaces=yes",
-  "RestrictRealtime=yes",
-  "RestrictSUIDSGID=yes",
-  "SystemCallArchitectures=native",
-  "SystemCallFilter=@system-service",
-  "UMask=0077",
+  ...CALLS,
 ];

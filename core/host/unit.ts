@@ -2,6 +2,7 @@ import { parseDuration } from "../duration.ts";
 import { parseSize, type Size } from "../size.ts";
 import { ADDRESS, HOST_PROGRAM, NETWORK, SLOT, stateFolder, unitName } from "./names.ts";
 import { commandLine } from "./quote.ts";
+import { CALLS, FILES, KERNEL } from "./sandbox.ts";
 import { type HostService, STOP } from "./service.ts";
 
 const DOCKER = "/usr/bin/docker";
@@ -160,29 +161,12 @@ const SANDBOX = [
   "# Without a login: root's own settings are out of sight.",
   "Environment=DOCKER_CONFIG=/etc/docker",
   "CapabilityBoundingSet=",
-  "NoNewPrivileges=yes",
-  "ProtectSystem=strict",
-  "ProtectHome=yes",
-  "PrivateTmp=yes",
-  "PrivateDevices=yes",
+  ...FILES,
   "PrivateNetwork=yes",
   "IPAddressDeny=any",
   "RestrictAddressFamilies=AF_UNIX",
-  "ProtectClock=yes",
-  "ProtectControlGroups=yes",
-  "ProtectHostname=yes",
-  "ProtectKernelLogs=yes",
-  "ProtectKernelModules=yes",
-  "ProtectKernelTunables=yes",
-  "ProtectProc=invisible",
-  "LockPersonality=yes",
-  "MemoryDenyWriteExecute=yes",
-  "RestrictNamespaces=yes",
-  "RestrictRealtime=yes",
-  "RestrictSUIDSGID=yes",
-  "SystemCallArchitectures=native",
-  "SystemCallFilter=@system-service",
-  "UMask=0077",
+  ...KERNEL,
+  ...CALLS,
 ];
 
 function lines(text: readonly string[]): string {
