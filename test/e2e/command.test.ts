@@ -15,7 +15,8 @@ import {
   stringAsset,
   UNKNOWN,
 } from "../plugins/command/plugin.ts";
-import { freePort, type Keys, needSshd, newKeys, Sshd } from "./command/sshd.ts";
+import { type Keys, needSshd, newKeys, Sshd } from "./command/sshd.ts";
+import { freePort } from "./port.ts";
 
 const COMMAND = "command:remote:Command";
 const COPY = "command:remote:CopyToRemote";

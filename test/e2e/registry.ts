@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
@@ -8,6 +7,7 @@ import type { Credentials } from "../../oci/auth.ts";
 import { RegistryClient } from "../../oci/client.ts";
 import { ensureTls } from "../../toolchain/services/tls.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
+import { freePort } from "./port.ts";
 
 /** A registry of a test's own: it stands for one on the network. */
 export interface TestRegistry {
@@ -86,12 +86,4 @@ export async function cloneCheckout(folder: string): Promise<string> {
   await execa("git", ["clone", "--quiet", project, folder]);
   symlinkSync(join(project, "node_modules"), join(folder, "node_modules"));
   return folder;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

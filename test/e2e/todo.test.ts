@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,6 +8,7 @@ import type { ImageResult } from "../../core/summary.ts";
 import { silent } from "../../toolchain/progress.ts";
 import { ensureServices, type Services } from "../../toolchain/services/index.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
+import { freePort } from "./port.ts";
 
 const project = join(import.meta.dirname, "../..");
 const NATIVE = process.arch === "arm64" ? "linux/arm64" : "linux/amd64";
@@ -238,14 +238,3 @@ SCRIPT
 RUN chmod 755 /start
 USER postgres
 `;
-
-function freePort(): Promise<number> {
-  return new Promise((done, failed) => {
-    const server = createServer()
-      .on("error", failed)
-      .listen(0, "127.0.0.1", () => {
-        const address = server.address();
-        server.close(() => done(typeof address === "object" ? (address?.port ?? 0) : 0));
-      });
-  });
-}

@@ -3,7 +3,6 @@
  * A process of its own, so that a test can cut its network or kill it.
  */
 import { spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readBasesLock } from "../../../config/catalogue.ts";
@@ -12,6 +11,7 @@ import { ensureBase } from "../../../toolchain/bases.ts";
 import { home, prepareHome, projectRoot } from "../../../toolchain/home.ts";
 import { plainProgress } from "../../../toolchain/progress.ts";
 import { openStore } from "../../../toolchain/store.ts";
+import { freePort } from "../port.ts";
 
 const [root = "", store = "", program = "", data = ""] = process.argv.slice(2);
 const base = readBasesLock(projectRoot()).bases.find((b) => b.name === "debian:bookworm-slim");
@@ -50,12 +50,3 @@ const configs = await Promise.all(
 );
 console.log(JSON.stringify({ made, configs }));
 process.exit(0);
-
-function freePort(): Promise<number> {
-  return new Promise((found) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => found(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
-}

@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execaSync } from "execa";
 import { silent } from "../../../toolchain/progress.ts";
 import { aptSource } from "../../../toolchain/sources/deb.ts";
+import { freePort } from "../port.ts";
 
 /** A pair of keys, as OpenSSH writes them. */
 export interface Keys {
@@ -77,16 +78,6 @@ export class Sshd {
     process.kill("SIGTERM");
     await once(process, "exit");
   }
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 function listens(port: number): Promise<boolean> {
