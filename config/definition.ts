@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { DefinitionLines } from "../core/definition-lines.ts";
-import { parseDuration } from "../core/duration.ts";
+import { isDuration } from "../core/duration.ts";
 import type { Finding } from "../core/finding.ts";
 import { CONTEXT_SETTINGS, HEALTH_SMOKE, type ImageDefinition, MACHINE_ARGS } from "../core/image.ts";
 import { hint } from "../core/lineage.ts";
@@ -9,16 +9,13 @@ import { parseSize } from "../core/size.ts";
 import { at, expected, show } from "./diagnostics.ts";
 
 const text = z.string().min(1);
-const parsed = (parse: (value: string) => unknown, what: string) =>
-  z.string().refine((value) => {
-    try {
-      parse(value);
-      return true;
-    } catch {
-      return false;
-    }
-  }, what);
-const size = parsed(parseSize, 'a size such as "500 MB"');
+const size = z.string().refine((value) => {
+  try {
+    return parseSize(value) >= 0;
+  } catch {
+    return false;
+  }
+}, 'a size such as "500 MB"');
 const inside = z.string().regex(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$)).+$/, "a path inside of the image's folder");
 
 /** What an image.ts exports, for images whose types nobody checked. */
@@ -66,7 +63,7 @@ const definition = z.strictObject({
     .strictObject({
       http: z.strictObject({ port: z.int().min(1).max(65_535), path: z.string().startsWith("/") }).optional(),
       command: z.array(text).min(1).optional(),
-      within: parsed(parseDuration, 'a duration such as "30 s"'),
+      within: z.string().refine(isDuration, 'a duration such as "30 s"'),
       smoke: z.enum(HEALTH_SMOKE).optional(),
       environment: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name"), z.string()).optional(),
     })

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Duration, parseDuration } from "../core/duration.ts";
+import { type Duration, isDuration, parseDuration } from "../core/duration.ts";
 import type { Finding } from "../core/finding.ts";
 import { BUCKET_NAME, BUCKET_NAME_RULE } from "../core/volume/bucket-name.ts";
 import { JURISDICTIONS, LOCATIONS, type PlannedVolume, planVolume, STORAGE_CLASSES } from "../core/volume/volume.ts";
@@ -19,23 +19,13 @@ const keyPrefix = z
   .regex(/^[A-Za-z0-9._/-]*$/, "a key's beginning of letters, digits, . _ - and /");
 
 /** R2 looks at its rules once a day: ages are whole days. */
-const days = z.string().refine(
-  (text): text is Duration => {
-    const seconds = secondsOf(text);
-    return seconds !== undefined && seconds >= DAY && seconds % DAY === 0;
-  },
-  { error: 'whole days such as "7 d"' },
-);
-const duration = z.string().refine((text): text is Duration => secondsOf(text) !== undefined, {
-  error: 'a duration such as "30 d" or "5 min"',
+const days = z.string().refine((text): text is Duration => isDuration(text) && wholeDays(parseDuration(text)), {
+  error: 'whole days such as "7 d"',
 });
+const duration = z.string().refine(isDuration, { error: 'a duration such as "30 d" or "5 min"' });
 
-function secondsOf(text: string): number | undefined {
-  try {
-    return parseDuration(text);
-  } catch {
-    return undefined;
-  }
+function wholeDays(seconds: number): boolean {
+  return seconds >= DAY && seconds % DAY === 0;
 }
 
 const place = { bucket: bucket.optional(), prefix: prefix.optional() };

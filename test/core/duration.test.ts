@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatSeconds, parseDuration } from "../../core/duration.ts";
+import { formatSeconds, isDuration, parseDuration } from "../../core/duration.ts";
 
 describe("duration", () => {
   for (const [text, seconds] of [
@@ -9,10 +9,16 @@ describe("duration", () => {
     ["1.5 h", 5400],
     ["30 d", 2_592_000],
   ] as const)
-    it(`${text} is ${seconds} s`, () => assert.equal(parseDuration(text), seconds));
+    it(`${text} is ${seconds} s`, () => {
+      assert.equal(parseDuration(text), seconds);
+      assert(isDuration(text));
+    });
 
   for (const text of ["", "30", "s", "-1 s", "1 day"])
-    it(`refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseDuration(text), RangeError));
+    it(`refuses ${JSON.stringify(text)}`, () => {
+      assert.throws(() => parseDuration(text), RangeError);
+      assert(!isDuration(text));
+    });
 
   for (const [seconds, text] of [
     [0, "0.0s"],

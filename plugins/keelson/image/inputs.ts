@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Capability } from "../../../core/cuda/capability.ts";
-import { parseDuration } from "../../../core/duration.ts";
+import { isDuration } from "../../../core/duration.ts";
 import { type Budget, HEALTH_SMOKE, type Health } from "../../../core/image.ts";
 import { PLATFORMS } from "../../../core/platform.ts";
 import { isDigest, isRepository, isTag } from "../../../core/reference.ts";
@@ -152,15 +152,6 @@ export function basePrefix({
   return registry.host !== "embedded" && repository.endsWith(`/${imageName}`)
     ? repository.slice(0, -imageName.length - 1)
     : "";
-}
-
-function isDuration(text: string): boolean {
-  try {
-    parseDuration(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function isSize(text: string): boolean {
