@@ -95,11 +95,8 @@ async function hostsOf(
     import("./config/host-login.ts"),
   ]);
   const secrets = new pulumi.Config("keelson");
-  const { registry } = config;
-  const login =
-    registry !== "embedded" && registry.username !== undefined && registry.password !== undefined
-      ? { registry: registry.host, username: registry.username, password: secretPassword() }
-      : undefined;
+  const { host, username, password } = registry(config.registry);
+  const login = username === undefined || password === undefined ? undefined : { registry: host, username, password };
   const hosts = buildHosts(
     planned,
     {

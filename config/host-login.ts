@@ -1,17 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../core/error.ts";
+import type { HostConnection } from "../core/host/connection.ts";
 import { labHosts } from "../toolchain/lab/index.ts";
 import type { HostsConfig } from "./hosts.ts";
 
 /** How to get into a host: what `keelson:hosts` says of it in clear, and for a host of the lab all of it. */
-export interface HostAccess {
-  readonly address: string;
-  readonly port?: number | undefined;
-  readonly user?: string | undefined;
-  readonly hostKey: string;
-  readonly agentSocket?: string | undefined;
-  readonly proxy?: Omit<HostAccess, "proxy" | "privateKey"> | undefined;
+export interface HostAccess extends HostConnection {
   /** Only for hosts of the lab: others have theirs as a secret in the stack's config. */
   readonly privateKey?: string;
 }
@@ -47,7 +42,7 @@ export function hostProgram(root: string): string {
   return readFileSync(join(root, "runtime/host/keelson-host"), "utf8");
 }
 
-type Login = Omit<HostAccess, "proxy" | "privateKey">;
+type Login = Omit<HostConnection, "proxy">;
 
 /** Without the marks of secrets, which are none. */
 function inClear({ address, port, user, hostKey, agentSocket }: Login): Login {

@@ -1,20 +1,9 @@
 import { remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import type { HostConnection } from "../../core/host/connection.ts";
 import { type HostLogin, renderSecrets } from "../../core/host/secrets.ts";
 import { installCommand, sessionCommand } from "../../core/host/session.ts";
 import { hostBundle, type PlannedHost, serviceUrl } from "../../core/host-plan.ts";
-
-/** How to get in, without what is secret in it. */
-export interface HostConnection {
-  readonly address: string;
-  readonly port?: number | undefined;
-  readonly user?: string | undefined;
-  /** Pinned: a server with another one is refused. */
-  readonly hostKey: string;
-  readonly agentSocket?: string | undefined;
-  /** A server to go through. */
-  readonly proxy?: Omit<HostConnection, "proxy"> | undefined;
-}
 
 /** What is secret in a {@link HostConnection}. */
 export interface HostCredentials {

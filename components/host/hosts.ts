@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { HostConnection } from "../../core/host/connection.ts";
 import type { HostLogin } from "../../core/host/secrets.ts";
 import type { PlannedHost } from "../../core/host-plan.ts";
-import { Host, type HostArgs, type HostConnection, type HostCredentials } from "./host.ts";
+import { Host, type HostArgs, type HostCredentials } from "./host.ts";
 
 export interface HostsArgs extends Pick<HostArgs, "images" | "program"> {
   /** How to get into each, by name; hosts of the lab bring their key. */
