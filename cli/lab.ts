@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import { labHosts, MOST_HOSTS, startLab, stopLab } from "../toolchain/lab/index.ts";
+import { clusterPrograms, lastKnownCluster, stopCluster } from "../toolchain/lab/kubernetes.ts";
 import { plainProgress } from "../toolchain/progress.ts";
 
 /** `keelson lab`: Debian hosts on this machine, to deploy to for real. */
@@ -21,15 +22,18 @@ export function labCommand(): Command {
     .option("--json", "as JSON")
     .action(async ({ json }: { json?: boolean }) => {
       const hosts = await labHosts();
-      if (json) return console.log(JSON.stringify(hosts, null, 2));
+      const programs = await clusterPrograms();
+      const kubernetes = programs.length === 0 ? undefined : { ...lastKnownCluster(), programs };
+      if (json) return console.log(JSON.stringify({ hosts, kubernetes }, null, 2));
       for (const host of hosts) console.log(`${host.name}  ${sshCommand(host)}`);
-      if (hosts.length === 0) console.log("no lab host runs");
+      if (kubernetes !== undefined) console.log(`kubernetes  ${kubernetes.kubeconfig}  ${programs.join(", ")}`);
+      if (hosts.length === 0 && kubernetes === undefined) console.log("no lab host runs, and no cluster");
     });
   command
     .command("down")
-    .description("end the hosts and remove all they wrote")
+    .description("end the hosts and the cluster, and remove all they wrote")
     .action(async () => {
-      const names = await stopLab();
+      const names = [...(await stopLab()), ...((await stopCluster()) ? ["kubernetes"] : [])];
       console.log(names.length === 0 ? "nothing was running" : `removed: ${names.join(", ")}`);
     });
   return command;

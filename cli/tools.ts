@@ -1,5 +1,5 @@
 import { Argument, Command } from "commander";
-import { ensureTool, TOOL_NAMES, type ToolName } from "../toolchain/tools.ts";
+import { DEFAULT_TOOLS, ensureTool, TOOL_NAMES, type ToolName } from "../toolchain/tools.ts";
 import { runSteps, type Step } from "./steps.ts";
 
 /** `keelson tools`: brings tools ahead of their use. */
@@ -9,7 +9,7 @@ export function toolsCommand(): Command {
     .description("get tools: from PATH, by download, or built from source")
     .addArgument(names.choices(TOOL_NAMES))
     .action(async (wanted: ToolName[]) => {
-      const steps = (wanted.length > 0 ? wanted : DEFAULT).map(
+      const steps = (wanted.length > 0 ? wanted : DEFAULT_TOOLS).map(
         (name): Step<object> => ({
           title: name,
           run: async (_, progress) => {
@@ -21,5 +21,3 @@ export function toolsCommand(): Command {
       await runSteps({}, steps);
     });
 }
-
-const DEFAULT: readonly ToolName[] = TOOL_NAMES.filter((name) => name !== "skopeo");

@@ -68,7 +68,11 @@ async function examineDisk(h: Home): Promise<Examined> {
 }
 
 async function examineTool(name: string, definition: ToolDefinition, h: Home): Promise<Examined> {
-  const about = { name, purpose: definition.purpose, required: definition.optional !== true };
+  const about = {
+    name,
+    purpose: definition.purpose,
+    required: definition.optional !== true && definition.lab !== true,
+  };
   const found = await findTool(definition, h, "full");
   if (found.state === "ready") {
     const { version, origin, path } = found.tool;

@@ -7,6 +7,16 @@ import { buildctl, buildkitd, buildx } from "./tools/buildkit.ts";
 import { mmdebstrap, qemu, registry, runc, skopeo } from "./tools/debian.ts";
 import { dockerBuild } from "./tools/docker-build.ts";
 import { hadolint } from "./tools/hadolint.ts";
+import {
+  etcd,
+  helm,
+  kubeApiserver,
+  kubeControllerManager,
+  kubeconform,
+  kubelet,
+  kubeScheduler,
+  kwok,
+} from "./tools/kubernetes.ts";
 import { pulumi } from "./tools/pulumi.ts";
 import { uv } from "./tools/uv.ts";
 
@@ -24,11 +34,24 @@ export const CATALOGUE = {
   skopeo,
   uv,
   hadolint,
+  etcd,
+  "kube-apiserver": kubeApiserver,
+  "kube-controller-manager": kubeControllerManager,
+  "kube-scheduler": kubeScheduler,
+  kubelet,
+  helm,
+  kubeconform,
+  kwok,
 } as const satisfies Record<string, ToolDefinition>;
 
 export type ToolName = keyof typeof CATALOGUE;
 
 export const TOOL_NAMES = Object.keys(CATALOGUE) as ToolName[];
+
+/** What `keelson tools` gets when none is named: neither a test's nor a lab cluster's alone. */
+export const DEFAULT_TOOLS: readonly ToolName[] = TOOL_NAMES.filter(
+  (name) => name !== "skopeo" && !("lab" in CATALOGUE[name]),
+);
 
 const known = new Map<ToolName, Promise<Tool>>();
 

@@ -40,7 +40,7 @@ export interface LabHost {
 }
 
 /** Of all networks on one machine: home and name decide, so that two labs don't meet. */
-function placeOf(folder: string): { readonly id: string; readonly here: string; readonly there: string } {
+export function addressesOf(folder: string): { readonly id: string; readonly here: string; readonly there: string } {
   const hash = createHash("sha256").update(folder).digest();
   const [high = 0, low = 0] = hash;
   return {
@@ -62,7 +62,7 @@ export async function bootHost(
   registry: { readonly host: string; readonly ca: string },
 ): Promise<LabHost> {
   await removeHost(folder);
-  const { id, here, there } = placeOf(folder);
+  const { id, here, there } = addressesOf(folder);
   const port = registry.host.split(":")[1] ?? "";
   const [upper, keyFile, knownHosts] = [join(folder, "upper"), join(folder, "key"), join(folder, "known_hosts")];
   await mkdir(join(upper, "etc/ssh"), { recursive: true });

@@ -1,0 +1,5 @@
+module keelson/toolchain/kubeconform
+
+go 1.26
+
+require github.com/yannh/kubeconform v0.8.0
