@@ -58,6 +58,7 @@ async function program(): Promise<Record<string, unknown>> {
     ),
     volumes: plan.volumes === undefined ? {} : await volumesOf(plan.volumes),
     hosts: plan.hosts === undefined ? {} : await hostsOf(plan.hosts, config, images),
+    clusters: plan.clusters === undefined ? {} : await clustersOf(plan, config, images),
   };
 }
 
@@ -111,6 +112,35 @@ async function hostsOf(
     { dependsOn: [...images.values()] },
   );
   return Object.fromEntries([...hosts].map(([name, { urls, report }]) => [name, { urls, report }]));
+}
+
+/** Where each cluster's applications are reached from inside of it; loaded for stacks that have clusters. */
+async function clustersOf(
+  plan: Plan,
+  config: StackConfig,
+  images: ReadonlyMap<string, Image>,
+): Promise<Record<string, unknown>> {
+  const [{ buildClusters }, { clusterAccess }] = await Promise.all([
+    import("./components/kubernetes/clusters.ts"),
+    import("./config/cluster-login.ts"),
+  ]);
+  const planned = plan.clusters ?? [];
+  const secrets = new pulumi.Config("keelson");
+  const { host, username, password } = registry(config.registry);
+  const clusters = buildClusters(
+    planned,
+    {
+      access: clusterAccess(planned, root),
+      images,
+      users: new Map(plan.images.map(({ name, user }) => [name, user])),
+      workloads: secrets.requireSecretObject("workloads"),
+      clusters: secrets.requireSecretObject("kubernetes"),
+      pull: username === undefined || password === undefined ? undefined : { host, username, password },
+    },
+    // Nothing moves before every image has passed its gates, those of other workloads included.
+    { dependsOn: [...images.values()] },
+  );
+  return Object.fromEntries([...clusters].map(([name, { urls }]) => [name, { urls }]));
 }
 
 /** What builds an image's platforms, where keelson's own resource doesn't; its SDK is loaded where it is used. */
@@ -169,4 +199,4 @@ try {
   if (!(error instanceof UserError)) throw error;
   throw new pulumi.RunError(`${error.message}\n${error.fix}`);
 }
-export const { images, services, volumes, hosts } = outputs;
+export const { images, services, volumes, hosts, clusters } = outputs;

@@ -1,22 +1,8 @@
 import { z } from "zod";
-import type { Duration } from "../core/duration.ts";
 import { NAME } from "../core/host/service.ts";
-import type { Size } from "../core/size.ts";
+import { duration, port, secret, size, variable } from "./workload-values.ts";
 
 const name = z.string().regex(NAME, "1 to 40 lower case letters, digits and dashes");
-/** A secret as it stands in a stack's file; its value is asked of Pulumi where it is used. */
-const secret = z.object({ secure: z.string() }, { error: "expected a secret" }).strict();
-const port = z.int().min(1).max(65_535);
-const duration = z.custom<Duration>(
-  (value) => typeof value === "string" && /^\d+(?:\.\d+)? ?(?:ms|s|min|h)$/.test(value),
-  {
-    error: 'expected a duration with its unit, such as "30 s"',
-  },
-);
-const size = z.custom<Size>(
-  (value) => typeof value === "string" && /^\d+(?:\.\d+)? ?(?:B|kB|MB|GB|KiB|MiB|GiB)$/.test(value),
-  { error: 'expected a size with its unit, such as "512 MiB"' },
-);
 
 const login = {
   address: z.string().regex(/^[A-Za-z0-9.:-]+$/, "a host name or an IP address"),
@@ -47,69 +33,66 @@ const serverSchema = z
 /** `keelson:hosts`: servers that are reached by ssh, or hosts of the lab by the name that it gives them. */
 export const hostsSchema = z.record(name, z.union([z.literal("lab"), serverSchema]));
 
-/** `keelson:workloads`: what runs on hosts. */
-export const workloadsSchema = z.record(
-  name,
-  z
-    .object({
-      image: z.string().min(1),
-      hosts: z.array(name).min(1),
-      command: z.array(z.string()).min(1).optional(),
-      user: z
-        .string()
-        .regex(/^\d+:\d+$/, "uid:gid")
-        .optional(),
-      port: z
-        .object({
-          container: port,
-          publish: port,
-          address: z.string().min(1).optional(),
-          protocol: z.enum(["http", "tcp"]).optional(),
-        })
-        .strict()
-        .optional(),
-      environment: z.record(z.string().regex(/^[A-Za-z_]\w*$/, "a variable's name"), z.string()).optional(),
-      secrets: z.record(z.string().regex(/^[A-Za-z_]\w*$/, "a variable's name"), secret).optional(),
-      /** Names of `secrets` that are files, /run/secrets/NAME, and no variables. */
-      secretFiles: z.array(z.string().min(1)).optional(),
-      volumes: z
-        .array(
-          z.object({ source: z.string().min(1), target: z.string().min(1), readOnly: z.boolean().optional() }).strict(),
-        )
-        .optional(),
-      limits: z
-        .object({
-          memory: size.optional(),
-          cpus: z.number().positive().optional(),
-          processes: z.int().positive().optional(),
-        })
-        .strict()
-        .optional(),
-      health: z
-        .object({ port, path: z.string().startsWith("/").optional(), within: duration.optional() })
-        .strict()
-        .optional(),
-      update: z.enum(["beside", "replace"]).optional(),
-      drain: duration.optional(),
-      stop: duration.optional(),
-      after: z.array(name).optional(),
-      schedule: z.string().min(1).optional(),
-      gpus: z.array(z.string().min(1)).optional(),
-      init: z
-        .object({ file: z.string().min(1), command: z.array(z.string()).min(1) })
-        .strict()
-        .optional(),
-      hooks: z
-        .object({ before: z.string().startsWith("/").optional(), after: z.string().startsWith("/").optional() })
-        .strict()
-        .optional(),
-      scratch: z.record(z.string().startsWith("/"), size).optional(),
-    })
-    .strict(),
-);
+/** An entry of `keelson:workloads` that runs on hosts. */
+export const serviceSchema = z
+  .object({
+    image: z.string().min(1),
+    hosts: z.array(name).min(1),
+    command: z.array(z.string()).min(1).optional(),
+    user: z
+      .string()
+      .regex(/^\d+:\d+$/, "uid:gid")
+      .optional(),
+    port: z
+      .object({
+        container: port,
+        publish: port,
+        address: z.string().min(1).optional(),
+        protocol: z.enum(["http", "tcp"]).optional(),
+      })
+      .strict()
+      .optional(),
+    environment: z.record(variable, z.string()).optional(),
+    secrets: z.record(variable, secret).optional(),
+    /** Names of `secrets` that are files, /run/secrets/NAME, and no variables. */
+    secretFiles: z.array(z.string().min(1)).optional(),
+    volumes: z
+      .array(
+        z.object({ source: z.string().min(1), target: z.string().min(1), readOnly: z.boolean().optional() }).strict(),
+      )
+      .optional(),
+    limits: z
+      .object({
+        memory: size.optional(),
+        cpus: z.number().positive().optional(),
+        processes: z.int().positive().optional(),
+      })
+      .strict()
+      .optional(),
+    health: z
+      .object({ port, path: z.string().startsWith("/").optional(), within: duration.optional() })
+      .strict()
+      .optional(),
+    update: z.enum(["beside", "replace"]).optional(),
+    drain: duration.optional(),
+    stop: duration.optional(),
+    after: z.array(name).optional(),
+    schedule: z.string().min(1).optional(),
+    gpus: z.array(z.string().min(1)).optional(),
+    init: z
+      .object({ file: z.string().min(1), command: z.array(z.string()).min(1) })
+      .strict()
+      .optional(),
+    hooks: z
+      .object({ before: z.string().startsWith("/").optional(), after: z.string().startsWith("/").optional() })
+      .strict()
+      .optional(),
+    scratch: z.record(z.string().startsWith("/"), size).optional(),
+  })
+  .strict();
 
 export type HostsConfig = z.infer<typeof hostsSchema>;
-export type WorkloadsConfig = z.infer<typeof workloadsSchema>;
+export type ServicesConfig = Readonly<Record<string, z.infer<typeof serviceSchema>>>;
 
 const LOGIN_KEYS = Object.keys(login);
 
@@ -117,7 +100,6 @@ const LOGIN_KEYS = Object.keys(login);
 export const HOST_KEYS: Readonly<Record<string, readonly string[]>> = {
   "hosts.*": Object.keys(serverSchema.shape),
   "hosts.*.proxy": LOGIN_KEYS,
-  "workloads.*": Object.keys(workloadsSchema.valueType.shape),
   "workloads.*.port": ["container", "publish", "address", "protocol"],
   "workloads.*.volumes.*": ["source", "target", "readOnly"],
   "workloads.*.limits": ["memory", "cpus", "processes"],

@@ -16,6 +16,7 @@ import { githubCacheFindings } from "./github-cache.ts";
 import { pythonLocks } from "./python-locks.ts";
 import { gitRevision } from "./revision.ts";
 import type { StackConfig } from "./schema.ts";
+import { byTarget } from "./workloads.ts";
 
 /** What of a plan does not follow from the project's files. */
 export interface Surroundings {
@@ -57,9 +58,15 @@ export async function loadPlan(
     Object.keys(config.volumes).length === 0
       ? undefined
       : (await import("./volumes.ts")).readVolumes(config.volumes, `Pulumi.${stack}.yaml`);
-  const hasHosts = Object.keys(config.hosts).length + Object.keys(config.workloads).length > 0;
+  const { services: hosted, apps } = byTarget(config.workloads);
+  const hasHosts = Object.keys(config.hosts).length + Object.keys(hosted).length > 0;
   const hostPlan = hasHosts ? await import("../core/host-plan.ts") : undefined;
-  const run = hostPlan?.workloadImages(config.workloads) ?? [];
+  const hasClusters = Object.keys(config.kubernetes).length + Object.keys(apps).length > 0;
+  const clusterPlan = hasClusters ? await import("../core/cluster-plan.ts") : undefined;
+  const run = [
+    ...(hostPlan?.workloadImages(hosted) ?? []),
+    ...(clusterPlan?.clusterImages(config.kubernetes, apps) ?? []),
+  ];
   const [{ catalogue, others, unread, findings }, { host, revision }] = await Promise.all([
     readCatalogue(
       root,
@@ -74,7 +81,10 @@ export async function loadPlan(
   const registry = config.registry === "embedded" ? { host: "embedded", prefix: "" } : config.registry;
   const bases = readBasesLock(root);
   const health = new Map([...catalogue, ...others].map(({ definition }) => [definition.name, definition.health]));
-  const onHosts = hostPlan?.planHosts(config.hosts, config.workloads, health);
+  const onHosts = hostPlan?.planHosts(config.hosts, hosted, health);
+  const facts = new Map([...catalogue, ...others].map(({ definition }) => [definition.name, definition]));
+  const onClusters = clusterPlan?.planClusters(config.kubernetes, apps, facts, stack, registry.host);
+  const charts = onClusters && (await (await import("./charts.ts")).readCharts(root, onClusters.clusters));
   const made = makePlan({
     stack,
     registry: registry.host,
@@ -92,6 +102,7 @@ export async function loadPlan(
     machine: machine?.input,
     volumes: volumes?.volumes,
     hosts: onHosts?.hosts,
+    clusters: charts?.clusters,
   });
   const locks = pythonLocks(
     root,
@@ -109,6 +120,7 @@ export async function loadPlan(
   const found = machine === undefined ? [] : [...machine.findings, ...(fleet?.missingImages(machine, known) ?? [])];
   const all = [
     ...[...findings, ...made.findings, ...locks, ...found, ...(volumes?.findings ?? []), ...(onHosts?.findings ?? [])],
+    ...[...(onClusters?.findings ?? []), ...(charts?.findings ?? [])],
     ...[...away, ...unasked, ...prisma],
     ...withoutMachine(config, stack),
   ];

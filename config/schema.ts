@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { PLATFORMS } from "../core/platform.ts";
-import { HOST_KEYS, hostsSchema, workloadsSchema } from "./hosts.ts";
+import { HOST_KEYS, hostsSchema } from "./hosts.ts";
+import { KUBERNETES_KEYS, kubernetesSchema } from "./kubernetes.ts";
 import { cudaArchsSchema, cudaTrackSchema, MACHINE_KEYS, machineSchema } from "./machine.ts";
 import { SOURCE_KEYS, sourcesSchema } from "./sources.ts";
+import { WORKLOAD_KEYS, workloadsSchema } from "./workloads.ts";
 
 const name = z.string().regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/, "lower case letters, digits, and single . _ - between");
 /** A secret as it stands in a stack's file; its value is asked of Pulumi by the component that needs it. */
@@ -117,6 +119,7 @@ export const stackSchema = z
     /** Read by config/volumes.ts, which only stacks that have some load. */
     volumes: z.record(z.string(), z.unknown()).default({}),
     hosts: hostsSchema.default({}),
+    kubernetes: kubernetesSchema.default({}),
     workloads: workloadsSchema.default({}),
   })
   .strict();
@@ -153,4 +156,6 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     ...["jurisdiction", "location", "lock", "prefix", "region", "retain", "secret", "storageClass"],
   ],
   ...HOST_KEYS,
+  ...KUBERNETES_KEYS,
+  ...WORKLOAD_KEYS,
 };

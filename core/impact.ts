@@ -1,4 +1,5 @@
 import type { ArtifactLock } from "./artifact.ts";
+import { type PlannedCluster, POSTGRES } from "./cluster-plan.ts";
 import type { ContextEntry } from "./context.ts";
 import { entryLine } from "./context.ts";
 import type { CatalogueContext, CatalogueImage, Plan, PlannedImage } from "./plan.ts";
@@ -29,7 +30,7 @@ export interface ImageImpact {
   /** Further changes of the image's own, beside the first that `reason` ends with. */
   readonly alsoChanged: readonly string[];
   readonly forecast: PastBuilds | undefined;
-  /** Services of the stack's machine that run it, and workloads with their host. @example ["weft on vps1"] */
+  /** Services of the stack's machine that run it, and workloads with their host or cluster. @example ["weft on vps1"] */
   readonly services: readonly string[];
 }
 
@@ -80,11 +81,20 @@ export function impact(before: Snapshot, after: Snapshot, past: ReadonlyMap<stri
 }
 
 /** Who runs an image, and so gets a new one. */
-function runners(image: string, { machine, hosts = [] }: Plan): string[] {
+function runners(image: string, { machine, hosts = [], clusters = [] }: Plan): string[] {
   return [
     ...(machine?.services ?? []).filter((s) => s.image === image).map((s) => s.name),
     ...hosts.flatMap((host) => host.services.filter((s) => s.image === image).map((s) => `${s.name} on ${host.name}`)),
+    ...clusters.flatMap((cluster) => clusterRunners(image, cluster).map((name) => `${name} on ${cluster.name}`)),
   ];
+}
+
+function clusterRunners(image: string, { databases, apps, charts }: PlannedCluster): string[] {
+  return [
+    ...(image === POSTGRES ? databases.filter((d) => d.as === "statefulset") : []),
+    ...apps.filter((app) => app.image === image),
+    ...charts.filter((chart) => Object.values(chart.images ?? {}).includes(image)),
+  ].map(({ name }) => name);
 }
 
 /** Platforms that it is built for now and was not: no hash covers them. */

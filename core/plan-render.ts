@@ -1,3 +1,4 @@
+import { describePlace, type PlannedApp, type PlannedCluster } from "./cluster-plan.ts";
 import type { PlannedMachine } from "./machine-plan.ts";
 import type { Plan, PlannedImage } from "./plan.ts";
 import { formatTable } from "./table.ts";
@@ -23,6 +24,7 @@ export function formatPlan(plan: Plan): string {
     ...bases,
     ...(plan.machine === undefined ? [] : ["", ...formatMachine(plan.machine)]),
     ...(plan.volumes === undefined ? [] : ["", ...formatVolumes(plan.volumes)]),
+    ...(plan.clusters ?? []).flatMap((cluster) => ["", ...formatCluster(cluster)]),
   ].join("\n");
 }
 
@@ -32,6 +34,31 @@ function formatVolumes(volumes: readonly PlannedVolume[]): string[] {
     return [v.name, v.backend, `${v.bucket}/${v.prefix}`, v.backend === "r2" && v.retain ? `${where}, kept` : where];
   });
   return [formatTable(["volume", "backend", "bucket", "where"], rows)];
+}
+
+function formatCluster({ name, place, databases, apps, charts }: PlannedCluster): string[] {
+  const rows = [
+    ...databases.map((d) => [d.name, "database", d.namespace, d.as, d.size ?? "-"]),
+    ...apps.map((a) => [a.name, "app", a.namespace, a.image, replicas(a)]),
+    ...charts.map((c) => [
+      c.name,
+      "chart",
+      c.namespace,
+      `${c.chart}${c.version === undefined ? "" : ` ${c.version}`}`,
+      "-",
+    ]),
+  ];
+  return [
+    `cluster ${name}: ${describePlace(place)}`,
+    "",
+    formatTable(["workload", "kind", "namespace", "runs", "size"], rows),
+  ];
+}
+
+function replicas({ replicas: wanted }: PlannedApp): string {
+  return typeof wanted === "number"
+    ? `${wanted} ${wanted === 1 ? "pod" : "pods"}`
+    : `${wanted.min} to ${wanted.max} pods`;
 }
 
 function formatMachine({ profile, cuda, waves, services }: PlannedMachine): string[] {

@@ -1,5 +1,6 @@
 import type { ArtifactLock } from "./artifact.ts";
 import type { BasesLock, LockedBase } from "./base.ts";
+import type { PlannedCluster } from "./cluster-plan.ts";
 import type { ContextEntry } from "./context.ts";
 import type { CudaWish } from "./cuda/wish.ts";
 import type { DefinitionLines } from "./definition-lines.ts";
@@ -89,6 +90,8 @@ export interface Plan {
   readonly volumes?: readonly PlannedVolume[];
   /** Servers and what runs on them; absent for a stack without any. */
   readonly hosts?: readonly PlannedHost[];
+  /** Kubernetes clusters and what runs on them; absent for a stack without any. */
+  readonly clusters?: readonly PlannedCluster[];
 }
 
 /** One definition with the bytes that its build sees, as read from disk. */
@@ -146,6 +149,8 @@ export interface PlanInput {
   readonly volumes?: readonly PlannedVolume[] | undefined;
   /** The stack's hosts, worked out by core/host-plan.ts. */
   readonly hosts?: readonly PlannedHost[] | undefined;
+  /** The stack's clusters, worked out by core/cluster-plan.ts. */
+  readonly clusters?: readonly PlannedCluster[] | undefined;
 }
 
 /** What a plan takes from its machine, worked out by core/machine-plan.ts. */
@@ -245,6 +250,7 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
     ...(input.machine === undefined ? {} : { machine: input.machine.planned }),
     ...(input.volumes === undefined ? {} : { volumes: input.volumes }),
     ...(input.hosts === undefined || input.hosts.length === 0 ? {} : { hosts: input.hosts }),
+    ...(input.clusters === undefined || input.clusters.length === 0 ? {} : { clusters: input.clusters }),
   };
   return { plan, findings: sortFindings(findings) };
 }

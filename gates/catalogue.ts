@@ -25,6 +25,8 @@ const FIXED: Readonly<Record<string, string>> = {
   config: "keelson:images names images of the catalogue",
   machine: "keelson:machine describes a machine that there can be",
   host: "keelson:workloads names hosts of keelson:hosts, and what each runs fits on it side by side",
+  kubernetes:
+    "keelson:workloads names clusters of keelson:kubernetes, and what each runs has a version, a port and a user",
   source: "keelson:sources names workspaces and packages that are there and that the image can build",
 };
 

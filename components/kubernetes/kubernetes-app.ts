@@ -1,3 +1,4 @@
+import { CustomResource } from "@pulumi/kubernetes/apiextensions/customResource.js";
 import { Deployment } from "@pulumi/kubernetes/apps/v1/deployment.js";
 import { HorizontalPodAutoscaler } from "@pulumi/kubernetes/autoscaling/v2/horizontalPodAutoscaler.js";
 import { Job } from "@pulumi/kubernetes/batch/v1/job.js";
@@ -35,12 +36,20 @@ export interface KubernetesAppArgs {
   readonly config?: Readonly<Record<string, pulumi.Input<string>>>;
   /** Variables that nobody may: a Secret. */
   readonly secrets?: Readonly<Record<string, pulumi.Input<string>>>;
+  /** Variables from Secrets that others keep, such as a database's. */
+  readonly secretRefs?: Readonly<Record<string, { readonly name: pulumi.Input<string>; readonly key: string }>>;
+  /** In place of the image's own command line. */
+  readonly command?: readonly string[];
   /** Directories that the program writes to, beside /tmp; gone with the pod. */
   readonly writable?: readonly string[];
   /** Runs once with the new image before any of its pods, and has to end well. @example ["python3", "-m", "todo.migrate"] */
   readonly migrate?: readonly string[];
   /** Login of the image's registry. */
-  readonly pull?: { readonly host: string; readonly username: string; readonly password: pulumi.Input<string> };
+  readonly pull?: {
+    readonly host: pulumi.Input<string>;
+    readonly username: pulumi.Input<string>;
+    readonly password: pulumi.Input<string>;
+  };
   /** From outside of the cluster, through the namespace that its controller runs in. */
   readonly ingress?: {
     readonly host: string;
@@ -48,7 +57,20 @@ export interface KubernetesAppArgs {
     readonly tlsSecret?: string;
     readonly controllerNamespace: string;
   };
+  /** From outside of the cluster, through a Gateway that is there. */
+  readonly route?: {
+    readonly host: string;
+    readonly gateway: string;
+    readonly gatewayNamespace: string;
+    /** Name of the Gateway's listener. */
+    readonly section?: string;
+  };
+  /** Puts the version before back where a rollout fails, and fails all the same. Default: false. */
+  readonly rollback?: boolean;
 }
+
+/** Asks keelson's provider for what `rollback` says; on the Deployment itself, where `kubectl describe` shows it. */
+export const ROLLBACK = "keelson.dev/rollback";
 
 /** Where a pod may write without being told. */
 const TMP = "/tmp";
@@ -85,7 +107,7 @@ export class KubernetesApp extends pulumi.ComponentResource {
     this.deployment = new Deployment(
       name,
       {
-        metadata,
+        metadata: args.rollback === true ? { ...metadata, annotations: { [ROLLBACK]: "true" } } : metadata,
         spec: {
           // With an autoscaler the number is its own.
           ...(scaled === undefined ? { replicas: args.replicas === undefined ? 1 : (args.replicas as number) } : {}),
@@ -109,6 +131,7 @@ export class KubernetesApp extends pulumi.ComponentResource {
     new PodDisruptionBudget(name, { metadata, spec: budget }, child);
     if (scaled !== undefined) new HorizontalPodAutoscaler(name, { metadata, spec: autoscaler(name, scaled) }, child);
     if (args.ingress !== undefined) new Ingress(name, { metadata, spec: ingress(name, args.ingress) }, child);
+    if (args.route !== undefined) httpRoute(name, args, args.route, metadata, child);
     this.url = pulumi.interpolate`http://${name}.${args.namespace}.svc:${args.port}`;
     this.registerOutputs({ url: this.url });
   }
@@ -174,9 +197,9 @@ function pullSecret(
   { host, username, password }: NonNullable<KubernetesAppArgs["pull"]>,
   child: pulumi.CustomResourceOptions,
 ): Secret {
-  const login = pulumi.secret(password).apply((value) => {
-    const auth = Buffer.from(`${username}:${value}`).toString("base64");
-    return JSON.stringify({ auths: { [host]: { username, password: value, auth } } });
+  const login = pulumi.secret(pulumi.all([host, username, password])).apply(([registry, user, value]) => {
+    const auth = Buffer.from(`${user}:${value}`).toString("base64");
+    return JSON.stringify({ auths: { [registry]: { username: user, password: value, auth } } });
   });
   const args = {
     metadata: { namespace },
@@ -192,6 +215,7 @@ function container(name: string, args: KubernetesAppArgs, app: AppParts): input.
     name,
     image: app.image,
     envFrom: app.envFrom,
+    ...(args.secretRefs === undefined ? {} : { env: variables(args.secretRefs) }),
     resources: { requests: { cpu, memory }, limits: { memory } },
     securityContext: {
       allowPrivilegeEscalation: false,
@@ -200,6 +224,10 @@ function container(name: string, args: KubernetesAppArgs, app: AppParts): input.
     },
     volumeMounts: writable(args).map((mountPath, i) => ({ name: `scratch-${i}`, mountPath })),
   };
+}
+
+function variables(refs: NonNullable<KubernetesAppArgs["secretRefs"]>): input.core.v1.EnvVar[] {
+  return Object.entries(refs).map(([name, secretKeyRef]) => ({ name, valueFrom: { secretKeyRef } }));
 }
 
 function writable(args: KubernetesAppArgs): string[] {
@@ -232,6 +260,7 @@ function appPod(name: string, args: KubernetesAppArgs, app: AppParts): input.cor
     containers: [
       {
         ...container(name, args, app),
+        ...(args.command === undefined ? {} : { args: [...args.command] }),
         ports: [{ name: "http", containerPort: args.port }],
         ...probesOf(args.health, args.ready),
         // The kubelet's own sleep: an image needs no shell for it.
@@ -271,15 +300,19 @@ function migrationJob(
   );
 }
 
-/** Its own port, from its own namespace, and from the ingress' controller where there is one. */
-function policy({ port, ingress }: KubernetesAppArgs, { selector }: AppParts): input.networking.v1.NetworkPolicySpec {
-  const controller = ingress && {
-    namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": ingress.controllerNamespace } },
-  };
+/** Its own port, from its own namespace, and from the controller of its ingress or Gateway where there is one. */
+function policy(
+  { port, ingress, route }: KubernetesAppArgs,
+  { selector }: AppParts,
+): input.networking.v1.NetworkPolicySpec {
+  const outside = [ingress?.controllerNamespace, route?.gatewayNamespace].filter((name) => name !== undefined);
+  const controllers = [...new Set(outside)].map((name) => ({
+    namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": name } },
+  }));
   return {
     podSelector: { matchLabels: selector },
     policyTypes: ["Ingress"],
-    ingress: [{ from: [{ podSelector: {} }, ...(controller === undefined ? [] : [controller])], ports: [{ port }] }],
+    ingress: [{ from: [{ podSelector: {} }, ...controllers], ports: [{ port }] }],
   };
 }
 
@@ -307,4 +340,25 @@ function ingress(
     rules: [{ host, http: { paths: [{ path: "/", pathType: "Prefix", backend }] } }],
     ...(tlsSecret === undefined ? {} : { tls: [{ hosts: [host], secretName: tlsSecret }] }),
   };
+}
+
+/** Gateway API v1, HTTPRoute: the cluster has to have its definitions. */
+function httpRoute(
+  name: string,
+  { port }: KubernetesAppArgs,
+  { host, gateway, gatewayNamespace, section }: NonNullable<KubernetesAppArgs["route"]>,
+  metadata: input.meta.v1.ObjectMeta,
+  child: pulumi.CustomResourceOptions,
+): CustomResource {
+  const parent = {
+    name: gateway,
+    namespace: gatewayNamespace,
+    ...(section === undefined ? {} : { sectionName: section }),
+  };
+  const spec = { parentRefs: [parent], hostnames: [host], rules: [{ backendRefs: [{ name, port }] }] };
+  return new CustomResource(
+    name,
+    { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute", metadata, spec },
+    child,
+  );
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { planClusters } from "../../core/cluster-plan.ts";
 import type { ContextEntry } from "../../core/context.ts";
 import { planHosts } from "../../core/host-plan.ts";
 import { impact, type Snapshot } from "../../core/impact.ts";
@@ -224,6 +225,25 @@ describe("impact", () => {
       [["web", ["shop on vps1", "shop on vps2"]]],
     );
     assert.match(formatImpact(found), /run by shop on vps1, shop on vps2/);
+  });
+
+  it("names what runs on clusters: applications, databases and charts", () => {
+    const { clusters } = planClusters(
+      { lab: { lab: true, databases: { db: {} }, charts: { front: { chart: "./c", images: { image: "web" } } } } },
+      { shop: { image: "web", kubernetes: "lab" }, alone: { image: "alone", kubernetes: "lab" } },
+      new Map(),
+      "dev",
+      "embedded",
+    );
+    const at = (c: readonly CatalogueImage[]): Snapshot => {
+      const { plan, catalogue } = snapshot(c);
+      return { plan: { ...plan, clusters }, catalogue };
+    };
+    const changed = at(replace("web", { context: [file("src/main.ts", "c")] }));
+    assert.deepEqual(
+      impact(at(catalogue), changed).images.map((i) => [i.image, i.services]),
+      [["web", ["shop on lab", "front on lab"]]],
+    );
   });
 
   it("names the services that run what rebuilds, and what of their machine changed", () => {

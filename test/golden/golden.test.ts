@@ -4,18 +4,19 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { buildHosts } from "../../components/host/hosts.ts";
 import { buildImages } from "../../components/image/image.ts";
+import { buildClusters } from "../../components/kubernetes/clusters.ts";
 import { loadPlan } from "../../config/load.ts";
 import { readStackFile, stackNames } from "../../config/stack-file.ts";
 import type { Plan } from "../../core/plan.ts";
 import { judgePlan } from "../../gates/plan.ts";
-import { register } from "../components/mocks.ts";
+import { type Registered, register } from "../components/mocks.ts";
 
 const root = join(import.meta.dirname, "../..");
 
 /** Compares with the golden file; `npm run golden` writes it anew, so that a change's effect shows in its diff. */
 function golden(name: string, value: unknown): void {
   const file = join(import.meta.dirname, name);
-  const text = `${JSON.stringify(value, null, 2)}\n`;
+  const text = `${JSON.stringify(value, null, 2).replaceAll(RANDOM, (found) => found.replace(/: .*/, ': "(made once)"'))}\n`;
   if (process.env.UPDATE_GOLDEN === "1") writeFileSync(file, text);
   assert.ok(existsSync(file), `test/golden/${name} is missing: run \`npm run golden\``);
   assert.equal(
@@ -24,6 +25,14 @@ function golden(name: string, value: unknown): void {
     `test/golden/${name} differs: if that is meant, run \`npm run golden\``,
   );
 }
+
+const DIGEST = `sha256:${"0".repeat(64)}`;
+
+/** What the API server adds. */
+const named = ({ name, inputs }: Registered) => ({ metadata: { name: `${name}-…`, ...(inputs.metadata as object) } });
+
+/** A database's first password: another one each time, and only the first one counts. */
+const RANDOM = /"(?:POSTGRES_PASSWORD|uri)": "[^"]+"/g;
 
 const load = (stack: string) =>
   loadPlan(root, stack, readStackFile(root, stack), { host: "linux/amd64", revision: undefined });
@@ -61,8 +70,17 @@ for (const stack of stackNames(root)) {
             access: new Map(plan.hosts?.map(({ name }) => [name, { address: name, hostKey: "ssh-ed25519 …" }])),
             ...{ program: "(runtime/host/keelson-host)", images, credentials: {}, workloads: {} },
           });
+          buildClusters(plan.clusters ?? [], {
+            access: new Map(plan.clusters?.map(({ name }) => [name, { context: `(${name})` }])),
+            users: new Map(plan.images.map(({ name, user }) => [name, user])),
+            ...{ images, workloads: {}, clusters: {} },
+          });
         },
-        (r) => (r.component ? {} : { digest: "sha256:…", ref: `${host}/${r.name}@sha256:…`, platforms: [] }),
+        (r) => {
+          if (r.component) return {};
+          if (r.type.startsWith("kubernetes:")) return named(r);
+          return { digest: DIGEST, ref: `${host}/${r.name}@${DIGEST}`, platforms: [] };
+        },
         { stack },
       );
       golden(`${stack}.resources.json`, resources);

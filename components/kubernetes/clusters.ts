@@ -1,0 +1,160 @@
+import { Namespace } from "@pulumi/kubernetes/core/v1/namespace.js";
+import { Provider } from "@pulumi/kubernetes/provider.js";
+import * as pulumi from "@pulumi/pulumi";
+import {
+  DATABASE_VARIABLE,
+  type PlannedApp,
+  type PlannedChart,
+  type PlannedCluster,
+  POSTGRES,
+} from "../../core/cluster-plan.ts";
+import { parseDuration } from "../../core/duration.ts";
+import { HelmRelease, type HelmReleaseArgs } from "./helm-release.ts";
+import { KubernetesApp, type KubernetesAppArgs } from "./kubernetes-app.ts";
+import { Postgres } from "./postgres.ts";
+
+/** How to get into a cluster: what of it is not said is as kubectl has it. */
+export interface ClusterAccess {
+  readonly context?: string | undefined;
+  /** Path of the file. */
+  readonly kubeconfig?: string | undefined;
+}
+
+type Secrets = Readonly<Record<string, { readonly secrets?: Readonly<Record<string, string>> }>>;
+
+export interface ClustersArgs {
+  /** By name. */
+  readonly access: ReadonlyMap<string, ClusterAccess>;
+  /** Images of the catalogue by name: `ref` is by digest. */
+  readonly images: ReadonlyMap<string, { readonly ref: pulumi.Input<string> }>;
+  /** `uid:gid` of images of the catalogue. */
+  readonly users: ReadonlyMap<string, string>;
+  /** `keelson:workloads`, with its secrets. */
+  readonly workloads: pulumi.Input<Secrets>;
+  /** `keelson:kubernetes`, with its secrets. */
+  readonly clusters: pulumi.Input<Readonly<Record<string, { readonly charts?: Secrets }>>>;
+  /** Login of the registry that images of the catalogue are pulled from. */
+  readonly pull?: KubernetesAppArgs["pull"] | undefined;
+}
+
+/** All clusters of a plan; they change side by side. */
+export function buildClusters(
+  planned: readonly PlannedCluster[],
+  args: ClustersArgs,
+  options?: pulumi.ComponentResourceOptions,
+): ReadonlyMap<string, Cluster> {
+  return new Map(planned.map((cluster) => [cluster.name, new Cluster(cluster.name, { ...args, cluster }, options)]));
+}
+
+/**
+ * A Kubernetes cluster and all that the stack runs on it, through a provider of its own: namespaces under the restricted
+ * Pod Security standard, databases, applications in the order that they wait for each other, and charts.
+ */
+export class Cluster extends pulumi.ComponentResource {
+  /** Inside of the cluster, by application. */
+  readonly urls: pulumi.Output<Record<string, string>>;
+
+  constructor(
+    name: string,
+    args: ClustersArgs & { readonly cluster: PlannedCluster },
+    options?: pulumi.ComponentResourceOptions,
+  ) {
+    const { cluster, access } = args;
+    const { context, kubeconfig } = access.get(name) ?? {};
+    const provider = new Provider(name, {
+      ...(context === undefined ? {} : { context }),
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
+      // Another path to the same cluster is no other cluster: nothing is replaced for it.
+      clusterIdentifier: name,
+    });
+    super("keelson:kubernetes:Cluster", name, {}, { ...options, providers: { kubernetes: provider } });
+    const child = { parent: this };
+    const namespaces = new Map(cluster.namespaces.map((space) => [space, namespaceOf(space, child)]));
+    const within = (space: string, more: readonly pulumi.Resource[] = []) => ({
+      ...child,
+      dependsOn: [...[namespaces.get(space)].filter((n) => n !== undefined), ...more],
+    });
+    const databases = new Map(
+      cluster.databases.map((database) => {
+        const small = database.as === "statefulset";
+        const image = small ? args.images.get(POSTGRES)?.ref : undefined;
+        const user = small ? args.users.get(POSTGRES) : undefined;
+        return [database.name, new Postgres(database.name, { database, image, user }, within(database.namespace))];
+      }),
+    );
+    const apps = new Map<string, KubernetesApp>();
+    for (const app of inOrder(cluster.apps)) {
+      const before = (app.after ?? []).map((other) => apps.get(other)).filter((other) => other !== undefined);
+      apps.set(app.name, new KubernetesApp(app.name, appArgs(app, args, databases), within(app.namespace, before)));
+    }
+    for (const chart of cluster.charts)
+      new HelmRelease(chart.name, chartArgs(chart, name, args), within(chart.namespace, [...databases.values()]));
+    this.urls = pulumi.output(Object.fromEntries([...apps].map(([app, { url }]) => [app, url])));
+    this.registerOutputs({ urls: this.urls });
+  }
+}
+
+/** Pod Security standards, kubernetes.io/docs/concepts/security/pod-security-admission: nothing less than restricted runs. */
+function namespaceOf(name: string, child: pulumi.CustomResourceOptions): Namespace {
+  const labels = { "pod-security.kubernetes.io/enforce": "restricted", "app.kubernetes.io/managed-by": "keelson" };
+  return new Namespace(name, { metadata: { name, labels } }, child);
+}
+
+/** Each after those that it waits for; the plan has no circle. */
+function inOrder(apps: readonly PlannedApp[]): readonly PlannedApp[] {
+  const ordered: PlannedApp[] = [];
+  const add = (app: PlannedApp) => {
+    if (ordered.includes(app)) return;
+    for (const name of app.after ?? []) {
+      const other = apps.find((a) => a.name === name);
+      if (other !== undefined) add(other);
+    }
+    ordered.push(app);
+  };
+  apps.forEach(add);
+  return ordered;
+}
+
+function appArgs(app: PlannedApp, args: ClustersArgs, databases: ReadonlyMap<string, Postgres>): KubernetesAppArgs {
+  const { image, external, environment, secrets, database, replicas, after: _, name: __, ...same } = app;
+  const address = database === undefined ? undefined : databases.get(database)?.address;
+  return {
+    ...same,
+    image: external === true ? image : refOf(image, args),
+    replicas,
+    ...(environment === undefined ? {} : { config: environment }),
+    ...(secrets === undefined ? {} : { secrets: named(secrets, args.workloads, (all) => all[app.name]?.secrets) }),
+    ...(address === undefined ? {} : { secretRefs: { [DATABASE_VARIABLE]: address } }),
+    ...(args.pull === undefined || external === true ? {} : { pull: args.pull }),
+  };
+}
+
+function chartArgs(chart: PlannedChart, cluster: string, args: ClustersArgs): HelmReleaseArgs {
+  const { images, secrets, timeout, name, ...same } = chart;
+  return {
+    ...same,
+    ...(images === undefined
+      ? {}
+      : { set: Object.fromEntries(Object.entries(images).map(([path, image]) => [path, refOf(image, args)])) }),
+    ...(timeout === undefined ? {} : { timeout: Math.ceil(parseDuration(timeout)) }),
+    ...(secrets === undefined
+      ? {}
+      : { secrets: named(secrets, args.clusters, (all) => all[cluster]?.charts?.[name]?.secrets) }),
+  };
+}
+
+function refOf(image: string, { images }: ClustersArgs): pulumi.Input<string> {
+  const ref = images.get(image)?.ref;
+  if (ref === undefined) throw new Error(`image ${image} is not in the plan`);
+  return ref;
+}
+
+/** Secret values by name, each an Output of its own. */
+function named<T>(
+  names: readonly string[],
+  all: pulumi.Input<T>,
+  pick: (all: T) => Readonly<Record<string, string>> | undefined,
+): Record<string, pulumi.Output<string>> {
+  const values = pulumi.secret(pulumi.output(all)).apply((config) => pick(config as T) ?? {});
+  return Object.fromEntries(names.map((name) => [name, values.apply((own) => own[name] ?? "")]));
+}

@@ -1,0 +1,168 @@
+import { randomBytes } from "node:crypto";
+import { CustomResource } from "@pulumi/kubernetes/apiextensions/customResource.js";
+import { StatefulSet } from "@pulumi/kubernetes/apps/v1/statefulSet.js";
+import { Secret } from "@pulumi/kubernetes/core/v1/secret.js";
+import { Service } from "@pulumi/kubernetes/core/v1/service.js";
+import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1/networkPolicy.js";
+import type { input } from "@pulumi/kubernetes/types/index.js";
+import * as pulumi from "@pulumi/pulumi";
+import type { PlannedDatabase } from "../../core/cluster-plan.ts";
+import { probesOf } from "../../core/kubernetes/probes.ts";
+
+export interface PostgresArgs {
+  readonly database: PlannedDatabase;
+  /** The catalogue's `postgres`, by digest; CloudNativePG brings its own. */
+  readonly image?: pulumi.Input<string> | undefined;
+  /** `uid:gid` of that image. */
+  readonly user?: string | undefined;
+}
+
+const PORT = 5432;
+/** Where the catalogue's image keeps its data. */
+const DATA = "/data";
+
+/**
+ * A PostgreSQL with one database of its own name, whose address is in a Secret: for an application in the same namespace.
+ * Small (`statefulset`) it is one pod of the catalogue's image; else it is a Cluster of the operator CloudNativePG, which
+ * has to be there. The small one's password is made once, and stays: it is neither in the program nor in the stack's file.
+ * @example new Postgres("todo", { database: { name: "todo", namespace: "todo", as: "statefulset", instances: 1 }, image, user: "10001:10001" })
+ */
+export class Postgres extends pulumi.ComponentResource {
+  /** Where its address is. @example { name: "todo-postgres", key: "uri" } */
+  readonly address: { readonly name: pulumi.Output<string>; readonly key: "uri" };
+
+  constructor(name: string, args: PostgresArgs, options?: pulumi.ComponentResourceOptions) {
+    super("keelson:kubernetes:Postgres", name, {}, options);
+    const child = { parent: this };
+    const secret = args.database.as === "cloudnativepg" ? operated(name, args, child) : small(name, args, child);
+    this.address = { name: secret, key: "uri" };
+    this.registerOutputs({ address: this.address });
+  }
+}
+
+/** CloudNativePG, v1: the application's database, user and Secret (`<cluster>-app`) are made by it. */
+function operated(
+  name: string,
+  { database }: PostgresArgs,
+  child: pulumi.CustomResourceOptions,
+): pulumi.Output<string> {
+  const { namespace, instances, size, storageClass } = database;
+  const cluster = new CustomResource(
+    name,
+    {
+      apiVersion: "postgresql.cnpg.io/v1",
+      kind: "Cluster",
+      metadata: { name, namespace },
+      spec: {
+        instances,
+        bootstrap: { initdb: { database: sqlName(name), owner: sqlName(name) } },
+        storage: { size, ...(storageClass === undefined ? {} : { storageClass }) },
+      },
+    },
+    { ...child, retainOnDelete: true },
+  );
+  return cluster.metadata.apply((metadata) => `${metadata.name ?? name}-app`);
+}
+
+function small(name: string, args: PostgresArgs, child: pulumi.CustomResourceOptions): pulumi.Output<string> {
+  const { namespace, size, storageClass } = args.database;
+  const labels = { "app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "keelson" };
+  const selector = { "app.kubernetes.io/name": name };
+  const metadata = { name, namespace, labels };
+  const secret = new Secret(
+    `${name}-postgres`,
+    { metadata: { ...metadata, name: `${name}-postgres` }, data: pulumi.secret(credentials(name, namespace)) },
+    // A second run would make another password: the first one's stays.
+    { ...child, ignoreChanges: ["data"], additionalSecretOutputs: ["data"] },
+  );
+  const [uid = Number.NaN, gid = Number.NaN] = (args.user ?? "").split(":").map(Number);
+  const volume = [
+    { name: "data", mountPath: DATA },
+    { name: "scratch", mountPath: "/tmp" },
+  ];
+  const spec: input.apps.v1.StatefulSetSpec = {
+    serviceName: name,
+    replicas: 1,
+    selector: { matchLabels: selector },
+    template: {
+      metadata: { labels },
+      spec: {
+        automountServiceAccountToken: false,
+        enableServiceLinks: false,
+        securityContext: {
+          runAsNonRoot: true,
+          runAsUser: uid,
+          runAsGroup: gid,
+          fsGroup: gid,
+          seccompProfile: { type: "RuntimeDefault" },
+        },
+        terminationGracePeriodSeconds: 60,
+        containers: [
+          {
+            name: "postgres",
+            image: args.image ?? "",
+            envFrom: [{ secretRef: { name: secret.metadata.name } }],
+            ports: [{ name: "postgres", containerPort: PORT }],
+            resources: { requests: { cpu: "100m", memory: "256Mi" }, limits: { memory: "256Mi" } },
+            securityContext: {
+              allowPrivilegeEscalation: false,
+              readOnlyRootFilesystem: true,
+              capabilities: { drop: ["ALL"] },
+            },
+            ...probesOf({ command: ["pg_isready", "-q", "-h", "127.0.0.1"], within: "60 s" }),
+            volumeMounts: volume,
+          },
+        ],
+        volumes: [{ name: "scratch", emptyDir: {} }, ...(size === undefined ? [{ name: "data", emptyDir: {} }] : [])],
+      },
+    },
+    ...(size === undefined ? {} : { volumeClaimTemplates: [claim(size, storageClass)] }),
+  };
+  const set = new StatefulSet(name, { metadata, spec }, child);
+  const ports = [{ name: "postgres", port: PORT, targetPort: "postgres" }];
+  new Service(name, { metadata, spec: { clusterIP: "None", selector, ports } }, child);
+  const from = [{ podSelector: {} }];
+  new NetworkPolicy(
+    name,
+    {
+      metadata,
+      spec: {
+        podSelector: { matchLabels: selector },
+        policyTypes: ["Ingress"],
+        ingress: [{ from, ports: [{ port: PORT }] }],
+      },
+    },
+    child,
+  );
+  // Who has the address waits for the database.
+  return pulumi.all([secret.metadata, set.id]).apply(([{ name: own }]) => own);
+}
+
+function claim(size: string, storageClassName: string | undefined): input.core.v1.PersistentVolumeClaim {
+  return {
+    metadata: { name: "data" },
+    spec: {
+      accessModes: ["ReadWriteOnce"],
+      resources: { requests: { storage: size } },
+      ...(storageClassName === undefined ? {} : { storageClassName }),
+    },
+  };
+}
+
+/** What the image's start reads, and the address for applications: base64, as the API server gives it back. */
+function credentials(name: string, namespace: string): Record<string, string> {
+  const password = randomBytes(24).toString("hex");
+  const user = sqlName(name);
+  const values = {
+    POSTGRES_USER: user,
+    POSTGRES_DB: user,
+    POSTGRES_PASSWORD: password,
+    uri: `postgresql://${user}:${password}@${name}.${namespace}.svc:${PORT}/${user}`,
+  };
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString("base64")]));
+}
+
+/** A name that SQL takes without quotes. */
+function sqlName(name: string): string {
+  return name.replaceAll("-", "_");
+}

@@ -1,0 +1,48 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { PlannedChart, PlannedCluster } from "../core/cluster-plan.ts";
+import type { Finding } from "../core/finding.ts";
+import { contextHash } from "../core/hash.ts";
+import { readTree } from "../toolchain/context.ts";
+
+/**
+ * Clusters with a hash over the files of each chart that is a folder: helm sees a new version of one by its number alone.
+ * @returns findings for folders that hold no chart, and for charts elsewhere whose version nobody says
+ */
+export async function readCharts(
+  root: string,
+  clusters: readonly PlannedCluster[],
+): Promise<{ readonly clusters: readonly PlannedCluster[]; readonly findings: readonly Finding[] }> {
+  const findings: Finding[] = [];
+  const read = await Promise.all(
+    clusters.map(async (cluster) => {
+      const charts = await Promise.all(cluster.charts.map((chart) => readChart(root, cluster.name, chart, findings)));
+      return { ...cluster, charts };
+    }),
+  );
+  return { clusters: read, findings };
+}
+
+async function readChart(
+  root: string,
+  cluster: string,
+  chart: PlannedChart,
+  findings: Finding[],
+): Promise<PlannedChart> {
+  const key = `keelson:kubernetes.${cluster}.charts.${chart.name}`;
+  const finding = (field: string, message: string, fix: string) =>
+    findings.push({ rule: "kubernetes/chart", severity: "error", subject: `${key}.${field}`, message, fix });
+  if (!/^\.{0,2}\//.test(chart.chart)) {
+    if (chart.version === undefined)
+      finding("version", "the newest chart is another one tomorrow", `write the version of ${chart.chart}`);
+    if (chart.repository === undefined && !chart.chart.startsWith("oci://"))
+      finding("repository", "nothing says where the chart is", "write its repository, or ./ before a folder's path");
+    return chart;
+  }
+  const folder = join(root, chart.chart);
+  if (!existsSync(join(folder, "Chart.yaml"))) {
+    finding("chart", `${chart.chart} has no Chart.yaml`, "write the path of a chart's folder, relative to the project");
+    return chart;
+  }
+  return { ...chart, content: contextHash(await readTree(folder)) };
+}

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import * as pulumi from "@pulumi/pulumi";
+import { buildClusters, type ClustersArgs } from "../../../components/kubernetes/clusters.ts";
+import { withPaths } from "../../../components/kubernetes/helm-release.ts";
+import { type AppsChoice, type ClustersChoice, planClusters } from "../../../core/cluster-plan.ts";
+import { type Registered, register } from "../mocks.ts";
+
+const ref = (name: string) => `ghcr.io/acme/${name}@sha256:${"0".repeat(64)}`;
+const health = { http: { port: 8000, path: "/health" }, within: "30 s" as const };
+const facts = new Map(["api", "web", "postgres"].map((name) => [name, { user: "10001:10001", health }]));
+
+async function made(
+  clusters: ClustersChoice,
+  apps: AppsChoice,
+  more: Partial<ClustersArgs> = {},
+): Promise<{ readonly all: readonly Registered[]; readonly order: readonly string[] }> {
+  const planned = planClusters(clusters, apps, facts, "dev", "ghcr.io");
+  assert.deepEqual(planned.findings, []);
+  const order: string[] = [];
+  const all = await register(
+    () =>
+      buildClusters(planned.clusters, {
+        access: new Map([["lab", { kubeconfig: "/k", context: "c" }]]),
+        images: new Map([...facts.keys()].map((name) => [name, { ref: pulumi.output(ref(name)) }])),
+        users: new Map([...facts].map(([name, { user }]) => [name, user])),
+        ...{ workloads: {}, clusters: {}, ...more },
+      }),
+    (resource) => {
+      order.push(`${resource.type.split(":").at(-1)} ${resource.name}`);
+      return resource.component
+        ? {}
+        : { metadata: { name: `${resource.name}-1a2b`, ...(resource.inputs.metadata as object) } };
+    },
+  );
+  return { all, order };
+}
+
+const lab: ClustersChoice = { lab: { lab: true, namespace: "todo", databases: { todo: {} } } };
+const api: AppsChoice[string] = { image: "api", kubernetes: "lab", database: "todo" };
+const inputs = (all: readonly Registered[], type: string, name: string) => {
+  const found = all.find((r) => r.type.endsWith(`:${type}`) && r.name === name);
+  assert.ok(found, `${type} ${name}: ${all.map((r) => `${r.type} ${r.name}`).join(", ")}`);
+  return found.inputs as Record<string, never>;
+};
+const text = (value: unknown) => JSON.stringify(value);
+
+describe("buildClusters", () => {
+  it("makes namespaces under the restricted standard before what is in them, and a database before who has its address", async () => {
+    const { all, order } = await made(lab, { web: { ...api, image: "web", after: ["api"] }, api });
+    const at = (what: string) => {
+      assert.ok(order.includes(what), `${what}: ${order.join(", ")}`);
+      return order.indexOf(what);
+    };
+    const wanted = ["Namespace todo", "StatefulSet todo", "Deployment api", "Deployment web"];
+    assert.deepEqual(
+      wanted.toSorted((a, b) => at(a) - at(b)),
+      wanted,
+    );
+    assert.match(text(inputs(all, "Namespace", "todo")), /"pod-security.kubernetes.io\/enforce":"restricted"/);
+    assert.deepEqual(inputs(all, "kubernetes", "lab"), { kubeconfig: "/k", context: "c", clusterIdentifier: "lab" });
+  });
+
+  it("hands over a database's address by its Secret, whose password is made once and stands nowhere else", async () => {
+    const { all } = await made(lab, { api });
+    const secret = inputs(all, "Secret", "todo-postgres");
+    const { value } = secret.data as unknown as { value: Record<string, string> };
+    const decode = (key: string) => Buffer.from(value[key] ?? "", "base64").toString();
+    const password = decode("POSTGRES_PASSWORD");
+    assert.match(password, /^[0-9a-f]{48}$/);
+    assert.equal(decode("uri"), `postgresql://todo:${password}@todo.todo.svc:5432/todo`);
+    assert.ok(pulumi.runtime.isRpcSecret(secret.data), "marked as a secret for the state");
+    const pod = text(inputs(all, "Deployment", "api"));
+    assert.match(pod, /"name":"DATABASE_URL","valueFrom":{"secretKeyRef":{"key":"uri","name":"todo-postgres"}}/);
+    for (const resource of all.filter((r) => r.name !== "todo-postgres"))
+      assert.ok(!text(resource.inputs).includes(password), resource.name);
+    const set = text(inputs(all, "StatefulSet", "todo"));
+    assert.match(set, /"image":"ghcr.io\/acme\/postgres@sha256.*"runAsUser":10001/);
+    assert.match(set, /"emptyDir":{},"name":"data"/);
+    assert.match(set, /"pg_isready"/);
+  });
+
+  it("keeps a database's data on a volume of the size that it is given", async () => {
+    const clusters = { lab: { ...lab.lab, databases: { todo: { size: "2 GiB", storageClass: "fast" } } } } as const;
+    const { all } = await made(clusters, { api });
+    const set = text(inputs(all, "StatefulSet", "todo"));
+    assert.match(set, /"resources":{"requests":{"storage":"2Gi"}},"storageClassName":"fast"/);
+    assert.doesNotMatch(set, /"emptyDir":{},"name":"data"/);
+  });
+
+  it("asks CloudNativePG for a database where that is wanted, and takes the address that it makes", async () => {
+    const databases = { todo: { as: "cloudnativepg", size: "10 GiB", instances: 3 } } as const;
+    const { all } = await made({ lab: { ...lab.lab, databases } }, { api });
+    const cluster = inputs(all, "Cluster", "todo");
+    assert.deepEqual(cluster.spec, {
+      instances: 3,
+      bootstrap: { initdb: { database: "todo", owner: "todo" } },
+      storage: { size: "10Gi" },
+    });
+    assert.match(text(inputs(all, "Deployment", "api")), /"secretKeyRef":{"key":"uri","name":"todo-app"}/);
+  });
+
+  it("gives workloads their own secrets and no others', and the registry's login for its own images", async () => {
+    const pull = { host: "ghcr.io", username: "ada", password: pulumi.secret("canary-pull") };
+    const { all } = await made(
+      lab,
+      {
+        api: { ...api, secrets: { TOKEN: {} } },
+        other: { image: "ghcr.io/acme/x:1.0.0", kubernetes: "lab", user: "1:1", port: 80, secrets: { KEY: {} } },
+      },
+      { pull, workloads: { api: { secrets: { TOKEN: "canary-a" } }, other: { secrets: { KEY: "canary-b" } } } },
+    );
+    assert.match(text(inputs(all, "Secret", "api-secrets")), /"TOKEN":"canary-a"/);
+    assert.doesNotMatch(text(inputs(all, "Secret", "api-secrets")), /canary-b/);
+    assert.match(text(inputs(all, "ServiceAccount", "api")), /api-pull-1a2b/);
+    assert.doesNotMatch(text(inputs(all, "ServiceAccount", "other")), /pull/);
+  });
+
+  it("tells of a rollback on the Deployment, and reaches an application through a Gateway", async () => {
+    const route = { host: "todo.acme.io", gateway: "public", gatewayNamespace: "gateways" };
+    const { all } = await made(lab, { api: { ...api, rollback: true, route } });
+    const { metadata } = inputs(all, "Deployment", "api") as { metadata?: { annotations?: unknown } };
+    assert.deepEqual(metadata?.annotations, { "keelson.dev/rollback": "true" });
+    assert.deepEqual(inputs(all, "HTTPRoute", "api").spec, {
+      parentRefs: [{ name: "public", namespace: "gateways" }],
+      hostnames: ["todo.acme.io"],
+      rules: [{ backendRefs: [{ name: "api", port: 8000 }] }],
+    });
+    assert.match(text(inputs(all, "NetworkPolicy", "api")), /"kubernetes.io\/metadata.name":"gateways"/);
+  });
+
+  it("installs charts with images by digest and secrets as secrets, put back where they don't come up", async () => {
+    const charts = {
+      web: {
+        ...{ chart: "./helm/web", timeout: "2 min" as const, values: { backend: { replicas: 2 } } },
+        ...{ images: { "backend.image": "api" }, secrets: { "auth.key": {} } },
+      },
+    };
+    const secrets = { lab: { charts: { web: { secrets: { "auth.key": "canary" } } } } };
+    const { all } = await made({ lab: { ...lab.lab, charts } }, {}, { clusters: secrets });
+    const { values, ...rest } = inputs(all, "Release", "web") as Record<string, unknown>;
+    assert.deepEqual(rest, {
+      ...{ name: "web", namespace: "todo", chart: "./helm/web", timeout: 120, atomic: true, waitForJobs: true },
+      compat: "true",
+    });
+    assert.ok(pulumi.runtime.isRpcSecret(values));
+    assert.deepEqual((values as unknown as { value: unknown }).value, {
+      backend: { replicas: 2, image: ref("api") },
+      auth: { key: "canary" },
+    });
+  });
+});
+
+describe("withPaths", () => {
+  it("sets values at their paths and leaves the rest, and the original, as they are", () => {
+    const values = { a: { b: 1, c: 2 }, d: "text" };
+    assert.deepEqual(withPaths(values, { "a.b": "x", "d.e": "y", f: "z" }), {
+      a: { b: "x", c: 2 },
+      d: { e: "y" },
+      f: "z",
+    });
+    assert.deepEqual(values, { a: { b: 1, c: 2 }, d: "text" });
+  });
+});
