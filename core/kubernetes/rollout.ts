@@ -1,6 +1,6 @@
-import { containerTrouble } from "./container.ts";
-import type { Condition, Deployment, KubernetesEvent, ObjectMeta, Pod, ReplicaSet } from "./objects.ts";
-import { lastLines, type Trouble } from "./trouble.ts";
+import type { Condition, Deployment, KubernetesEvent, Pod, ReplicaSet } from "./objects.ts";
+import { distinctTroubles, isLive, isOwned, podTroubles } from "./pod.ts";
+import type { Trouble } from "./trouble.ts";
 import { kubectl } from "./words.ts";
 
 /** A rollout as the API server shows it at one time. */
@@ -55,7 +55,9 @@ export function judgeRollout(observed: ObservedRollout): RolloutState {
   // Until the controller has seen the change, all that is there is of the version before.
   if (!isSeen || newest === undefined) return { verdict: "wait", troubles: stopped(observed), serving };
   const pods = observed.pods.filter((pod) => isOwned(pod.metadata, newest.metadata?.uid) && isLive(pod));
-  const troubled = pods.map((pod) => podTroubles(pod, observed));
+  const { events, logs } = observed;
+  const surroundings = { namespace: namespaceOf(deployment), workload: workloadOf(deployment), events, logs };
+  const troubled = pods.map((pod) => podTroubles(pod, surroundings));
   const isHopeless = pods.length > 0 && troubled.every((found) => found.some((t) => t.verdict === "fatal"));
   const creation = (newest.spec?.replicas ?? 0) > pods.length ? creationTroubles(newest, observed) : [];
   const overdue = stopped(observed);
@@ -65,101 +67,15 @@ export function judgeRollout(observed: ObservedRollout): RolloutState {
     overdue.some((t) => t.verdict === "fatal");
   // One pod's fatal trouble is no word on a rollout whose other pods may serve.
   const shown = isFatal ? troubled.flat() : troubled.flat().map((t): Trouble => ({ ...t, verdict: "wait" }));
-  return { verdict: isFatal ? "fatal" : "wait", troubles: distinct([...creation, ...shown, ...overdue]), serving };
-}
-
-function isOwned(metadata: ObjectMeta | undefined, uid: string | undefined): boolean {
-  return uid !== undefined && (metadata?.ownerReferences ?? []).some((owner) => owner.uid === uid);
+  return {
+    verdict: isFatal ? "fatal" : "wait",
+    troubles: distinctTroubles([...creation, ...shown, ...overdue]),
+    serving,
+  };
 }
 
 function revision({ metadata }: ReplicaSet): number {
   return Number(metadata?.annotations?.[REVISION] ?? 0);
-}
-
-/** A pod that is neither being deleted nor was taken away by its node, which makes another one of it. */
-function isLive({ metadata, status }: Pod): boolean {
-  const gone = ["Evicted", "Preempting", "NodeShutdown", "Terminated", "NodeAffinity", "NodeLost"];
-  return (
-    metadata?.deletionTimestamp === undefined && !(status?.phase === "Failed" && gone.includes(status.reason ?? ""))
-  );
-}
-
-function podTroubles(pod: Pod, { deployment, events, logs }: ObservedRollout): Trouble[] {
-  const name = pod.metadata?.name ?? "";
-  const namespace = namespaceOf(deployment);
-  const own = events.filter((e) => e.involvedObject?.uid === pod.metadata?.uid || e.involvedObject?.name === name);
-  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-  const troubles = statuses.flatMap((status) => {
-    const log = logs[`${name}/${status.name ?? ""}`];
-    const subject = { pod, status, namespace, workload: workloadOf(deployment), events: own, log };
-    return containerTrouble(subject) ?? [];
-  });
-  if (troubles.length > 0) return troubles;
-  return (
-    [unscheduled(pod, namespace), unmounted(pod, namespace, own), unready(pod, namespace, own, logs)].find(
-      (found) => found !== undefined,
-    ) ?? []
-  );
-}
-
-/** A cluster may grow; what it lacks is told meanwhile. */
-function unscheduled(pod: Pod, namespace: string): Trouble[] | undefined {
-  const scheduled = pod.status?.conditions?.find((c) => c.type === "PodScheduled");
-  if (scheduled?.status !== "False") return undefined;
-  const message = scheduled.message ?? "";
-  const lack = /Insufficient ([\w./-]+)/.exec(message)?.[1];
-  const cause =
-    lack !== undefined
-      ? `no node has enough ${lack} left`
-      : /untolerated taint|node affinity|node selector/i.test(message)
-        ? "no node is one that the pod may run on"
-        : /persistentvolumeclaim/i.test(message)
-          ? "a volume that it asks for is not there"
-          : "no node takes it";
-  return [waiting(pod, scheduled.reason ?? "Unschedulable", message, cause, kubectl(namespace, "describe", "nodes"))];
-}
-
-function unmounted(pod: Pod, namespace: string, events: readonly KubernetesEvent[]): Trouble[] | undefined {
-  const isCreating = (pod.status?.containerStatuses ?? []).some(
-    (c) => c.state?.waiting?.reason === "ContainerCreating",
-  );
-  const event = events.findLast((e) =>
-    ["FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"].includes(e.reason ?? ""),
-  );
-  if (!isCreating || event === undefined) return undefined;
-  const message = event.message ?? "";
-  const missing = /(secret|configmap) "([^"]+)" not found/i.exec(message);
-  const cause =
-    missing === null
-      ? "its node can't prepare what it asks for"
-      : `the ${missing[1]} ${missing[2]} that it mounts is not there`;
-  const command =
-    missing === null
-      ? kubectl(namespace, "describe", "pod", pod.metadata?.name ?? "")
-      : kubectl(namespace, "get", `${missing[1]?.toLowerCase()}s`);
-  return [waiting(pod, event.reason ?? "", message, cause, command)];
-}
-
-function unready(
-  pod: Pod,
-  namespace: string,
-  events: readonly KubernetesEvent[],
-  logs: ObservedRollout["logs"],
-): Trouble[] | undefined {
-  const name = pod.metadata?.name ?? "";
-  const container = (pod.status?.containerStatuses ?? []).find(
-    (c) => c.state?.running !== undefined && c.ready === false,
-  );
-  if (container === undefined) return undefined;
-  const probe = events.findLast((e) => e.reason === "Unhealthy")?.message ?? "";
-  const log = lastLines(logs[`${name}/${container.name ?? ""}`]);
-  const cause = probe === "" ? "it runs, and is not ready yet" : "it runs, and its probe finds it not ready";
-  const command = kubectl(namespace, "logs", name, "-c", container.name ?? "");
-  return [{ ...waiting(pod, "NotReady", probe, cause, command), log }];
-}
-
-function waiting(pod: Pod, reason: string, message: string, cause: string, command: string): Trouble {
-  return { verdict: "wait", where: `pod ${pod.metadata?.name ?? "?"}`, reason, message, cause, command, log: [] };
 }
 
 /** What keeps a ReplicaSet from making pods, by the API server's refusals; each is final, but for what is made meanwhile. */
@@ -264,19 +180,4 @@ function namespaceOf({ metadata }: Deployment): string {
 
 function workloadOf({ metadata }: Deployment): string {
   return `deployment/${metadata?.name ?? "?"}`;
-}
-
-/** Fatal ones first; of those that say the same of another pod, the first, by name. */
-function distinct(troubles: readonly Trouble[]): Trouble[] {
-  const rank = { fatal: 0, wait: 1 };
-  const sorted = troubles.toSorted(
-    (a, b) => rank[a.verdict] - rank[b.verdict] || (a.where < b.where ? -1 : a.where > b.where ? 1 : 0),
-  );
-  const seen = new Set<string>();
-  return sorted.filter(({ reason, cause, where }) => {
-    const key = `${where.split(",")[1] ?? where.split(" ")[0]} ${reason} ${cause}`;
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
 }

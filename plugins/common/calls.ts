@@ -1,4 +1,4 @@
-import { type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import { Metadata, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
 
 /**
  * The calls that a plugin has under way, and their cancellation.
@@ -28,7 +28,8 @@ export class Calls {
     return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
       const answered = handle(call.request).then(
         (response) => callback(null, response),
-        (error: unknown) => callback({ code: codeOf(error), details: describe(error) }, null),
+        (error: unknown) =>
+          callback({ code: codeOf(error), details: describe(error), metadata: metadataOf(error) }, null),
       );
       this.active.add(answered);
       answered.then(() => this.active.delete(answered));
@@ -50,6 +51,13 @@ export class StatusError extends Error {
 
 function codeOf(error: unknown): status {
   return error instanceof StatusError ? error.code : status.UNKNOWN;
+}
+
+/** What comes beside the message, for the engine. */
+function metadataOf(error: unknown): Metadata {
+  return error instanceof Error && "metadata" in error && error.metadata instanceof Metadata
+    ? error.metadata
+    : new Metadata();
 }
 
 /** A message for people; a stack only where nobody foresaw the failure. */

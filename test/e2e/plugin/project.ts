@@ -57,7 +57,7 @@ const builds: ImageResourceArgs["builds"] = [
 export async function makeProject(): Promise<TestProject> {
   const root = mkdtempSync(join(tmpdir(), "keelson plugin "));
   mkdirSync(join(root, "state"));
-  const providers = ["keelson", "docker-build", "cloudflare"].map(
+  const providers = ["keelson", "docker-build", "cloudflare", "kubernetes"].map(
     (name) => `    - name: ${name}\n      path: ${JSON.stringify(join(projectRoot(), "plugins", name))}\n`,
   );
   writeFileSync(

@@ -1,0 +1,335 @@
+import type { Condition, KubernetesEvent, ObjectMeta, Pod } from "./objects.ts";
+import { distinctTroubles, isLive, isOwned, type PodSurroundings, podTroubles } from "./pod.ts";
+import { judgeRollout, type ObservedRollout } from "./rollout.ts";
+import type { Trouble } from "./trouble.ts";
+import { kubectl } from "./words.ts";
+
+/** Whether an object does what it is for. */
+export interface Readiness {
+  /** `fatal`: it will not get there by itself. */
+  readonly verdict: "done" | "wait" | "fatal";
+  readonly troubles: readonly Trouble[];
+  /** One line on how far it is. @example "1 of 3 pods ready" */
+  readonly progress: string;
+}
+
+export const READY: Readiness = { verdict: "done", troubles: [], progress: "ready" };
+
+/** A Deployment: by {@link judgeRollout}. */
+export function judgeDeployment(observed: ObservedRollout): Readiness {
+  const { verdict, troubles, serving } = judgeRollout(observed);
+  const old = serving.old === 0 ? "" : `, ${serving.old} of the version before`;
+  return {
+    verdict,
+    troubles,
+    progress: `${serving.new} of ${observed.deployment.spec?.replicas ?? 1} new pods serve${old}`,
+  };
+}
+
+export interface StatefulSet {
+  readonly metadata?: ObjectMeta;
+  readonly spec?: { readonly replicas?: number; readonly updateStrategy?: { readonly type?: string } };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly replicas?: number;
+    readonly readyReplicas?: number;
+    readonly currentReplicas?: number;
+    readonly updatedReplicas?: number;
+    readonly currentRevision?: string;
+    readonly updateRevision?: string;
+  };
+}
+
+/** What a pod's template was, as the controller writes it on the pod. */
+const REVISION_LABEL = "controller-revision-hash";
+
+/**
+ * A StatefulSet is done when all of its pods are ready and of its last revision. It takes one pod after the other: a pod of
+ * that revision that will never be ready holds up all that come after it.
+ */
+export function judgeStatefulSet(
+  set: StatefulSet,
+  pods: readonly (Pod & { readonly metadata?: { readonly labels?: Readonly<Record<string, string>> } })[],
+  events: readonly KubernetesEvent[],
+  logs: PodSurroundings["logs"],
+): Readiness {
+  const { metadata, spec, status = {} } = set;
+  const wanted = spec?.replicas ?? 1;
+  const isSeen = (status.observedGeneration ?? 0) >= (metadata?.generation ?? 0);
+  const isManual = spec?.updateStrategy?.type === "OnDelete" && (metadata?.generation ?? 0) > 1;
+  const isLast = isManual || (status.currentRevision === status.updateRevision && status.updateRevision !== undefined);
+  const all = (status.replicas ?? 0) === wanted && (status.readyReplicas ?? 0) === wanted;
+  const current = isManual || (status.currentReplicas ?? 0) === wanted;
+  const progress = `${isLast ? (status.readyReplicas ?? 0) : (status.updatedReplicas ?? 0)} of ${wanted} pods ready`;
+  if (isSeen && isLast && all && current) return { ...READY, progress };
+  if (!isSeen) return { verdict: "wait", troubles: [], progress };
+  const own = pods.filter((pod) => isOwned(pod.metadata, metadata?.uid) && isLive(pod));
+  const newest = own.filter((pod) => pod.metadata?.labels?.[REVISION_LABEL] === status.updateRevision);
+  const surroundings = {
+    namespace: metadata?.namespace ?? "default",
+    workload: `statefulset/${metadata?.name ?? "?"}`,
+    events,
+    logs,
+  };
+  return { ...judgePods(newest.filter(isUnready), surroundings), progress };
+}
+
+export interface Job {
+  readonly metadata?: ObjectMeta;
+  readonly spec?: { readonly suspend?: boolean; readonly completions?: number };
+  readonly status?: {
+    readonly active?: number;
+    readonly succeeded?: number;
+    readonly failed?: number;
+    readonly conditions?: readonly Condition[];
+  };
+}
+
+/** A Job is done when it is complete, or suspended; over when it has failed, or its pods can't even start. */
+export function judgeJob(
+  job: Job,
+  pods: readonly Pod[],
+  events: readonly KubernetesEvent[],
+  logs: PodSurroundings["logs"],
+): Readiness {
+  const { metadata, spec, status = {} } = job;
+  const namespace = metadata?.namespace ?? "default";
+  const progress = `${status.succeeded ?? 0} succeeded, ${status.failed ?? 0} failed, ${status.active ?? 0} active`;
+  const holds = (type: string) => (status.conditions ?? []).find((c) => c.type === type && c.status === "True");
+  if (holds("Complete") !== undefined || spec?.suspend === true) return { ...READY, progress };
+  const own = pods.filter((pod) => isOwned(pod.metadata, metadata?.uid));
+  const surroundings = { namespace, workload: `job/${metadata?.name ?? "?"}`, events, logs };
+  const failed = holds("Failed");
+  if (failed !== undefined) {
+    const troubles = own.flatMap((pod) => podTroubles(pod, surroundings));
+    const why: Trouble = {
+      ...{
+        verdict: "fatal",
+        where: `job ${metadata?.name ?? "?"}`,
+        reason: failed.reason ?? "Failed",
+        message: failed.message ?? "",
+      },
+      ...{
+        cause: "it has failed for good",
+        command: kubectl(namespace, "logs", `job/${metadata?.name ?? "?"}`),
+        log: [],
+      },
+    };
+    return { verdict: "fatal", troubles: [why, ...distinctTroubles(troubles)], progress };
+  }
+  const running = own.filter(
+    (pod) => isLive(pod) && pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed",
+  );
+  const judged = judgePods(running, surroundings);
+  // A program that ends with an error is what backoffLimit is for.
+  const isOver =
+    judged.verdict === "fatal" && judged.troubles.some((t) => t.verdict === "fatal" && t.reason !== "CrashLoopBackOff");
+  return { verdict: isOver ? "fatal" : "wait", troubles: judged.troubles, progress };
+}
+
+/** A pod of its own: done when it is ready, or has done its work. */
+export function judgePod(pod: Pod, events: readonly KubernetesEvent[], logs: PodSurroundings["logs"]): Readiness {
+  const phase = pod.status?.phase ?? "Pending";
+  const isReady = (pod.status?.conditions ?? []).some((c) => c.type === "Ready" && c.status === "True");
+  if (isReady || phase === "Succeeded") return { ...READY, progress: phase };
+  const name = pod.metadata?.name ?? "?";
+  const judged = judgePods([pod], {
+    namespace: pod.metadata?.namespace ?? "default",
+    workload: `pod/${name}`,
+    events,
+    logs,
+  });
+  return { ...judged, verdict: phase === "Failed" ? "fatal" : judged.verdict, progress: phase };
+}
+
+function isUnready({ status }: Pod): boolean {
+  return !(status?.conditions ?? []).some((c) => c.type === "Ready" && c.status === "True");
+}
+
+/** Fatal when every one of them is in a state that it doesn't leave by itself. */
+function judgePods(pods: readonly Pod[], surroundings: PodSurroundings): Pick<Readiness, "verdict" | "troubles"> {
+  const troubled = pods.map((pod) => podTroubles(pod, surroundings));
+  const isFatal = pods.length > 0 && troubled.every((found) => found.some((t) => t.verdict === "fatal"));
+  return { verdict: isFatal ? "fatal" : "wait", troubles: distinctTroubles(troubled.flat()) };
+}
+
+export interface Service {
+  readonly metadata?: ObjectMeta;
+  readonly spec?: {
+    readonly type?: string;
+    readonly clusterIP?: string;
+    readonly selector?: Readonly<Record<string, string>>;
+  };
+  readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly unknown[] } };
+}
+
+export interface EndpointSlice {
+  readonly endpoints?: readonly { readonly conditions?: { readonly ready?: boolean } }[] | null;
+}
+
+/**
+ * A Service is done when it has its address, and all pods that it selects are ready; none is fine. One without a selector, or
+ * without an address of its own, points to whatever somebody else says.
+ */
+export function judgeService(service: Service, slices: readonly EndpointSlice[]): Readiness {
+  const { metadata, spec = {}, status } = service;
+  const [namespace, name] = [metadata?.namespace ?? "default", metadata?.name ?? "?"];
+  const where = `service ${name}`;
+  if (spec.type === "LoadBalancer" && (status?.loadBalancer?.ingress ?? []).length === 0) {
+    const cause =
+      "no load balancer gave it an address: on minikube, minikube tunnel does; other clusters need a controller for it";
+    return waiting(
+      { where, reason: "Pending", cause, command: kubectl(namespace, "describe", "service", name) },
+      "no address yet",
+    );
+  }
+  const isSelecting =
+    Object.keys(spec.selector ?? {}).length > 0 && spec.type !== "ExternalName" && spec.clusterIP !== "None";
+  if (!isSelecting) return READY;
+  const endpoints = slices.flatMap((slice) => slice.endpoints ?? []);
+  const unready = endpoints.filter(({ conditions }) => conditions?.ready === false).length;
+  const progress = `${endpoints.length - unready} of ${endpoints.length} pods ready`;
+  if (unready === 0) return { ...READY, progress };
+  const cause = "pods that it selects are not ready";
+  return waiting(
+    {
+      where,
+      reason: "NotReady",
+      cause,
+      command: kubectl(namespace, "get", "endpointslices", "-l", `kubernetes.io/service-name=${name}`),
+    },
+    progress,
+  );
+}
+
+export interface Ingress {
+  readonly metadata?: ObjectMeta;
+  readonly spec?: { readonly ingressClassName?: string };
+  readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly unknown[] } };
+}
+
+/** An Ingress is done when a controller has given it an address. @param classes names of the cluster's IngressClasses */
+export function judgeIngress({ metadata, spec, status }: Ingress, classes: readonly string[]): Readiness {
+  if ((status?.loadBalancer?.ingress ?? []).length > 0) return { ...READY, progress: "has an address" };
+  const wanted = spec?.ingressClassName;
+  const cause =
+    wanted !== undefined && !classes.includes(wanted)
+      ? `the cluster has no ingress class ${wanted}${classes.length === 0 ? ", and no other" : `, only ${classes.join(", ")}`}`
+      : "no ingress controller has given it an address";
+  const trouble = {
+    where: `ingress ${metadata?.name ?? "?"}`,
+    reason: "Pending",
+    cause,
+    command: "kubectl get ingressclasses",
+  };
+  return waiting(trouble, "no address yet");
+}
+
+export interface Claim {
+  readonly metadata?: ObjectMeta;
+  readonly spec?: { readonly storageClassName?: string };
+  readonly status?: { readonly phase?: string };
+}
+
+/** A PersistentVolumeClaim is done when it is bound, or when its class binds it only to the first pod that mounts it. */
+export function judgeClaim(
+  { metadata, spec, status }: Claim,
+  storageClass: { readonly volumeBindingMode?: string } | undefined,
+): Readiness {
+  const phase = status?.phase ?? "Pending";
+  if (phase === "Bound") return { ...READY, progress: phase };
+  if (phase === "Pending" && storageClass?.volumeBindingMode === "WaitForFirstConsumer")
+    return { ...READY, progress: "waits for its first pod" };
+  const name = spec?.storageClassName ?? "";
+  const cause =
+    phase === "Lost"
+      ? "the volume that it was bound to is gone"
+      : name === ""
+        ? "it names no storage class, and the cluster has no default one"
+        : storageClass === undefined
+          ? `the cluster has no storage class ${name}`
+          : `nothing has made a volume for it in class ${name}`;
+  const trouble = {
+    where: `claim ${metadata?.name ?? "?"}`,
+    reason: phase,
+    cause,
+    command: "kubectl get storageclasses",
+  };
+  return { ...waiting(trouble, phase), verdict: phase === "Lost" ? "fatal" : "wait" };
+}
+
+/** What holds up an object's end. */
+export function judgeDeletion(object: {
+  readonly kind?: string;
+  readonly metadata?: ObjectMeta & { readonly finalizers?: readonly string[] };
+  readonly status?: { readonly conditions?: readonly Condition[] };
+}): Readiness {
+  const finalizers = (object.metadata?.finalizers ?? []).filter((name) => name !== "foregroundDeletion");
+  const conditions = (object.status?.conditions ?? []).filter(
+    ({ type, status }) => status === "True" && /^Namespace/.test(type ?? ""),
+  );
+  const kind = (object.kind ?? "object").toLowerCase();
+  const [namespace, name] = [object.metadata?.namespace, object.metadata?.name ?? "?"];
+  const said = conditions.map(({ message = "" }) => message).filter((message) => message !== "");
+  const cause =
+    said.length > 0
+      ? said.join("; ")
+      : finalizers.length > 0
+        ? `it waits for ${finalizers.join(", ")}, which whoever set them has to take away`
+        : "what it owns is not gone yet";
+  const scope = namespace === undefined ? [] : ["-n", namespace];
+  const command = ["kubectl", ...scope, "get", kind, name, "-o", "yaml"].join(" ");
+  return waiting({ where: `${kind} ${name}`, reason: "Terminating", cause, command }, cause);
+}
+
+/**
+ * What the annotation `pulumi.com/waitFor` asks for: `condition=TYPE[=STATUS]` or `jsonpath={.PATH}[=VALUE]`, one or, as JSON, a
+ * list of them, which all have to hold. Undefined where it can't be read.
+ */
+export function judgeWaitFor(object: unknown, waitFor: string): Readiness | undefined {
+  const wishes = parseList(waitFor).map((text) => ({ text, holds: holdsWish(object, text) }));
+  if (wishes.length === 0 || wishes.some(({ holds }) => holds === undefined)) return undefined;
+  const open = wishes.filter(({ holds }) => holds === false).map(({ text }) => text);
+  if (open.length === 0) return READY;
+  return { verdict: "wait", troubles: [], progress: `waits for ${open.join(" and ")}` };
+}
+
+function parseList(text: string): string[] {
+  if (!text.trimStart().startsWith("[")) return [text];
+  try {
+    const list: unknown = JSON.parse(text);
+    return Array.isArray(list) ? list.map(String) : [];
+  } catch {
+    return [];
+  }
+}
+
+function holdsWish(object: unknown, wish: string): boolean | undefined {
+  const condition = /^condition=([^=]+)(?:=(.*))?$/.exec(wish);
+  if (condition !== null) {
+    const [, type, wanted = "True"] = condition;
+    const conditions = valueAt(object, ["status", "conditions"]);
+    if (!Array.isArray(conditions)) return false;
+    return conditions.some(
+      (c: Condition) =>
+        c.type?.toLowerCase() === type?.toLowerCase() && c.status?.toLowerCase() === wanted.toLowerCase(),
+    );
+  }
+  const path = /^jsonpath=(?:'|")?\{?\.?([\w.[\]-]+)\}?(?:'|")?(?:=(.*))?$/.exec(wish);
+  if (path === null) return undefined;
+  const keys = (path[1] ?? "").split(/[.[\]]+/).filter((key) => key !== "");
+  const found = valueAt(object, keys);
+  if (path[2] === undefined) return found !== undefined && found !== null && found !== "";
+  return String(found) === path[2];
+}
+
+function valueAt(value: unknown, keys: readonly string[]): unknown {
+  return keys.reduce<unknown>(
+    (found, key) => (typeof found === "object" && found !== null ? (found as Record<string, unknown>)[key] : undefined),
+    value,
+  );
+}
+
+function waiting(trouble: Pick<Trouble, "where" | "reason" | "cause" | "command">, progress: string): Readiness {
+  return { verdict: "wait", troubles: [{ verdict: "wait", message: "", log: [], ...trouble }], progress };
+}

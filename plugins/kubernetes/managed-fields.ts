@@ -1,0 +1,80 @@
+import { isObject, type KubernetesObject, textAt, valueAt } from "./object.ts";
+
+/** Managers whose fields are this stack's, or that gave them up to whoever applies next: as the official plugin has them. */
+const PREDECESSORS: readonly { readonly prefix: string; readonly operation: "Apply" | "Update" }[] = [
+  { prefix: "kubectl", operation: "Apply" },
+  { prefix: "kubectl", operation: "Update" },
+  { prefix: "before-first-apply", operation: "Update" },
+  { prefix: "pulumi-kubernetes", operation: "Update" },
+  { prefix: "pulumi-resource-kubernetes", operation: "Update" },
+];
+
+/** Who an object is created by; its first update takes the fields over (see {@link takeOver}). */
+export const CREATOR = "pulumi-kubernetes";
+
+/** True for a manager that {@link takeOver} takes fields from. */
+export function isPredecessor(manager: string): boolean {
+  return PREDECESSORS.some(({ prefix }) => manager.startsWith(prefix));
+}
+
+/**
+ * The JSON patch that makes an object's predecessors' fields those of the manager who applies from now on, so that it may
+ * change them and take them away; undefined where there is nothing to take over.
+ */
+export function takeOver(live: KubernetesObject, manager: string): readonly unknown[] | undefined {
+  const entries = entriesOf(live);
+  const isOwn = (entry: KubernetesObject) => entry.manager === manager && entry.operation === "Apply";
+  const own = entries.find(isOwn);
+  const taken = entries.filter((entry) => !isOwn(entry) && isTaken(entry));
+  const [first] = taken;
+  if (first === undefined) return undefined;
+  const fieldsV1 = [...(own === undefined ? [] : [own]), ...taken]
+    .map((entry) => (isObject(entry.fieldsV1) ? entry.fieldsV1 : {}))
+    .reduce(union);
+  const merged = { ...(own ?? first), manager, operation: "Apply", fieldsV1 };
+  const rest = entries.filter((entry) => !isOwn(entry) && !isTaken(entry));
+  return [
+    { op: "replace", path: "/metadata/managedFields", value: [...rest, merged] },
+    // Only on the object that was looked at.
+    { op: "replace", path: "/metadata/resourceVersion", value: textAt(live, "metadata", "resourceVersion") },
+  ];
+}
+
+function isTaken(entry: KubernetesObject): boolean {
+  if (entry.subresource !== undefined && entry.subresource !== "") return false;
+  return PREDECESSORS.some(
+    ({ prefix, operation }) => textAt(entry, "manager").startsWith(prefix) && entry.operation === operation,
+  );
+}
+
+function union(a: KubernetesObject, b: KubernetesObject): KubernetesObject {
+  const merged = { ...a };
+  for (const [key, value] of Object.entries(b)) {
+    const before = merged[key];
+    merged[key] = isObject(before) && isObject(value) ? union(before, value) : value;
+  }
+  return merged;
+}
+
+/** True for an object that others than its predecessors manage nothing of, or that knows no managers at all. */
+export function isUnmanaged(live: KubernetesObject): boolean {
+  return entriesOf(live).length === 0;
+}
+
+/** Whether a field is somebody else's alone. @param path keys, without list positions */
+export function isTheirs(live: KubernetesObject, manager: string, path: readonly string[]): boolean {
+  const keys = path.map((key) => `f:${key}`);
+  const has = (entry: KubernetesObject) => isObject(entry.fieldsV1) && valueAt(entry.fieldsV1, ...keys) !== undefined;
+  const holders = entriesOf(live).filter(has);
+  return holders.length > 0 && holders.every((entry) => entry.manager !== manager);
+}
+
+/** The managers that a conflict's message names. */
+export function managersIn(causes: readonly { readonly message?: string }[]): string[] {
+  return causes.flatMap(({ message }) => /conflict with "([^"]+)"/.exec(message ?? "")?.[1] ?? []);
+}
+
+function entriesOf(live: KubernetesObject): KubernetesObject[] {
+  const entries = valueAt(live, "metadata", "managedFields");
+  return Array.isArray(entries) ? entries.filter(isObject) : [];
+}

@@ -1,0 +1,89 @@
+import { canonicalQuantity } from "../../core/kubernetes/quantity.ts";
+import { holdsUnknown, type Value } from "../common/wire.ts";
+import { isObject, type KubernetesObject, kindOf, withValue } from "./object.ts";
+
+/** What only the API server writes. */
+const READ_ONLY = [
+  "creationTimestamp",
+  "deletionGracePeriodSeconds",
+  "deletionTimestamp",
+  "generation",
+  "managedFields",
+  "resourceVersion",
+  "uid",
+];
+/** Maps of quantities, and quantities that stand alone, by their key. */
+const QUANTITIES = ["limits", "requests", "hard", "capacity", "overhead"];
+const QUANTITY = ["sizeLimit", "averageValue"];
+
+/**
+ * Inputs as the API server writes them back, so that what means the same is no difference: secret texts as base64,
+ * quantities in their shortest form, without empty values and what only the server writes.
+ */
+export function normalize(object: KubernetesObject): KubernetesObject {
+  const plain = holdsUnknown(object) || !isBuiltIn(object) ? object : builtIn(object);
+  return READ_ONLY.reduce((rest, key) => withValue(rest, ["metadata", key], undefined), plain);
+}
+
+/** Groups of Kubernetes' own API; those without a dot are all its own. */
+const GROUPS = [
+  ...["admissionregistration", "apiextensions", "apiregistration", "authentication", "authorization", "certificates"],
+  ...["coordination", "discovery", "events", "flowcontrol.apiserver", "networking", "node", "rbac.authorization"],
+  ...["resource", "scheduling", "storage"],
+].map((name) => `${name}.k8s.io`);
+
+/** True for kinds of Kubernetes itself: of others nobody knows what their server does with what it is sent. */
+export function isBuiltIn(object: KubernetesObject): boolean {
+  const [group = "", version] = kindOf(object).apiVersion.split("/");
+  return version === undefined || !group.includes(".") || GROUPS.includes(group);
+}
+
+function builtIn(object: KubernetesObject): KubernetesObject {
+  const cleaned = clean(object);
+  const { apiVersion, kind } = kindOf(object);
+  if (apiVersion === "v1" && kind === "Secret") return secret(cleaned);
+  if (kind === "CustomResourceDefinition") {
+    const { status: _, ...rest } = cleaned;
+    return rest;
+  }
+  return cleaned;
+}
+
+function clean(object: KubernetesObject): KubernetesObject {
+  return Object.fromEntries(
+    Object.entries(object)
+      .filter(([, value]) => value !== null)
+      .map(([key, value]) => [key, cleanValue(key, value)]),
+  );
+}
+
+function cleanValue(key: string, value: Value): Value {
+  if (Array.isArray(value)) return value.map((item) => cleanValue("", item));
+  if (isObject(value)) {
+    const cleaned = clean(value);
+    if (!QUANTITIES.includes(key)) return cleaned;
+    return Object.fromEntries(Object.entries(cleaned).map(([name, amount]) => [name, quantity(amount)]));
+  }
+  return QUANTITY.includes(key) ? quantity(value) : value;
+}
+
+function quantity(value: Value): Value {
+  return typeof value === "string" || typeof value === "number" ? canonicalQuantity(value) : value;
+}
+
+/** The server writes `stringData` into `data`, over what is there, and encodes `data` anew. */
+function secret(object: KubernetesObject): KubernetesObject {
+  const { stringData, data, ...rest } = object;
+  const encoded = Object.entries(isObject(data) ? data : {}).map(([key, value]) => [key, reencoded(value)]);
+  const texts = Object.entries(isObject(stringData) ? stringData : {});
+  const written = texts.map(([key, value]) => [key, Buffer.from(String(value)).toString("base64")]);
+  if (encoded.length === 0 && written.length === 0) return data === undefined ? rest : { ...rest, data };
+  return { ...rest, data: Object.fromEntries([...encoded, ...written]) };
+}
+
+function reencoded(value: Value): Value {
+  if (typeof value !== "string") return value;
+  const compact = value.replace(/\s/g, "");
+  // What is no base64 is left for the server to refuse.
+  return Buffer.from(compact, "base64").toString("base64") === compact ? compact : value;
+}

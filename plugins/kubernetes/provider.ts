@@ -1,0 +1,498 @@
+import { isDeepStrictEqual } from "node:util";
+import type { UntypedServiceImplementation } from "@grpc/grpc-js";
+import provider from "@pulumi/pulumi/proto/provider_pb.js";
+import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import struct from "google-protobuf/google/protobuf/struct_pb.js";
+import { UserError } from "../../core/error.ts";
+import { checkFailure, configured, handshake, pluginInfo, propertyDiff, topOf } from "../common/answers.ts";
+import { Calls } from "../common/calls.ts";
+import type { EngineLog } from "../common/enginelog.ts";
+import { InitFailedError } from "../common/init-failed.ts";
+import { resourceName, typeToken } from "../common/urn.ts";
+import { asSecret, decode, holdsUnknown, properties, UNKNOWN, type WireMap } from "../common/wire.ts";
+import { OutageError, RefusedError } from "./call.ts";
+import { objectOf, parseCheckpoint, redact, secretTexts, withSecrets, writeCheckpoint } from "./checkpoint.ts";
+import { Cluster } from "./cluster.ts";
+import { deletesFirst, differences } from "./diff.ts";
+import { immutableFields } from "./immutable.ts";
+import { knownAddress } from "./kinds.ts";
+import { activeCluster, isText } from "./kubeconfig.ts";
+import { fieldManager, isNamed, named } from "./naming.ts";
+import { normalize } from "./normalize.ts";
+import {
+  describeObject,
+  idOf,
+  type KubernetesObject,
+  kindOf,
+  kindOfToken,
+  nameOf,
+  namespaceOf,
+  parseId,
+  textAt,
+  valueAt,
+  withValue,
+} from "./object.ts";
+import { prune } from "./prune.ts";
+import { type Around, createObject, deleteObject, isNamespaceMissing, updateObject } from "./resource.ts";
+import { readSettings, type Settings, unserved } from "./settings.ts";
+import { checkReady, NotReadyError } from "./wait.ts";
+import { waiterOf } from "./waiters.ts";
+
+/** Of the official provider that this one stands in for; that of the npm package @pulumi/kubernetes. */
+const VERSION = "4.34.2";
+
+export interface KubernetesProviderOptions {
+  readonly log: EngineLog;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The project's directory: charts' paths are relative to it. */
+  readonly directory: string;
+}
+
+/** The methods of Pulumi's ResourceProvider service, for every kind that the cluster has. */
+export class KubernetesProvider {
+  readonly calls = new Calls();
+  private readonly options: KubernetesProviderOptions;
+  private settings: Settings | undefined;
+  private cluster: Cluster | undefined;
+  private warned = false;
+
+  constructor(options: KubernetesProviderOptions) {
+    this.options = options;
+  }
+
+  /** For grpc-js' `Server.addService`. */
+  implementation(): UntypedServiceImplementation {
+    const { calls } = this;
+    return {
+      handshake: calls.unary(async () => handshake()),
+      getPluginInfo: calls.unary(async () => pluginInfo(VERSION)),
+      getSchema: calls.unary(async () => schema()),
+      checkConfig: calls.unary(async (request: provider.CheckRequest) => checkConfig(request)),
+      diffConfig: calls.unary(async (request: provider.DiffRequest) => diffConfig(request)),
+      configure: calls.unary(async (request: provider.ConfigureRequest) => this.configure(request)),
+      check: calls.unary((request: provider.CheckRequest) => this.check(request)),
+      diff: calls.unary((request: provider.DiffRequest) => this.diff(request)),
+      create: calls.unary((request: provider.CreateRequest) => this.told(this.create(request))),
+      read: calls.unary((request: provider.ReadRequest) => this.told(this.read(request))),
+      update: calls.unary((request: provider.UpdateRequest) => this.told(this.update(request))),
+      delete: calls.unary((request: provider.DeleteRequest) => this.told(this.delete(request))),
+      invoke: calls.unary(async (request: provider.InvokeRequest) => absent(request.getTok())),
+      construct: calls.unary(async (request: provider.ConstructRequest) => absent(request.getType())),
+      cancel: calls.unary(async () => {
+        calls.cancel();
+        return new empty.Empty();
+      }),
+    };
+  }
+
+  private configure(request: provider.ConfigureRequest): provider.ConfigureResponse {
+    const { values } = decode(request.getArgs());
+    this.settings = readSettings(values, this.options.environment);
+    this.cluster = new Cluster(this.settings, this.calls.signal);
+    const response = configured();
+    response.setSupportsAutonamingConfiguration(true);
+    return response;
+  }
+
+  private async check(request: provider.CheckRequest): Promise<provider.CheckResponse> {
+    const urn = request.getUrn();
+    const token = servedToken(urn);
+    const news = properties(request.getNews());
+    const before = objectOf(properties(request.getOlds()));
+    const response = new provider.CheckResponse();
+    const wanted = { ...kindOfToken(token), ...objectOf(news) };
+    const inputs = await this.inNamespace(named(normalize(wanted), before, nameSource(request)));
+    if (!isNamed(inputs) && textAt(inputs, "metadata", "generateName") !== "")
+      response.addFailures(
+        checkFailure({
+          property: "metadata.generateName",
+          reason: "expected metadata.name or neither: names that the API server makes up can't be applied to",
+        }),
+      );
+    response.setInputs(struct.Struct.fromJavaScript(withSecrets(inputs, news)));
+    return response;
+  }
+
+  /** The inputs with the namespace that they leave open. */
+  private async inNamespace(inputs: KubernetesObject): Promise<KubernetesObject> {
+    const { metadata } = inputs;
+    if (metadata === UNKNOWN || valueAt(inputs, "metadata", "namespace") === UNKNOWN || namespaceOf(inputs) !== "")
+      return inputs;
+    const { cluster } = this.configuredParts();
+    const kind = kindOf(inputs);
+    try {
+      const address = knownAddress(kind) ?? (await cluster.address(kind));
+      // A kind that is not there yet comes with the same run, and most are namespaced.
+      if (address?.namespaced === false) return inputs;
+      return withValue(inputs, ["metadata", "namespace"], await cluster.defaultNamespace());
+    } catch {
+      this.calls.signal.throwIfAborted();
+      return withValue(inputs, ["metadata", "namespace"], "default");
+    }
+  }
+
+  private async diff(request: provider.DiffRequest): Promise<provider.DiffResponse> {
+    servedToken(request.getUrn());
+    const { settings } = this.configuredParts();
+    const checkpoint = parseCheckpoint(properties(request.getOlds()));
+    const inputs = canonical(normalize(objectOf(properties(request.getNews()))));
+    const pruned = canonical(prune(normalize(checkpoint.live), normalize(checkpoint.inputs)));
+    // What is named now may have been named by the server.
+    const live = nameOf(inputs) === "" ? pruned : withValue(pruned, ["metadata", "name"], nameOf(checkpoint.live));
+    const mutable = { configMaps: settings.enableConfigMapMutable, secrets: settings.enableSecretMutable };
+    const found = differences({
+      live,
+      inputs,
+      immutable: immutableFields(inputs, mutable),
+      ignored: request.getIgnorechangesList(),
+    });
+    const response = new provider.DiffResponse();
+    const { DiffChanges } = provider.DiffResponse;
+    response.setChanges(found.length === 0 ? DiffChanges.DIFF_NONE : DiffChanges.DIFF_SOME);
+    response.setHasdetaileddiff(true);
+    for (const { path, kind, replaces } of found) {
+      response.getDetaileddiffMap().set(path, propertyDiff(kind, replaces));
+      if (replaces) response.addReplaces(path);
+    }
+    response.setDiffsList([...new Set(found.map(({ path }) => topOf(path)))]);
+    response.setDeletebeforereplace(deletesFirst(found, live, inputs));
+    return response;
+  }
+
+  private async create(request: provider.CreateRequest): Promise<provider.CreateResponse> {
+    const urn = request.getUrn();
+    servedToken(urn);
+    const marked = properties(request.getProperties());
+    const inputs = objectOf(marked);
+    const preview = request.getPreview();
+    const response = new provider.CreateResponse();
+    if (preview && holdsUnknown(inputs)) {
+      response.setProperties(request.getProperties());
+      return response;
+    }
+    const around = this.around(urn, {
+      preview,
+      timeout: request.getTimeout(),
+      fieldManager: fieldManager(inputs, undefined),
+    });
+    const state = (live: KubernetesObject) =>
+      writeCheckpoint(
+        { inputs, live, fieldManager: around.fieldManager, initialApiVersion: kindOf(inputs).apiVersion },
+        marked,
+      );
+    try {
+      const live = await createObject(inputs, around);
+      if (!preview) response.setId(idOf(live));
+      response.setProperties(struct.Struct.fromJavaScript(state(live)));
+      return response;
+    } catch (error) {
+      if (preview && this.isUntold(urn, error)) {
+        response.setProperties(request.getProperties());
+        return response;
+      }
+      throw await this.failure(error, { inputs, marked, verb: "create", urn, around, state });
+    }
+  }
+
+  private async update(request: provider.UpdateRequest): Promise<provider.UpdateResponse> {
+    const urn = request.getUrn();
+    servedToken(urn);
+    const olds = properties(request.getOlds());
+    const checkpoint = parseCheckpoint(olds);
+    const marked = properties(request.getNews());
+    const inputs = normalize(objectOf(marked));
+    const preview = request.getPreview();
+    const response = new provider.UpdateResponse();
+    if (preview && holdsUnknown(inputs)) {
+      response.setProperties(request.getNews());
+      return response;
+    }
+    const around = this.around(urn, {
+      preview,
+      timeout: request.getTimeout(),
+      fieldManager: fieldManager(inputs, checkpoint.fieldManager),
+    });
+    const { initialApiVersion } = checkpoint;
+    const state = (live: KubernetesObject) =>
+      writeCheckpoint({ inputs, live, fieldManager: around.fieldManager, initialApiVersion }, marked);
+    try {
+      const live = await updateObject(checkpoint.live, inputs, request.getIgnorechangesList(), around);
+      response.setProperties(struct.Struct.fromJavaScript(state(live)));
+      return response;
+    } catch (error) {
+      if (preview && this.isUntold(urn, error)) {
+        response.setProperties(request.getNews());
+        return response;
+      }
+      throw await this.failure(error, { inputs, marked, verb: "patch", urn, around, state });
+    }
+  }
+
+  private async read(request: provider.ReadRequest): Promise<provider.ReadResponse> {
+    const urn = request.getUrn();
+    const token = servedToken(urn);
+    const { cluster, settings } = this.configuredParts();
+    const marked = properties(request.getInputs());
+    const known = normalize(objectOf(marked));
+    const checkpoint = parseCheckpoint(properties(request.getProperties()));
+    const isImport = textAt(known, "kind") === "" && textAt(checkpoint.live, "kind") === "";
+    const { namespace, name } = parseId(request.getId());
+    const kind = textAt(known, "kind") !== "" ? kindOf(known) : isImport ? kindOfToken(token) : kindOf(checkpoint.live);
+    const response = new provider.ReadResponse();
+    const place = { ...kind, namespace, name };
+    const around = this.around(urn, {
+      preview: false,
+      timeout: 0,
+      fieldManager: fieldManager(known, checkpoint.fieldManager),
+    });
+    const asked = { ...place, metadata: { namespace, name } } as KubernetesObject;
+    let live: KubernetesObject | undefined;
+    try {
+      live = await cluster.read(place);
+    } catch (error) {
+      if (this.isOutage(error)) {
+        if (settings.deleteUnreachable) return response; // an empty id says that it is gone
+        if (settings.skipUpdateUnreachable) return asItWas(request);
+      }
+      throw await this.failure(error, { inputs: asked, marked, verb: "get", urn, around });
+    }
+    if (live === undefined) return response;
+    const inputs = isImport ? importedInputs(live) : prune(normalize(live), known);
+    const state = writeCheckpoint(
+      {
+        inputs,
+        live,
+        fieldManager: around.fieldManager,
+        initialApiVersion: checkpoint.initialApiVersion ?? kind.apiVersion,
+      },
+      marked,
+    );
+    const wire = withSecrets(inputs, marked);
+    const waiter = isImport ? undefined : waiterOf(known, live);
+    try {
+      if (waiter !== undefined) await checkReady(cluster, live, waiter);
+    } catch (error) {
+      if (!(error instanceof NotReadyError))
+        throw await this.failure(error, { inputs: asked, marked, verb: "get", urn, around });
+      const message = redact(error.message, secretTexts(marked));
+      throw new InitFailedError(message, { id: request.getId(), state, inputs: wire });
+    }
+    response.setId(request.getId());
+    response.setProperties(struct.Struct.fromJavaScript(state));
+    response.setInputs(struct.Struct.fromJavaScript(wire));
+    return response;
+  }
+
+  private async delete(request: provider.DeleteRequest): Promise<empty.Empty> {
+    const urn = request.getUrn();
+    servedToken(urn);
+    const { settings } = this.configuredParts();
+    const marked = properties(request.getProperties());
+    const { inputs, live, fieldManager: manager } = parseCheckpoint(marked);
+    const around = this.around(urn, {
+      preview: false,
+      timeout: request.getTimeout(),
+      fieldManager: fieldManager(inputs, manager),
+    });
+    try {
+      await deleteObject(inputs, live, around);
+    } catch (error) {
+      if (settings.deleteUnreachable && this.isOutage(error)) return new empty.Empty();
+      throw await this.failure(error, { inputs: live, marked, verb: "delete", urn, around });
+    }
+    return new empty.Empty();
+  }
+
+  /** A failure for people, without secrets; with the object's state where it is there and not ready. */
+  private async failure(
+    error: unknown,
+    {
+      inputs,
+      marked,
+      verb,
+      urn,
+      around,
+      state,
+    }: {
+      readonly inputs: KubernetesObject;
+      readonly marked: WireMap;
+      readonly verb: string;
+      readonly urn: string;
+      readonly around: Around;
+      readonly state?: (live: KubernetesObject) => WireMap;
+    },
+  ): Promise<unknown> {
+    const secrets = secretTexts(marked);
+    if (error instanceof NotReadyError && state !== undefined)
+      return new InitFailedError(redact(error.message, secrets), {
+        id: idOf(error.object),
+        state: state(error.object),
+      });
+    const { cluster } = this.configuredParts();
+    const kind = kindOf(inputs);
+    const plural = knownAddress(kind)?.plural ?? kind.kind.toLowerCase();
+    const group = kind.apiVersion.includes("/") ? `.${kind.apiVersion.split("/")[0]}` : "";
+    const explained = await cluster.explained(error, {
+      what: `${verb === "patch" ? "change" : verb === "get" ? "read" : verb} ${describeObject(inputs)}`,
+      verb,
+      resource: `${plural}${group}`,
+      namespace: namespaceOf(inputs),
+      name: nameOf(inputs),
+      fieldManager: around.fieldManager,
+      token: typeToken(urn),
+    });
+    if (explained instanceof UserError) return new UserError(redact(explained.message, secrets), explained.fix);
+    if (explained instanceof NotReadyError)
+      return Object.assign(new Error(redact(explained.message, secrets)), { expected: true });
+    return explained;
+  }
+
+  /** True for what keeps a preview from asking the cluster, which is no failure yet: the preview then shows the inputs. */
+  private isUntold(urn: string, error: unknown): boolean {
+    if (this.isOutage(error)) {
+      if (!this.warned)
+        this.options.log.send(urn, "warning", `previewed without the cluster: ${(error as Error).message}`);
+      this.warned = true;
+      return true;
+    }
+    if (isNamespaceMissing(error)) return true;
+    if (!(error instanceof RefusedError)) return false;
+    const { code, reason, message } = error.refusal;
+    // Who may not try may still be let do it by then; what is there may be gone by then.
+    if (reason === "AlreadyExists" || reason === "NoKindMatch") return true;
+    const isAboutRights = code === 403 && !/quota|violates PodSecurity|terminated|denied the request/.test(message);
+    return isAboutRights || /does not support dry run/.test(message);
+  }
+
+  private isOutage(error: unknown): boolean {
+    return error instanceof OutageError || (error instanceof UserError && /can't be reached/.test(error.message));
+  }
+
+  private around(urn: string, own: Pick<Around, "preview" | "timeout" | "fieldManager">): Around {
+    const { log } = this.options;
+    return {
+      ...this.configuredParts(),
+      ...own,
+      status: (line) => log.status(urn, line),
+      warn: (line) => log.send(urn, "warning", line),
+    };
+  }
+
+  private configuredParts(): { readonly settings: Settings; readonly cluster: Cluster } {
+    const { settings, cluster } = this;
+    if (settings === undefined || cluster === undefined) throw new Error("the engine has not configured this provider");
+    return { settings, cluster };
+  }
+
+  /** Answers when the engine has heard all that was said of it. */
+  private async told<T>(work: Promise<T>): Promise<T> {
+    return await work.finally(() => this.options.log.flush());
+  }
+}
+
+/** The token of a type that is served. @throws UserError for what only the official plugin has */
+function servedToken(urn: string): string {
+  const token = typeToken(urn);
+  const { apiVersion, kind } = kindOfToken(token);
+  const isOther =
+    /^(?:helm\.sh|kustomize|yaml)(?:\/|$)/.test(apiVersion) || kind.endsWith("Patch") || kind.endsWith("List");
+  if (isOther) throw unservedType(token);
+  return token;
+}
+
+function unservedType(token: string): UserError {
+  return new UserError(
+    `keelson's kubernetes plugin has no ${token}: it has single objects`,
+    `install Pulumi's own: pulumi plugin install resource kubernetes ${VERSION}`,
+  );
+}
+
+function absent(token: string): never {
+  throw unservedType(token);
+}
+
+function nameSource(request: provider.CheckRequest) {
+  const autonaming = request.getAutonaming();
+  const { Mode } = provider.CheckRequest.AutonamingOptions;
+  if (autonaming?.getMode() === Mode.DISABLE && !isNamed(objectOf(properties(request.getNews()))))
+    throw new UserError("names are not made up here (pulumi:autonaming), and it has none", "write metadata.name");
+  const proposed = autonaming?.getProposedName();
+  return {
+    resource: resourceName(request.getUrn()),
+    seed: request.getRandomseed_asU8(),
+    ...(proposed ? { proposed } : {}),
+  };
+}
+
+/** With the namespace that an empty one means. */
+function canonical(object: KubernetesObject): KubernetesObject {
+  if (knownAddress(kindOf(object))?.namespaced === false)
+    return withValue(object, ["metadata", "namespace"], undefined);
+  const { metadata } = object;
+  if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata) || "namespace" in metadata)
+    return object;
+  return withValue(object, ["metadata", "namespace"], "default");
+}
+
+/** What a program would have to say for the object that is there. */
+function importedInputs(live: KubernetesObject): KubernetesObject {
+  const { status: _, ...rest } = normalize(live);
+  return [
+    ["metadata", "annotations", "deployment.kubernetes.io/revision"],
+    ["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"],
+  ].reduce((inputs, path) => withValue(inputs, path, undefined), rest);
+}
+
+function asItWas(request: provider.ReadRequest): provider.ReadResponse {
+  const response = new provider.ReadResponse();
+  response.setId(request.getId());
+  response.setProperties(request.getProperties());
+  response.setInputs(request.getInputs());
+  return response;
+}
+
+function schema(): provider.GetSchemaResponse {
+  const response = new provider.GetSchemaResponse();
+  response.setSchema(JSON.stringify({ name: "kubernetes", version: VERSION, resources: {} }));
+  return response;
+}
+
+/** A kubeconfig's text holds keys: it is a secret in the state, whatever the program says. */
+function checkConfig(request: provider.CheckRequest): provider.CheckResponse {
+  const response = new provider.CheckResponse();
+  const news = properties(request.getNews());
+  const { values } = decode(request.getNews());
+  for (const name of unserved(values))
+    response.addFailures(
+      checkFailure({
+        property: name,
+        reason: `keelson's kubernetes plugin has no ${name}: pulumi plugin install resource kubernetes ${VERSION}`,
+      }),
+    );
+  const { kubeconfig } = news;
+  const isHidden = typeof values.kubeconfig === "string" && isText(values.kubeconfig) && kubeconfig !== undefined;
+  response.setInputs(struct.Struct.fromJavaScript(isHidden ? { ...news, kubeconfig: asSecret(kubeconfig) } : news));
+  return response;
+}
+
+/** Another cluster's settings are another provider's: what it made is made anew there, as the official plugin does it. */
+function diffConfig(request: provider.DiffRequest): provider.DiffResponse {
+  const [olds, news] = [decode(request.getOlds()).values, decode(request.getNews()).values];
+  const keys = [...new Set([...Object.keys(olds), ...Object.keys(news)])].filter(
+    (key) => !key.startsWith("__") && key !== "version",
+  );
+  const changed = keys.filter((key) => JSON.stringify(olds[key] ?? null) !== JSON.stringify(news[key] ?? null));
+  const response = new provider.DiffResponse();
+  const { DiffChanges } = provider.DiffResponse;
+  response.setChanges(changed.length === 0 ? DiffChanges.DIFF_NONE : DiffChanges.DIFF_SOME);
+  response.setDiffsList(changed);
+  const [before, after] = [activeCluster(olds), activeCluster(news)];
+  const isOther = before !== undefined && after !== undefined && !isDeepStrictEqual(before, after);
+  const { clusterIdentifier: was } = olds;
+  const { clusterIdentifier: is } = news;
+  // Where clusters have names of the user's own, these decide alone.
+  if (was !== undefined && is !== undefined) response.setReplacesList(was === is ? [] : ["clusterIdentifier"]);
+  else if (isOther)
+    response.setReplacesList(changed.filter((key) => ["kubeconfig", "context", "cluster"].includes(key)));
+  return response;
+}

@@ -1,0 +1,193 @@
+import { UNKNOWN } from "../common/wire.ts";
+import { RefusedError } from "./call.ts";
+import type { Cluster } from "./cluster.ts";
+import { NO_KIND } from "./cluster.ts";
+import { CREATOR, isPredecessor, isTheirs, isUnmanaged, managersIn, takeOver } from "./managed-fields.ts";
+import {
+  ANNOTATION,
+  annotationOf,
+  isObject,
+  type KubernetesObject,
+  kindOf,
+  nameOf,
+  namespaceOf,
+  valueAt,
+  withValue,
+} from "./object.ts";
+import { getAt, parsePath, setAt } from "./paths.ts";
+import type { Settings } from "./settings.ts";
+import { waitGone, waitReady } from "./wait.ts";
+import { waiterOf } from "./waiters.ts";
+
+/** What an object's calls need besides it. */
+export interface Around {
+  readonly cluster: Cluster;
+  readonly settings: Settings;
+  readonly fieldManager: string;
+  /** Only asks what would be. */
+  readonly preview: boolean;
+  /** Seconds, of the resource's options; 0: none. */
+  readonly timeout: number;
+  /** A line that stands until the next. */
+  readonly status: (line: string) => void;
+  readonly warn: (line: string) => void;
+}
+
+/** Pauses before a new object is tried again whose kind or namespace is just being made, milliseconds. */
+const RETRIES = [500, 1000, 2000, 4000];
+
+/** Makes an object, and waits until it does what it is for. */
+export async function createObject(inputs: KubernetesObject, around: Around): Promise<KubernetesObject> {
+  const { cluster, settings, preview } = around;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const made = settings.upsertExistingObjects
+        ? await cluster.apply(inputs, { ...writing(around), force: preview || isForced(inputs, settings) })
+        : await cluster.create(inputs, { fieldManager: CREATOR, dryRun: preview });
+      for (const warning of made.warnings) around.warn(warning);
+      return preview ? supposed(inputs, made.object) : await ready(inputs, made.object, around);
+    } catch (error) {
+      const pause = RETRIES[attempt];
+      if (preview || pause === undefined || !isMissing(error)) throw error;
+      around.status(`waits: ${(error as Error).message}`);
+      await cluster.pause(pause);
+    }
+  }
+}
+
+/** Applies new inputs to an object, and waits until it does again what it is for. */
+export async function updateObject(
+  before: KubernetesObject,
+  inputs: KubernetesObject,
+  ignored: readonly string[],
+  around: Around,
+): Promise<KubernetesObject> {
+  const { cluster, settings, fieldManager, preview } = around;
+  const name = { ...kindOf(inputs), namespace: namespaceOf(before), name: nameOf(before) };
+  let live = await cluster.read(name);
+  if (live === undefined)
+    throw new RefusedError({
+      code: 404,
+      reason: "NotFound",
+      message: `${nameOf(before)} is not there any more; pulumi refresh lets this stack know`,
+    });
+  const taken = takeOver(live, fieldManager);
+  if (taken !== undefined && !preview) live = await cluster.patch(name, taken);
+  const wanted = keepIgnored(inputs, live, ignored, fieldManager);
+  const force = isForced(inputs, settings) || isUnmanaged(live);
+  let applied: Awaited<ReturnType<Cluster["apply"]>>;
+  try {
+    applied = await cluster.apply(wanted, { ...writing(around), force });
+  } catch (error) {
+    // The update itself takes over before it applies.
+    if (!preview || taken === undefined || !isWithPredecessors(error)) throw error;
+    applied = await cluster.apply(wanted, { ...writing(around), force: true });
+  }
+  for (const warning of applied.warnings) around.warn(warning);
+  return preview ? applied.object : await ready(inputs, applied.object, around);
+}
+
+/** Deletes an object, and waits until it is gone. */
+export async function deleteObject(inputs: KubernetesObject, live: KubernetesObject, around: Around): Promise<void> {
+  const { cluster, timeout, status } = around;
+  const name = { ...kindOf(live), namespace: namespaceOf(live), name: nameOf(live) };
+  const isThere = await cluster.delete(name, propagation(inputs));
+  const skips = annotationOf(inputs, ANNOTATION.skipAwait) === "true" && SKIPS_GONE.includes(kindOf(live).kind);
+  if (isThere && !skips) await waitGone({ cluster, inputs, live, timeout, status });
+}
+
+/** Kinds whose end `skipAwait` does not wait for either, as the official plugin has it. */
+const SKIPS_GONE = ["Namespace", "Pod", "ReplicationController", "DaemonSet", "Deployment", "StatefulSet", "Job"];
+
+function propagation(inputs: KubernetesObject): string {
+  const wanted = annotationOf(inputs, ANNOTATION.deletionPropagation).toLowerCase();
+  if (wanted === "orphan") return "Orphan";
+  return wanted === "background" ? "Background" : "Foreground";
+}
+
+async function ready(inputs: KubernetesObject, live: KubernetesObject, around: Around): Promise<KubernetesObject> {
+  const waiter = waiterOf(inputs, live);
+  if (waiter === undefined) return live;
+  const { cluster, timeout, status } = around;
+  return await waitReady({ cluster, inputs, live, waiter, timeout, status });
+}
+
+function writing({ fieldManager, preview }: Around) {
+  return { fieldManager, dryRun: preview };
+}
+
+function isForced(inputs: KubernetesObject, settings: Settings): boolean {
+  return settings.enablePatchForce || annotationOf(inputs, ANNOTATION.patchForce) === "true";
+}
+
+/** True for a refusal that something of the same run may end: a kind or a namespace that is just being made. */
+function isMissing(error: unknown): boolean {
+  if (!(error instanceof RefusedError) || error.refusal.code !== 404) return false;
+  return error.refusal.reason === NO_KIND || isNamespaceMissing(error);
+}
+
+/** True for a refusal of an object whose namespace is not there. */
+export function isNamespaceMissing(error: unknown): boolean {
+  return error instanceof RefusedError && error.refusal.code === 404 && error.refusal.details?.kind === "namespaces";
+}
+
+function isWithPredecessors(error: unknown): boolean {
+  if (!(error instanceof RefusedError) || error.refusal.code !== 409) return false;
+  const managers = managersIn(error.refusal.details?.causes ?? []);
+  return managers.length > 0 && managers.every(isPredecessor);
+}
+
+/** Inputs in which what is to be ignored is as the cluster has it: left out where it is somebody else's alone. */
+export function keepIgnored(
+  inputs: KubernetesObject,
+  live: KubernetesObject,
+  ignored: readonly string[],
+  fieldManager: string,
+): KubernetesObject {
+  return ignored.reduce((wanted, text) => {
+    const path = parsePath(text);
+    const keys = path.filter((key) => typeof key === "string");
+    const there = getAt(live, path);
+    const isAway = keys.length === path.length && isTheirs(live, fieldManager, keys);
+    if (there === undefined && !isAway) return wanted;
+    const changed =
+      isAway || getAt(wanted, path) !== undefined ? setAt(wanted, path, isAway ? undefined : there) : wanted;
+    return isObject(changed) ? changed : wanted;
+  }, inputs);
+}
+
+/** Fields that a dry run makes up, by kind; what is `metadata` is every kind's. */
+const MADE_UP: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  "": [
+    ["metadata", "uid"],
+    ["metadata", "creationTimestamp"],
+    ["metadata", "resourceVersion"],
+  ],
+  Service: [
+    ["spec", "clusterIP"],
+    ["spec", "clusterIPs"],
+    ["spec", "healthCheckNodePort"],
+  ],
+};
+
+/** What a new object will be like: as the dry run answered, with what only the real one will know as unknown. */
+export function supposed(inputs: KubernetesObject, answer: KubernetesObject): KubernetesObject {
+  const { status: _, ...rest } = answer;
+  const unknown = [...(MADE_UP[""] ?? []), ...(MADE_UP[kindOf(answer).kind] ?? [])].filter(
+    (path) => valueAt(inputs, ...path) === undefined && valueAt(answer, ...path) !== undefined,
+  );
+  const object = unknown.reduce((known, path) => withValue(known, path, UNKNOWN), rest);
+  return withValue(withNodePorts(inputs, object), ["status"], UNKNOWN);
+}
+
+/** A Service's node ports are drawn anew when it is made. */
+function withNodePorts(inputs: KubernetesObject, object: KubernetesObject): KubernetesObject {
+  const ports = valueAt(object, "spec", "ports");
+  if (kindOf(object).kind !== "Service" || !Array.isArray(ports)) return object;
+  const drawn = ports.map((port, i) =>
+    isObject(port) && port.nodePort !== undefined && getAt(inputs, ["spec", "ports", i, "nodePort"]) === undefined
+      ? { ...port, nodePort: UNKNOWN as typeof UNKNOWN }
+      : port,
+  );
+  return withValue(object, ["spec", "ports"], drawn);
+}

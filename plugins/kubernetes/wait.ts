@@ -1,0 +1,116 @@
+import { judgeDeletion, type Readiness } from "../../core/kubernetes/readiness.ts";
+import { formatTrouble } from "../../core/kubernetes/trouble.ts";
+import { OutageError } from "./call.ts";
+import type { Cluster } from "./cluster.ts";
+import {
+  ANNOTATION,
+  annotationOf,
+  describeObject,
+  type KubernetesObject,
+  kindOf,
+  nameOf,
+  namespaceOf,
+  textAt,
+} from "./object.ts";
+import { TIMEOUT, type Waiter } from "./waiters.ts";
+
+/** An object is there, and does not do what it is for. */
+export class NotReadyError extends Error {
+  override readonly name = "NotReadyError";
+  readonly expected = true;
+  /** As it was last seen. */
+  readonly object: KubernetesObject;
+  readonly reasons: readonly string[];
+
+  constructor(object: KubernetesObject, how: string, readiness: Readiness) {
+    const reasons = readiness.troubles.map(formatTrouble);
+    super([`${describeObject(object)} ${how} (${readiness.progress})`, ...reasons].join("\n"));
+    this.object = object;
+    this.reasons = reasons;
+  }
+}
+
+/** Pauses between looks, milliseconds: short ones first, since most things are done at once. */
+const PAUSES = [200, 300, 500, 1000];
+/** Times in a row that an object has to look lost before it is. */
+const SURE = 2;
+
+export interface Wait {
+  readonly cluster: Cluster;
+  readonly inputs: KubernetesObject;
+  readonly live: KubernetesObject;
+  readonly waiter: Waiter;
+  /** Seconds, where the resource's options say so. */
+  readonly timeout: number;
+  /** A line that stands until the next. */
+  readonly status: (line: string) => void;
+}
+
+/**
+ * Waits until an object does what it is for.
+ * @returns it, as it then is
+ * @throws NotReadyError when it will not, or its time is over
+ */
+export async function waitReady({ cluster, inputs, live, waiter, timeout, status }: Wait): Promise<KubernetesObject> {
+  const end = performance.now() + timeoutOf(inputs, timeout, waiter.timeout ?? TIMEOUT) * 1000;
+  const name = { ...kindOf(live), namespace: namespaceOf(live), name: nameOf(live) };
+  let object = live;
+  let readiness: Readiness = { verdict: "wait", troubles: [], progress: "nothing seen yet" };
+  let [since, fatal] = [0, 0];
+  for (let look = 0; ; look++) {
+    try {
+      const seen = look === 0 ? live : await cluster.read(name);
+      if (seen === undefined) throw new NotReadyError(object, "was deleted while it was waited for", readiness);
+      object = seen;
+      readiness = await waiter.observe(cluster, seen);
+    } catch (error) {
+      // A server that restarts comes back.
+      if (!(error instanceof OutageError)) throw error;
+    }
+    const now = performance.now();
+    if (readiness.verdict !== "done") since = 0;
+    else if (since === 0) since = now;
+    if (readiness.verdict === "done" && now - since >= (waiter.settle ?? 0) * 1000) return object;
+    fatal = readiness.verdict === "fatal" ? fatal + 1 : 0;
+    if (fatal >= SURE) throw new NotReadyError(object, "does not get ready", readiness);
+    if (now >= end) throw new NotReadyError(object, "is not ready in time", readiness);
+    status(lineOf(readiness));
+    await cluster.pause(PAUSES[Math.min(look, PAUSES.length - 1)] ?? 1000);
+  }
+}
+
+/** Looks once. @throws NotReadyError where the object does not do what it is for now */
+export async function checkReady(cluster: Cluster, live: KubernetesObject, waiter: Waiter): Promise<void> {
+  const readiness = await waiter.observe(cluster, live);
+  if (readiness.verdict !== "done") throw new NotReadyError(live, "is not ready", readiness);
+}
+
+/** Waits until an object, and not one of the same name that came after it, is gone. @throws NotReadyError when its time is over */
+export async function waitGone({ cluster, inputs, live, timeout, status }: Omit<Wait, "waiter">): Promise<void> {
+  const end = performance.now() + timeoutOf(inputs, timeout, TIMEOUT) * 1000;
+  const name = { ...kindOf(live), namespace: namespaceOf(live), name: nameOf(live) };
+  const uid = textAt(live, "metadata", "uid");
+  for (let look = 0; ; look++) {
+    const seen = await cluster.read(name).catch((error: unknown) => {
+      if (error instanceof OutageError) return live;
+      throw error;
+    });
+    if (seen === undefined || (uid !== "" && textAt(seen, "metadata", "uid") !== uid)) return;
+    const readiness = judgeDeletion(seen as Parameters<typeof judgeDeletion>[0]);
+    if (performance.now() >= end) throw new NotReadyError(seen, "is not gone in time", readiness);
+    if (look > 2) status(readiness.progress);
+    await cluster.pause(PAUSES[Math.min(look, PAUSES.length - 1)] ?? 1000);
+  }
+}
+
+/** Seconds: of the resource's options, else of its annotation, else the kind's. */
+function timeoutOf(inputs: KubernetesObject, option: number, fallback: number): number {
+  if (option > 0) return option;
+  const text = annotationOf(inputs, ANNOTATION.timeoutSeconds);
+  return /^\d+$/.test(text) ? Number(text) : fallback;
+}
+
+function lineOf({ progress, troubles }: Readiness): string {
+  const [first] = troubles;
+  return first === undefined ? progress : `${progress}; ${first.where}: ${first.reason}: ${first.cause}`;
+}

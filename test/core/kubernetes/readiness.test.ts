@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import {
+  judgeClaim,
+  judgeDeletion,
+  judgeIngress,
+  judgeJob,
+  judgeService,
+  judgeStatefulSet,
+  judgeWaitFor,
+} from "../../../core/kubernetes/readiness.ts";
+
+const owned = (name: string, more = {}) => ({
+  metadata: { name, namespace: "shop", ownerReferences: [{ uid: "u1" }], ...more },
+});
+const lost = {
+  containerStatuses: [
+    { name: "app", image: "r/x:1", state: { waiting: { reason: "ErrImagePull", message: "r/x:1: not found" } } },
+  ],
+};
+
+describe("a StatefulSet", () => {
+  const set = (status: object, generation = 1, strategy = "RollingUpdate") => ({
+    metadata: { name: "db", namespace: "shop", uid: "u1", generation },
+    spec: { replicas: 2, updateStrategy: { type: strategy } },
+    status,
+  });
+  const ready = {
+    observedGeneration: 1,
+    replicas: 2,
+    readyReplicas: 2,
+    currentReplicas: 2,
+    currentRevision: "a",
+    updateRevision: "a",
+  };
+
+  it("is done when all of its pods are ready and of the last revision", () => {
+    assert.equal(judgeStatefulSet(set(ready), [], [], {}).verdict, "done");
+  });
+  for (const [what, status, generation] of [
+    ["its controller has not seen the change", ready, 2],
+    ["a pod is not ready", { ...ready, readyReplicas: 1 }, 1],
+    ["a pod is of the version before", { ...ready, updateRevision: "b", currentReplicas: 1 }, 1],
+  ] as const)
+    it(`waits while ${what}`, () =>
+      assert.equal(judgeStatefulSet(set(status, generation), [], [], {}).verdict, "wait"));
+
+  it("asks no more than ready pods where somebody deletes them by hand", () => {
+    const status = { observedGeneration: 2, replicas: 2, readyReplicas: 2, currentRevision: "a", updateRevision: "b" };
+    assert.equal(judgeStatefulSet(set(status, 2, "OnDelete"), [], [], {}).verdict, "done");
+  });
+  it("is over when a pod of the last revision will never be ready, and not for one of the version before", () => {
+    const status = { ...ready, readyReplicas: 1, updateRevision: "b" };
+    const pod = (revision: string) => ({
+      ...owned("db-1", { labels: { "controller-revision-hash": revision } }),
+      status: lost,
+    });
+    const judged = judgeStatefulSet(set(status), [pod("b")], [], {});
+    assert.equal(judged.verdict, "fatal");
+    assert.match(judged.troubles[0]?.cause ?? "", /no image r\/x:1/);
+    assert.equal(judgeStatefulSet(set(status), [pod("a")], [], {}).verdict, "wait");
+  });
+});
+
+describe("a Job", () => {
+  const job = (conditions: object[], spec = {}) => ({
+    metadata: { name: "m", namespace: "shop", uid: "u1" },
+    spec,
+    status: { conditions },
+  });
+  it("is done when it is complete, or suspended", () => {
+    assert.equal(judgeJob(job([{ type: "Complete", status: "True" }]), [], [], {}).verdict, "done");
+    assert.equal(judgeJob(job([], { suspend: true }), [], [], {}).verdict, "done");
+    assert.equal(judgeJob(job([]), [], [], {}).verdict, "wait");
+  });
+  it("is over when it has failed, with its pod's last words", () => {
+    const pod = {
+      ...owned("m-1"),
+      status: { phase: "Failed", containerStatuses: [{ name: "app", state: { terminated: { exitCode: 1 } } }] },
+    };
+    const failed = job([{ type: "Failed", status: "True", reason: "BackoffLimitExceeded", message: "too often" }]);
+    const judged = judgeJob(failed, [pod], [], { "m-1/app": "no table\n" });
+    assert.equal(judged.verdict, "fatal");
+    assert.equal(judged.troubles[0]?.reason, "BackoffLimitExceeded");
+    assert.deepEqual(judged.troubles[1]?.log, ["no table"]);
+  });
+  it("is over when its pod can't start, and not when a program ends that is started again", () => {
+    const pod = (containerStatuses: object[]) => ({ ...owned("m-1"), status: { phase: "Pending", containerStatuses } });
+    assert.equal(judgeJob(job([]), [pod(lost.containerStatuses)], [], {}).verdict, "fatal");
+    const crashing = [{ name: "app", state: { waiting: { reason: "CrashLoopBackOff" } } }];
+    assert.equal(judgeJob(job([]), [pod(crashing)], [], {}).verdict, "wait");
+  });
+});
+
+describe("a Service", () => {
+  const service = (spec: object, ingress: unknown[] = []) => ({
+    metadata: { name: "web" },
+    spec,
+    status: { loadBalancer: { ingress } },
+  });
+  const slices = (...ready: boolean[]) => [{ endpoints: ready.map((one) => ({ conditions: { ready: one } })) }];
+  const selecting = { selector: { app: "web" } };
+  for (const [what, given, found, verdict] of [
+    ["pods that are ready", service(selecting), slices(true, true), "done"],
+    ["no pods", service(selecting), [{ endpoints: null }], "done"],
+    ["a pod that is not ready", service(selecting), slices(true, false), "wait"],
+    ["nothing selected", service({}), slices(false), "done"],
+    ["no address of its own", service({ ...selecting, clusterIP: "None" }), slices(false), "done"],
+    ["another name", service({ type: "ExternalName" }), [], "done"],
+    ["a load balancer without an address", service({ type: "LoadBalancer" }), [], "wait"],
+    ["a load balancer with one", service({ type: "LoadBalancer" }, [{ ip: "10.0.0.1" }]), [], "done"],
+  ] as const)
+    it(`with ${what}: ${verdict}`, () => assert.equal(judgeService(given, found).verdict, verdict));
+});
+
+describe("an Ingress, a claim, an end", () => {
+  it("an Ingress waits for its controller, and says which class there is none of", () => {
+    const judged = judgeIngress({ metadata: { name: "web" }, spec: { ingressClassName: "nginx" } }, ["traefik"]);
+    assert.equal(judged.verdict, "wait");
+    assert.match(judged.troubles[0]?.cause ?? "", /no ingress class nginx, only traefik/);
+    assert.equal(judgeIngress({ status: { loadBalancer: { ingress: [{}] } } }, []).verdict, "done");
+  });
+  it("a claim is done when bound, or when its class waits for a pod; lost is over", () => {
+    const claim = (phase: string) => ({
+      metadata: { name: "data" },
+      spec: { storageClassName: "fast" },
+      status: { phase },
+    });
+    assert.equal(judgeClaim(claim("Bound"), undefined).verdict, "done");
+    assert.equal(judgeClaim(claim("Pending"), { volumeBindingMode: "WaitForFirstConsumer" }).verdict, "done");
+    assert.match(judgeClaim(claim("Pending"), undefined).troubles[0]?.cause ?? "", /no storage class fast/);
+    assert.equal(judgeClaim(claim("Lost"), {}).verdict, "fatal");
+  });
+  it("an end says who holds it up", () => {
+    const stuck = { kind: "ConfigMap", metadata: { name: "c", namespace: "shop", finalizers: ["acme.io/keep"] } };
+    assert.match(judgeDeletion(stuck).progress, /it waits for acme\.io\/keep/);
+    const space = {
+      kind: "Namespace",
+      metadata: { name: "shop" },
+      status: {
+        conditions: [{ type: "NamespaceContentRemaining", status: "True", message: "pods. has 1 resource instances" }],
+      },
+    };
+    assert.match(judgeDeletion(space).progress, /pods\. has 1 resource/);
+  });
+});
+
+describe("waitFor", () => {
+  const object = {
+    status: { phase: "Running", conditions: [{ type: "Ready", status: "True" }], nodes: [{ name: "a" }] },
+  };
+  for (const [wish, verdict] of [
+    ["condition=Ready", "done"],
+    ["condition=Ready=False", "wait"],
+    ["condition=Synced", "wait"],
+    ["jsonpath={.status.phase}=Running", "done"],
+    ["jsonpath={.status.phase}=Done", "wait"],
+    ["jsonpath={.status.nodes[0].name}", "done"],
+    ["jsonpath={.status.other}", "wait"],
+    ['["condition=Ready", "jsonpath={.status.phase}=Done"]', "wait"],
+    ["ready", undefined],
+    ["[]", undefined],
+  ] as const)
+    it(`${wish}: ${verdict ?? "can't be read"}`, () => assert.equal(judgeWaitFor(object, wish)?.verdict, verdict));
+});
