@@ -57,7 +57,7 @@ describe("image weft", function () {
       / {2}keelson:images:\n(?: {4}.*\n)+/,
       "",
     );
-    writeFileSync(join(clone, "Pulumi.dev.yaml"), `${text}  keelson:images: [weft]\n${more}`);
+    writeFileSync(join(clone, "Pulumi.dev.yaml"), `${text}  keelson:images: [weft, weft-distroless]\n${more}`);
   }
   const npm = (...args: string[]) => execa("npm", args, { cwd: clone, all: true, reject: false, input: "" });
   async function up(): Promise<ImageResult> {
@@ -68,12 +68,14 @@ describe("image weft", function () {
       ["-c", 'eval "$(npm run --silent env)" && pulumi stack output images --json --stack dev'],
       { cwd: clone },
     );
-    const { weft } = JSON.parse(stdout) as Record<string, ImageResult>;
-    assert.ok(weft);
+    const { weft, "weft-distroless": small } = JSON.parse(stdout) as Record<string, ImageResult>;
+    assert.ok(weft && small);
+    distroless = small;
     return weft;
   }
 
   let built: ImageResult;
+  let distroless: ImageResult;
   let images: PlatformImage[];
 
   it("is built for both platforms, below 003's 52,428,800 bytes and below our own 35 MB", async () => {
@@ -87,6 +89,15 @@ describe("image weft", function () {
       const bytes = manifest.layers.reduce((sum, layer) => sum + layer.size, 0);
       assert.ok(bytes < 35e6, `${platform}: ${bytes} bytes`);
     }
+  });
+
+  it("is below 5 MB without a distribution", () => {
+    assert.deepEqual(
+      distroless.platforms.map((p) => p.platform),
+      PLATFORMS,
+    );
+    for (const { platform, compressed } of distroless.platforms)
+      assert.ok(compressed < 5e6, `${platform}: ${compressed}`);
   });
 
   it("is configured as 003 lists", async () => {
@@ -147,17 +158,19 @@ describe("image weft", function () {
     before(async () => {
       stack("");
       engine = await startDockerd();
-      const env = { DOCKER_HOST: engine.host };
-      const { exitCode, all } = await execa("npm", ["run", "keelson", "--", "load", "weft"], {
-        cwd: clone,
-        env,
-        all: true,
-        reject: false,
-      });
-      assert.equal(exitCode, 0, all);
+      await load("weft-distroless");
+      const all = await load("weft");
       assert.match(all, /^weft:latest linux\/\w+ sha256:[0-9a-f]{64}\n.* MB compressed of 50 MiB;/m);
     });
     after(() => engine?.stop());
+
+    async function load(image: string): Promise<string> {
+      const env = { DOCKER_HOST: engine.host };
+      const options = { cwd: clone, env, all: true, reject: false } as const;
+      const { exitCode, all } = await execa("npm", ["run", "keelson", "--", "load", image], options);
+      assert.equal(exitCode, 0, all);
+      return all;
+    }
 
     it("answers whoami with weft, and prints a default config", async () => {
       const run = (...args: string[]) => engine.docker("run", "--rm", "--network=none", "weft", ...args);
@@ -166,16 +179,20 @@ describe("image weft", function () {
       await assert.rejects(run("health"), /does not answer/);
     });
 
-    it("becomes healthy by itself, and ends with 0 when it is told to", async () => {
-      const id = await engine.docker("run", "--detach", "--network=none", "weft");
+    for (const image of ["weft", "weft-distroless"])
+      it(`becomes healthy by itself, and ends with 0 when it is told to: ${image}`, () => healthy(image));
+
+    async function healthy(image: string): Promise<void> {
+      const id = await engine.docker("run", "--detach", "--network=none", image);
       const state = (format: string) => engine.docker("inspect", `--format={{.State.${format}}}`, id);
       for (let tries = 0; (await state("Health.Status")) !== "healthy" && tries < 180; tries++) await sleep(500);
       assert.equal(await state("Health.Status"), "healthy", await engine.docker("logs", id));
-      assert.equal(await engine.docker("exec", id, "whoami"), "weft");
-      assert.equal(await engine.docker("exec", id, "weft", "health"), "ok");
+      assert.equal(await engine.docker("exec", id, "/usr/local/bin/weft", "whoami"), "weft");
+      assert.equal(await engine.docker("exec", id, "/usr/local/bin/weft", "health"), "ok");
+      if (image === "weft") assert.equal(await engine.docker("exec", id, "whoami"), "weft");
       await engine.docker("stop", id);
       assert.equal(await state("ExitCode"), "0");
-    });
+    }
   });
 
   it("is the same image from the same workspace elsewhere, and nothing is built for it", async () => {
