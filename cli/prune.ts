@@ -1,11 +1,14 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { Command } from "commander";
 import { execa } from "execa";
+import { readStack } from "../config/read-stack.ts";
 import { cacheTag } from "../core/build-options.ts";
 import { UserError } from "../core/error.ts";
 import { histories } from "../core/host-status.ts";
 import { platformSlug } from "../core/platform.ts";
 import { decidePrune, type Keeper, type StoredManifest, type WorkloadHistory } from "../core/prune.ts";
-import { keepersInState } from "../core/prune-keepers.ts";
+import { hasHosts, keepersInState } from "../core/prune-keepers.ts";
 import { formatTable } from "../core/table.ts";
 import { hashTag } from "../core/tags.ts";
 import { deleteManifests, surveyRepository } from "../oci/prune.ts";
@@ -38,8 +41,12 @@ async function prune(options: Options): Promise<void> {
   const repositories = stack.plan.images.map((image) => image.repository).sort();
   const stored: StoredManifest[] = [];
   for (const repository of repositories) stored.push(...(await surveyRepository(stack.client, repository)));
-  const keepers = [...keepersInPlan(stack), ...(await keepersInStates(repositories))];
-  const workloads = await workloadHistories(stack);
+  const keepers = keepersInPlan(stack);
+  const workloads: WorkloadHistory[] = [];
+  for (const [name, state] of await stackStates()) {
+    keepers.push(...keepersInState(name, repositories, state));
+    if (hasHosts(state)) workloads.push(...(await workloadHistories(name, stack)));
+  }
   const rollbacks = Math.max(0, ...workloads.map(({ digests }) => digests.length - 1));
   const decision = decidePrune({ stored, keepers, workloads, rollbacks });
   if (options.json) console.log(JSON.stringify(decision, null, 2));
@@ -97,12 +104,17 @@ function keepersInPlan({ plan, name }: Stack): Keeper[] {
   ]);
 }
 
-/** What each host keeps for a rollback, as it tells itself. One that can't be asked ends the run: it may run anything. */
-async function workloadHistories({ name, plan, client }: Stack): Promise<WorkloadHistory[]> {
-  if (plan.hosts === undefined) return [];
-  const { openHosts } = await import("./host-session.ts");
+/**
+ * What each host of a stack keeps for a rollback, as it tells itself. One that can't be asked ends the run: it may run
+ * anything. Of a stack without a file in this checkout nobody knows the hosts.
+ */
+async function workloadHistories(name: string, { client }: Stack): Promise<WorkloadHistory[]> {
+  if (!existsSync(join(projectRoot(), `Pulumi.${name}.yaml`))) return [];
+  const { hosts } = await readStack(projectRoot(), name);
+  if (Object.keys(hosts).length === 0) return [];
+  const { hostsOf } = await import("./host-session.ts");
   const { hostStatus } = await import("./status.ts");
-  const asked = await Promise.all((await openHosts(name)).map(hostStatus));
+  const asked = await Promise.all((await hostsOf(name, hosts)).map(hostStatus));
   const silent = asked.find(({ healthy, services }) => !healthy && services.length === 0);
   if (silent !== undefined)
     throw new UserError(
@@ -112,25 +124,25 @@ async function workloadHistories({ name, plan, client }: Stack): Promise<Workloa
   return asked.flatMap(({ host, services }) => histories(host, services, client.host));
 }
 
-/** What the states of all stacks of this backend speak of. One that can't be read ends the run: it may hold anything. */
-async function keepersInStates(repositories: readonly string[]): Promise<Keeper[]> {
+/** The states of all stacks of this backend. One that can't be read ends the run: it may hold anything. */
+async function stackStates(): Promise<[name: string, state: unknown][]> {
+  const states: [string, unknown][] = [];
+  for (const { name } of (await pulumi("stack", "ls", "--json")) as { name: string }[])
+    states.push([name, await pulumi("stack", "export", "--stack", name)]);
+  return states;
+}
+
+async function pulumi(...args: string[]): Promise<unknown> {
   const { path } = await ensureTool("pulumi");
-  const pulumi = async (...args: string[]): Promise<unknown> => {
-    const { stdout, exitCode, stderr } = await execa(path, [...args, "--non-interactive"], {
-      cwd: projectRoot(),
-      env: pulumiEnvironment(),
-      reject: false,
-    });
-    if (exitCode !== 0)
-      throw new UserError(
-        `pulumi ${args.join(" ")} failed, so nobody knows what is in use: ${stderr.trim()}`,
-        "mend the stack, or remove it with `pulumi stack rm`",
-      );
-    return JSON.parse(stdout);
-  };
-  const stacks = (await pulumi("stack", "ls", "--json")) as { name: string }[];
-  const keepers: Keeper[] = [];
-  for (const { name } of stacks)
-    keepers.push(...keepersInState(name, repositories, await pulumi("stack", "export", "--stack", name)));
-  return keepers;
+  const { stdout, exitCode, stderr } = await execa(path, [...args, "--non-interactive"], {
+    cwd: projectRoot(),
+    env: pulumiEnvironment(),
+    reject: false,
+  });
+  if (exitCode !== 0)
+    throw new UserError(
+      `pulumi ${args.join(" ")} failed, so nobody knows what is in use: ${stderr.trim()}`,
+      "mend the stack, or remove it with `pulumi stack rm`",
+    );
+  return JSON.parse(stdout);
 }

@@ -13,3 +13,8 @@ export function keepersInState(stack: string, repositories: readonly string[], s
     [...references].sort().map((reference) => ({ repository, reference, reason })),
   );
 }
+
+/** True where a stack's state has hosts: they keep versions of their own. */
+export function hasHosts(state: unknown): boolean {
+  return (JSON.stringify(state) ?? "").includes('"type":"keelson:host:Host"');
+}

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { keepersInState } from "../../core/prune-keepers.ts";
+import { hasHosts, keepersInState } from "../../core/prune-keepers.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
 const tag = `h-${"b".repeat(64)}`;
@@ -25,5 +25,14 @@ describe("keepersInState", () => {
   it("finds nothing in nothing, and no part of a longer word", () => {
     assert.deepEqual(keepersInState("dev", ["app"], undefined), []);
     assert.deepEqual(keepersInState("dev", ["app"], { x: `${digest}f`, y: `z${tag}` }), []);
+  });
+});
+
+describe("hasHosts", () => {
+  it("sees a host among a state's resources, and none in what only speaks of one", () => {
+    const state = (type: string) => ({ deployment: { resources: [{ urn: "urn:…", type }] } });
+    assert.ok(hasHosts(state("keelson:host:Host")));
+    assert.ok(!hasHosts(state("keelson:image:Image")));
+    assert.ok(!hasHosts(undefined));
   });
 });
