@@ -41,8 +41,11 @@ async function program(): Promise<Record<string, unknown>> {
     gates: config.gates,
     buildPlatforms: await platformBuilder(config.imageResource),
   });
+  const volumes = plan.volumes === undefined ? {} : await volumesOf(plan.volumes);
+  const hosts = plan.hosts === undefined ? {} : await hostsOf(plan.hosts, config, images);
+  const clusters = plan.clusters === undefined ? {} : await clustersOf(plan, config, images);
   if (!pulumi.runtime.isDryRun())
-    pulumi.all([...images.values()].map(({ digest }) => digest)).apply(() => keep(loaded));
+    pulumi.all([[...images.values()].map(({ digest }) => digest), hosts, clusters]).apply(() => keep(loaded));
   return {
     images: Object.fromEntries(
       plan.images.map((image) => {
@@ -56,9 +59,9 @@ async function program(): Promise<Record<string, unknown>> {
         { image: images.get(image)?.ref, wave, port },
       ]),
     ),
-    volumes: plan.volumes === undefined ? {} : await volumesOf(plan.volumes),
-    hosts: plan.hosts === undefined ? {} : await hostsOf(plan.hosts, config, images),
-    clusters: plan.clusters === undefined ? {} : await clustersOf(plan, config, images),
+    volumes,
+    hosts,
+    clusters,
   };
 }
 
@@ -164,16 +167,17 @@ async function tellImpact(after: Snapshot): Promise<void> {
   pulumi.log.info(`compared with ${earlier.since}:\n${formatImpact(found)}`);
 }
 
-/** What this up has brought about, once every image is there, whoever started it: the next preview compares with it. */
+/** What this up has brought about, once every image is there and every host and cluster runs what it should, whoever started it: the next preview compares with it. */
 async function keep(brought: Snapshot): Promise<void> {
   const { keepSnapshot } = await import("./config/snapshot.ts");
   // A checkout that can't be written in is no reason to fail: its next preview compares with the default branch.
   await keepSnapshot(root, stack, brought).catch((error: Error) => pulumi.log.debug(`no snapshot: ${error.message}`));
 }
 
-/** What a plan builds, in words that are equal where it builds the same. */
+/** What a plan builds and runs, in words that are equal where that is the same. */
 function wanted({ plan }: Snapshot): string {
-  return plan.images.map((i) => [i.name, i.contentHash, ...i.builds.map(({ platform }) => platform)].join(" ")).join();
+  const images = plan.images.map((i) => [i.name, i.contentHash, ...i.builds.map(({ platform }) => platform)].join(" "));
+  return JSON.stringify([images, plan.hosts, plan.clusters]);
 }
 
 /** The registry's credentials stay secret Outputs from config to use. */

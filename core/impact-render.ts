@@ -4,6 +4,9 @@ import { printable } from "./printable.ts";
 import { escapeMarkdown } from "./report/document.ts";
 import { formatBytes } from "./size.ts";
 
+/** What becomes of a workload. */
+const WORKLOAD = { new: "is new", changed: "starts anew", removed: "is removed" } as const;
+
 /** Further changes of one image that are spelt out; JSON has all. */
 const SHOWN = 5;
 
@@ -15,7 +18,7 @@ function some(changes: readonly string[]): string[] {
 
 /** An impact as text for a terminal. */
 export function formatImpact(impact: Impact): string {
-  if (impact.images.length === 0 && impact.removed.length === 0)
+  if (impact.images.length === 0 && impact.removed.length === 0 && impact.workloads.length === 0)
     return `no image rebuilds; ${impact.unchanged} stay as they are`;
   return [
     headline(impact),
@@ -26,6 +29,10 @@ export function formatImpact(impact: Impact): string {
       ...(i.services.length === 0 ? [] : [`    run by ${i.services.join(", ")}`]),
     ]),
     ...impact.removed.map((name) => `  ${name}: no longer in the plan`),
+    ...impact.workloads.flatMap((w) => [
+      `  ${w.workload} ${WORKLOAD[w.kind]}`,
+      ...some(w.changes).map((change) => `    ← ${printable(change)}`),
+    ]),
   ].join("\n");
 }
 
@@ -45,6 +52,10 @@ export function impactMarkdown(impact: Impact): string {
     ...(impact.removed.length === 0
       ? []
       : ["", `No longer in the plan: ${impact.removed.map((r) => `\`${r}\``).join(", ")}`]),
+    ...(impact.workloads.length === 0 ? [] : ["", "| workload | what | why |", "|---|---|---|"]),
+    ...impact.workloads.map(
+      (w) => `| ${w.workload} | ${WORKLOAD[w.kind]} | ${escapeMarkdown(some(w.changes).join("; "))} |`,
+    ),
   ].join("\n");
 }
 

@@ -2,6 +2,7 @@ import type { ArtifactLock } from "./artifact.ts";
 import { type PlannedCluster, POSTGRES } from "./cluster-plan.ts";
 import type { ContextEntry } from "./context.ts";
 import { entryLine } from "./context.ts";
+import { impactOnWorkloads, type WorkloadImpact } from "./impact-workloads.ts";
 import type { CatalogueContext, CatalogueImage, Plan, PlannedImage } from "./plan.ts";
 
 /** What one side of a comparison is made from: a plan, and the bytes behind its hashes. */
@@ -39,12 +40,14 @@ export interface Impact {
   /** Images of the earlier plan that the later one no longer has. */
   readonly removed: readonly string[];
   readonly unchanged: number;
+  /** Workloads that come, go or start anew for their settings; for a new image alone, they stand with the image. */
+  readonly workloads: readonly WorkloadImpact[];
   /** Sum over the images that have a past; undefined where none has. */
   readonly forecast: (PastBuilds & { readonly unknown: number }) | undefined;
 }
 
 /**
- * Which images a change rebuilds, and why, in build order.
+ * Which images a change rebuilds, and why, in build order, and what else it has start anew.
  * @param past what builds of each image took before, by name.
  */
 export function impact(before: Snapshot, after: Snapshot, past: ReadonlyMap<string, PastBuilds> = new Map()): Impact {
@@ -76,6 +79,7 @@ export function impact(before: Snapshot, after: Snapshot, past: ReadonlyMap<stri
     images,
     removed: before.plan.images.map((i) => i.name).filter((name) => !names.has(name)),
     unchanged: after.plan.images.length - images.length,
+    workloads: impactOnWorkloads(before.plan, after.plan),
     forecast: total(images),
   };
 }

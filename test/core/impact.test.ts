@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { planClusters } from "../../core/cluster-plan.ts";
 import type { ContextEntry } from "../../core/context.ts";
-import { planHosts } from "../../core/host-plan.ts";
+import { planHosts, type WorkloadsChoice } from "../../core/host-plan.ts";
 import { impact, type Snapshot } from "../../core/impact.ts";
 import { formatImpact, impactMarkdown } from "../../core/impact-render.ts";
 import { descendants } from "../../core/lineage.ts";
@@ -244,6 +244,44 @@ describe("impact", () => {
       impact(at(catalogue), changed).images.map((i) => [i.image, i.services]),
       [["web", ["shop on lab", "front on lab"]]],
     );
+  });
+
+  it("names the workloads whose settings change, come or go, with nothing secret of them", () => {
+    const on = (workloads: WorkloadsChoice): Snapshot => {
+      const { hosts } = planHosts({ vps1: "lab", vps2: "lab" }, workloads, new Map());
+      const { plan, catalogue: own } = snapshot(catalogue);
+      return { plan: { ...plan, hosts }, catalogue: own };
+    };
+    const shop = { image: "web", hosts: ["vps1"], secrets: { TOKEN: "hidden" } };
+    const before = on({ shop: { ...shop, limits: { memory: "256 MiB" } }, alone: { image: "alone", hosts: ["vps1"] } });
+    const after = on({
+      shop: { ...shop, hosts: ["vps1", "vps2"], limits: { memory: "1 GiB" }, environment: { LOG: "info" } },
+    });
+    const found = impact(before, after);
+    assert.deepEqual(found.images, []);
+    assert.deepEqual(found.workloads, [
+      { workload: "alone on vps1", kind: "removed", changes: [] },
+      {
+        workload: "shop on vps1",
+        kind: "changed",
+        changes: ["environment.LOG (unset) → info", "limits.memory 256 MiB → 1 GiB"],
+      },
+      { workload: "shop on vps2", kind: "new", changes: [] },
+    ]);
+    assert.equal(
+      formatImpact(found),
+      [
+        "0 images rebuild, 4 stay as they are",
+        "  alone on vps1 is removed",
+        "  shop on vps1 starts anew",
+        "    ← environment.LOG (unset) → info",
+        "    ← limits.memory 256 MiB → 1 GiB",
+        "  shop on vps2 is new",
+      ].join("\n"),
+    );
+    assert.match(impactMarkdown(found), /^\| shop on vps1 \| starts anew \| environment\.LOG \(unset\) → info; /m);
+    assert.doesNotMatch(JSON.stringify(found), /hidden/);
+    assert.equal(formatImpact(impact(before, before)), "no image rebuilds; 4 stay as they are");
   });
 
   it("names the services that run what rebuilds, and what of their machine changed", () => {
