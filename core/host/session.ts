@@ -13,15 +13,25 @@ export function sessionCommand(verb: HostVerb, app: string, args: readonly strin
   return asRoot([HOST_PROGRAM, verb, name(app), ...args].map(shellWord).join(" "));
 }
 
+/** Last line of the host program: one that was cut off is not put in place. */
+const PROGRAM_END = "# The end.";
+
 /**
  * The command line of the first session: its standard input is the host program's text, which it puts in place whole and
  * then runs with `setup`. Safe to run again, and how the program is brought up to date.
  */
 export function installCommand(app: string): string {
   const folder = HOST_PROGRAM.slice(0, HOST_PROGRAM.lastIndexOf("/"));
-  const next = `${HOST_PROGRAM}.new`;
-  const install = `umask 022 && mkdir -p ${folder} && cat >${next} && chmod 755 ${next} && mv ${next} ${HOST_PROGRAM}`;
-  return asRoot(`sh -c ${shellWord(`${install} && exec ${HOST_PROGRAM} setup ${name(app)}`)}`);
+  const refuse = (why: string) => `{ rm -f "$new"; echo "error: ${why}; nothing was changed" >&2; exit 1; }`;
+  const install = [
+    `umask 022; mkdir -p ${folder} || exit 1`,
+    // A file of its own: two applications may be set up at once.
+    `new=$(mktemp ${HOST_PROGRAM}.XXXXXX) || exit 1`,
+    `cat >"$new" || ${refuse("the program can't be written")}`,
+    `[ "$(tail -n 1 "$new")" = "${PROGRAM_END}" ] || ${refuse("the program was cut off on its way")}`,
+    `chmod 755 "$new" && mv "$new" ${HOST_PROGRAM} || exit 1`,
+  ].join("; ");
+  return asRoot(`sh -c ${shellWord(`${install}; exec ${HOST_PROGRAM} setup ${name(app)}`)}`);
 }
 
 function asRoot(command: string): string {

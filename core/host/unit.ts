@@ -45,7 +45,7 @@ function daemonUnit(app: string, service: HostService): string {
     ...secretLines(app, service),
     `ExecStartPre=-${DOCKER} rm --force --volumes ${name}`,
     `ExecStartPre=${commandLine(runCommand(app, service, ["--detach"]))}`,
-    `ExecStart=${DOCKER} wait ${name}`,
+    `ExecStart=${HOST_PROGRAM} outlast ${name}`,
     `ExecStop=${DOCKER} stop --time=${Math.ceil(stop)} ${name}`,
     `ExecStopPost=-${DOCKER} rm --force --volumes ${name}`,
     `TimeoutStopSec=${Math.ceil(stop) + 20}`,
@@ -144,7 +144,7 @@ function secretLines(app: string, service: HostService): string[] {
   const folder = stateFolder(app, service.name);
   const kinds = secrets.map(({ name, as = "environment" }) => `${as}:${name}`);
   return [
-    ...secrets.map(({ name }) => `LoadCredential=${name}:${folder}/secrets/${name}`),
+    ...secrets.map(({ name }) => `LoadCredential=${name}:${folder}/${SLOT}/secrets/${name}`),
     `RuntimeDirectory=${unitName(app, service.name, SLOT)}`,
     "RuntimeDirectoryMode=0700",
     `ExecStartPre=+${commandLine([HOST_PROGRAM, "credentials", service.image, service.user ?? "", ...kinds])}`,

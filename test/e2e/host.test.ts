@@ -1,53 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { request } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { renderBundle } from "../../core/host/bundle.ts";
 import type { HostService } from "../../core/host/service.ts";
 import { sessionCommand } from "../../core/host/session.ts";
-import { openRegistry } from "../../oci/open.ts";
-import { readPlatforms } from "../../oci/platforms.ts";
 import { startLab, stopLab } from "../../toolchain/lab/index.ts";
-import { silent } from "../../toolchain/progress.ts";
-import { ensureRegistry } from "../../toolchain/services/index.ts";
+import { describeFaults } from "./host/faults.ts";
+import { buildWeft, type Digests } from "./host/weft.ts";
 import { HostUnderTest, startLoad } from "./lab-host.ts";
-import { cloneCheckout } from "./registry.ts";
-
-const NATIVE = process.arch === "arm64" ? "linux/arm64" : "linux/amd64";
-
-/** Digests of weft: the index, and what it names for this machine and for another one. */
-interface Digests {
-  readonly index: string;
-  readonly own: string;
-  readonly foreign: string;
-}
-
-/** Builds weft, or finds it built, in a clone whose stack dev builds nothing else. */
-async function buildWeft(): Promise<Digests> {
-  const folder = mkdtempSync(join(tmpdir(), "keelson-host-"));
-  try {
-    const clone = await cloneCheckout(join(folder, "keelson"));
-    const stack = join(clone, "Pulumi.dev.yaml");
-    const text = readFileSync(stack, "utf8").replace(/ {2}keelson:images:\n(?: {4}.*\n)+/, "");
-    writeFileSync(stack, `${text}  keelson:images: [weft]\n`);
-    await execa("npm", ["run", "up"], { cwd: clone, input: "" });
-    const output = 'eval "$(npm run --silent env)" && pulumi stack output images --json --stack dev';
-    const { stdout } = await execa("bash", ["-c", output], { cwd: clone });
-    const index: string = JSON.parse(stdout).weft.digest;
-    const registry = await ensureRegistry(silent);
-    const client = await openRegistry(registry.host, { caFile: registry.ca, env: process.env });
-    const images = await readPlatforms(client, "weft", index);
-    client.close();
-    const digest = (own: boolean) =>
-      images.find(({ platform }) => (platform === NATIVE) === own)?.descriptor.digest ?? "";
-    return { index, own: digest(true), foreign: digest(false) };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
 
 /** One host, from bare to bare. Needs root, the toolchain, and weft built or a way to build it. */
 describe("a host", function () {
@@ -292,22 +254,23 @@ describe("a host", function () {
     assert.equal((await vps.verb("exec", "weft", "whoami")).text, "weft");
   });
 
-  it("serves again after a reboot", async () => {
-    // When its first process started: the kernel and its boot id are this machine's.
-    const started = "cut -d' ' -f22 /proc/1/stat";
-    const before = await on(started);
-    await vps.run("systemctl reboot");
-    assert.ok(await vps.until(`test "$(${started})" != ${before} && systemctl is-system-running --wait`, 120));
-    assert.ok(await vps.until("curl -fs localhost/health", 60));
-    assert.equal((await serving())?.[1], "ok");
-  });
+  describeFaults(() => ({ host: vps.host, digests }));
 
-  it("is left without a trace", async () => {
-    const { code, text } = await vps.verb("remove", "--data");
-    assert.equal(code, 0, text);
-    const left =
-      "ls -d /etc/keelson /var/lib/keelson /opt/clawft /usr/local/lib/keelson /run/keelson* /etc/systemd/system/keelson* /etc/systemd/system/*/keelson* 2>/dev/null; docker ps -aq; docker images -q; docker volume ls -q; docker network ls --filter name=keelson -q; systemctl list-units --no-legend 'keelson*'; true";
-    assert.equal(await on(left), "");
-    await assert.rejects(answer(), /ECONNREFUSED/);
+  // Nested, because mocha runs nested ones last.
+  describe("at its end", () => {
+    it("serves again after a reboot", async () => {
+      assert.ok(await vps.reboot());
+      assert.ok(await vps.until("curl -fs localhost/health", 60));
+      assert.equal((await serving())?.[1], "ok");
+    });
+
+    it("is left without a trace", async () => {
+      const { code, text } = await vps.verb("remove", "--data");
+      assert.equal(code, 0, text);
+      const left =
+        "ls -d /etc/keelson /var/lib/keelson /opt/clawft /usr/local/lib/keelson /run/keelson* /etc/systemd/system/keelson* /etc/systemd/system/*/keelson* 2>/dev/null; docker ps -aq; docker images -q; docker volume ls -q; docker network ls --filter name=keelson -q; systemctl list-units --no-legend 'keelson*'; true";
+      assert.equal(await on(left), "");
+      await assert.rejects(answer(), /ECONNREFUSED/);
+    });
   });
 });

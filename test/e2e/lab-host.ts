@@ -61,6 +61,15 @@ export class HostUnderTest {
     return this.run(sessionCommand("apply", this.app, args), this.input(services, secrets));
   }
 
+  /** Until it is up again. @param how `systemctl reboot` or harder. */
+  async reboot(how = "systemctl reboot"): Promise<boolean> {
+    // When its first process started: the kernel and its boot id are this machine's.
+    const started = "cut -d' ' -f22 /proc/1/stat";
+    const before = (await this.run(started)).text;
+    await this.run(how);
+    return this.until(`test "$(${started})" != ${before} && systemctl is-system-running --wait`, 120);
+  }
+
   /** Until a command succeeds, at most `seconds`. */
   async until(command: string, seconds: number): Promise<boolean> {
     for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(300))
@@ -72,8 +81,11 @@ export class HostUnderTest {
 /** Answers by status or error, of a load that went on until it was stopped. */
 export type Answers = Readonly<Record<string, number>>;
 
-/** Requests one after the other on two kept connections and two that are made anew each time. */
-export function startLoad(address: string, port: number): () => Promise<Answers> {
+/**
+ * Requests one after the other on two kept connections and two that are made anew each time.
+ * @param pause milliseconds between two requests of a client.
+ */
+export function startLoad(address: string, port: number, pause = 5): () => Promise<Answers> {
   const answers: Record<string, number> = {};
   let going = true;
   const count = (name: string | number | undefined) => {
@@ -91,7 +103,7 @@ export function startLoad(address: string, port: number): () => Promise<Answers>
     });
   const client = async (keepAlive: boolean) => {
     const agent = new Agent({ keepAlive, maxSockets: 1 });
-    for (; going; await sleep(5)) await once(agent);
+    for (; going; await sleep(pause)) await once(agent);
     agent.destroy();
   };
   const clients = Promise.all([true, true, false, false].map(client));

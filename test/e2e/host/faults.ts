@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { sessionCommand } from "../../../core/host/session.ts";
+import type { LabHost } from "../../../toolchain/lab/index.ts";
+import { ensureTls } from "../../../toolchain/services/tls.ts";
+import { holdAt } from "./hold.ts";
+import { Lane, runScenarios } from "./lanes.ts";
+import { pushVariant } from "./variant.ts";
+import { type Digests, embeddedRegistry } from "./weft.ts";
+
+/** Commands of the host program at which a deploy dies with all that it started, one of each of its phases. */
+const DEATHS = [
+  "pull *",
+  "write_slot *",
+  "systemctl start *",
+  "await *",
+  'mv "$dir/active.new"*',
+  "settle *",
+  "drain *",
+  'drop_slot "$service" "$old"',
+  "prune *",
+];
+/** Where the ssh session breaks; what the program does behind it, it does with nobody listening. */
+const CUTS = ["take_lock", "await *", "settle *", "drain *"];
+
+/** A server that takes no TERM, and with FLAPS set answers well every second time only. */
+const SERVER = `use IO::Socket::INET; $SIG{TERM} = "IGNORE"; my $n = 0;
+my $server = IO::Socket::INET->new(LocalPort => 8080, Listen => 99, ReuseAddr => 1) or die;
+while (my $c = $server->accept) {
+  while (<$c>) { last if /^\\r?$/ }
+  my $said = $ENV{FLAPS} && $n++ % 2 ? "500 No" : "200 OK";
+  print $c "HTTP/1.1 $said\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n"; close $c;
+}`;
+
+/** What may happen to a host while it is deployed to. `lab` is asked when the tests run. */
+export function describeFaults(lab: () => { readonly host: LabHost; readonly digests: Digests }): void {
+  describe("in the middle of a deploy", () => {
+    let lanes: readonly Lane[];
+    let ends: ReadonlyMap<string, Promise<void>>;
+    let folder: string;
+    let variants: { readonly stubborn: string; readonly flapping: string; readonly other: string };
+    const image = (digest: string) => `${lab().host.registry}/weft@${digest}`;
+    /** This machine's end of the cable. */
+    const here = () => lab().host.address.replace(/\d+$/, (last) => String(Number(last) & 0xfe));
+
+    before(async () => {
+      const { host, digests } = lab();
+      folder = mkdtempSync(join(tmpdir(), "keelson-faults-"));
+      const client = await embeddedRegistry();
+      const push = (change: Record<string, unknown>) => pushVariant(client, "weft", digests.own, change);
+      const perl = { Entrypoint: ["/usr/bin/perl", "-e"], Cmd: [SERVER], Healthcheck: null };
+      variants = {
+        stubborn: await push(perl),
+        flapping: await push({ ...perl, Env: ["FLAPS=1"] }),
+        other: await push({ Labels: { other: "yes" } }),
+      };
+      client.close();
+      lanes = [0, 1, 2, 3].map((index) => new Lane(host, index, image(digests.own)));
+      // Set up at once: what they share is made once.
+      await Promise.all(
+        lanes.map(async (lane) => {
+          const { code, text } = await lane.vps.setup();
+          assert.equal(code, 0, text);
+          await lane.deploy();
+        }),
+      );
+      ends = runScenarios(lanes, scenarios);
+    });
+    after(async () => {
+      await Promise.allSettled([...(ends?.values() ?? [])]);
+      await Promise.all((lanes ?? []).map(({ vps }) => vps.verb("remove", "--data")));
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    const scenarios: Record<string, (lane: Lane) => Promise<void>> = {};
+    for (const at of DEATHS)
+      scenarios[`what dies at \`${at}\` is finished or thrown away by the next run`] = async (lane) => {
+        const input = lane.input(lane.changed());
+        const held = await holdAt(lane.vps, at, input);
+        const { code, text } = await held.kill(sessionCommand("apply", lane.vps.app), input);
+        assert.equal(code, 0, text);
+      };
+    for (const at of CUTS)
+      scenarios[`a session that breaks at \`${at}\` stops nothing`] = async (lane) => {
+        const input = lane.input(lane.changed());
+        const held = await holdAt(lane.vps, at, input);
+        const { code, text } = await held.cut(sessionCommand("apply", lane.vps.app, ["--wait", "60"]), input);
+        assert.equal(code, 0, text);
+        assert.match(text, /^0 changed, 1 unchanged$/);
+      };
+    Object.assign(scenarios, {
+      "another deploy is told who is at it, and changes nothing": async (lane: Lane) => {
+        const held = await holdAt(lane.vps, "await *", lane.input(lane.changed()));
+        const second = await lane.apply(lane.changed(), "--owner", "ada");
+        assert.equal(second.code, 1);
+        assert.match(
+          second.text,
+          /^error: lane\d is being changed by root@\S+ for \d+ s \(process \d+\)\n {2}wait, or/,
+        );
+        const first = await held.release();
+        assert.equal(first.code, 0, first.text);
+        assert.match(first.text, /1 changed, 0 unchanged$/);
+      },
+      "health that flaps is no health": async (lane: Lane) => {
+        const health = { port: 8080, path: "/", within: "2 s" } as const;
+        const text = await lane.refused(lane.changed({ image: image(variants.flapping), health }));
+        assert.match(text, /^weft: not healthy after 2 s/m);
+      },
+      "a container that takes no TERM is killed after its time": async (lane: Lane) => {
+        const stubborn = lane.changed({ image: image(variants.stubborn), health: { port: 8080, path: "/" } });
+        await lane.deploy(stubborn);
+        await lane.deploy();
+      },
+      "as many images stay as are to be kept": async (lane: Lane) => {
+        const deploy = async (digest: string, keep: number) => {
+          const input = lane.input(lane.changed({ image: image(digest) })).replace("\nkeep 2\n", `\nkeep ${keep}\n`);
+          const { code, text } = await lane.vps.run(sessionCommand("apply", lane.vps.app), input);
+          assert.equal(code, 0, text);
+          const listed = lane.on(`cat /var/lib/keelson/${lane.vps.app}/services/weft/images`);
+          const present = lane.on(`docker images -q ${image(variants.other)} | wc -l`);
+          return [(await listed).split("\n"), await present];
+        };
+        const { own } = lab().digests;
+        assert.deepEqual(await deploy(variants.other, 1), [[image(variants.other), image(own)], "1"]);
+        // Other lanes run it: that keeps it on the host, and no more than that.
+        assert.deepEqual(await deploy(own, 0), [[image(own)], "0"]);
+      },
+      "hooks run before and after, and the first may stop it": async (lane: Lane) => {
+        const hook = `/opt/${lane.vps.app}/hook`;
+        const script = `#!/bin/sh\\necho "$KEELSON_APP $KEELSON_SERVICE $KEELSON_IMAGE"; [ ! -e ${hook}.no ]\\n`;
+        await lane.on(`printf '${script}' >${hook}; chmod 755 ${hook}; touch ${hook}.no`);
+        const service = lane.changed({ hooks: { before: hook, after: hook } });
+        const refused = await lane.refused(service);
+        assert.match(refused, /^weft: before: lane\d weft \S+@sha256:\w+\nweft: the hook before the update failed: /m);
+        await lane.on(`rm ${hook}.no`);
+        assert.match(await lane.deploy(service), /^weft: before: [\s\S]*^weft: after: lane\d weft /m);
+      },
+      "a registry that does not answer is named": async (lane: Lane) => {
+        const text = await lane.refused(lane.changed({ image: `${here()}:1/weft@${lab().digests.own}` }));
+        assert.match(text, /can't be pulled: .*connection refused\n {2}see that this host reaches \S+:1$/m);
+      },
+      "a clock that is wrong is suspected where a certificate is not yet good": async (lane: Lane) => {
+        const files = await ensureTls(join(folder, "tls"), new Date(Date.now() + 10 * 24 * 3600 * 1000));
+        const server = createServer({ cert: readFileSync(files.certificate), key: readFileSync(files.key) });
+        await new Promise<void>((resolve) => server.listen(0, here(), resolve));
+        const { port } = server.address() as AddressInfo;
+        const text = await lane.refused(lane.changed({ image: `${here()}:${port}/weft@${lab().digests.own}` }));
+        server.close();
+        assert.match(text, /not yet valid[\s\S]*\n {2}is this host's clock right\? it says \d{4}-/);
+      },
+      "nothing is pulled where there is no room, and status says so": async (lane: Lane) => {
+        const input = lane.input(lane.changed({ image: image(lab().digests.foreign) }));
+        const small = "mount -t tmpfs -o size=9m none /var/lib/docker &&";
+        const pulled = await lane.vps.run(`unshare -m sh -c '${small} ${sessionCommandOf(lane, "apply")}'`, input);
+        assert.equal(pulled.code, 1);
+        assert.match(pulled.text, /^weft: \d{7} bytes are free for images, 1000000000 are wanted/m);
+        const status = await lane.vps.run(`unshare -m sh -c '${small} ${sessionCommandOf(lane, "status")}'`);
+        assert.equal(status.code, 3);
+        assert.match(status.text, /^disk: \d{7} bytes are free for images/m);
+        // The engine's own disk fills while it pulls.
+        await lane.on("mount -t tmpfs -o size=1m none /var/lib/docker/tmp");
+        const full = await lane.refused(lane.changed({ image: image(lab().digests.foreign) }));
+        await lane.on("umount /var/lib/docker/tmp");
+        assert.match(full, /can't be pulled: .*no space left on device\n {2}make room in/);
+      },
+      "nothing is begun where its own files have no room": async (lane: Lane) => {
+        const small = `mount -t tmpfs -o size=1m none /var/lib/keelson/${lane.vps.app} &&`;
+        const input = lane.input(lane.changed());
+        const { code, text } = await lane.vps.run(
+          `unshare -m sh -c '${small} ${sessionCommandOf(lane, "apply")}'`,
+          input,
+        );
+        assert.equal(code, 1);
+        assert.match(
+          text,
+          /^error: \d+ bytes are free in \S+, 10000000 are wanted; nothing was changed\n {2}make room/,
+        );
+      },
+    });
+    for (const name of Object.keys(scenarios)) it(name, () => ends.get(name));
+
+    /** One deploy that has not yet switched, and one that has. */
+    const twoHeld = async () => {
+      const [first, second] = lanes;
+      assert.ok(first && second);
+      const inputs = [first, second].map((lane) => lane.input(lane.changed()));
+      const held = await Promise.all([
+        holdAt(first.vps, 'mv "$dir/active.new"*', inputs[0] ?? ""),
+        holdAt(second.vps, "settle *", inputs[1] ?? ""),
+      ]);
+      return { two: [first, second], inputs, held };
+    };
+
+    it("a restart of the engine stops neither deploy nor service", async () => {
+      await Promise.allSettled(ends.values());
+      const { two, held } = await twoHeld();
+      const restart = two.map((lane, i) =>
+        lane.under(async () => {
+          if (i === 0) await lane.on("systemctl restart docker");
+          const said = await held[i]?.release();
+          assert.equal(said?.code, 0, said?.text);
+        }),
+      );
+      await Promise.all(restart);
+    });
+
+    it("after a reboot the old one serves, and the next run finishes", async () => {
+      await Promise.allSettled(ends.values());
+      const { two, inputs } = await twoHeld();
+      assert.ok(await two[0]?.vps.reboot("systemctl reboot --force"));
+      for (const [i, { vps, service }] of two.entries()) {
+        const url = `http://localhost:${service.port?.publish}/health`;
+        assert.ok(await vps.until(`curl -fs ${url}`, 60));
+        const { code, text } = await vps.run(sessionCommand("apply", vps.app), inputs[i]);
+        assert.equal(code, 0, text);
+      }
+      for (const lane of two) await lane.under(async () => {});
+    });
+  });
+}
+
+/** Without what a session puts around it. */
+function sessionCommandOf(lane: Lane, verb: "apply" | "status"): string {
+  return `/usr/local/lib/keelson/keelson-host ${verb} ${lane.vps.app}`;
+}

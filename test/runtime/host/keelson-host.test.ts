@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execaSync } from "execa";
+import { renderBundle } from "../../../core/host/bundle.ts";
+import { renderSecrets } from "../../../core/host/secrets.ts";
+import type { HostService } from "../../../core/host/service.ts";
+import { installCommand } from "../../../core/host/session.ts";
+
+const PROGRAM = readFileSync(join(import.meta.dirname, "../../../runtime/host/keelson-host"), "utf8");
+const DIGEST = `sha256:${"a".repeat(64)}`;
+/** With nothing of an earlier reading. */
+const READ = "rm -rf $work/*; read_input";
+
+/** The host program's functions, in a temporary root and with an engine that is a function of the test's. */
+describe("the host program", () => {
+  let root: string;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), "keelson-host-unit-"));
+    mkdirSync(join(root, "work"));
+    writeFileSync(join(root, "program"), inRoot(PROGRAM));
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  const inRoot = (text: string) =>
+    ["/usr/local/lib/keelson", "/var/lib/keelson", "/etc/keelson", "/etc/systemd/system"].reduce(
+      (all, path) => all.replaceAll(path, join(root, path)),
+      text,
+    );
+  const variables = () => `app=clawft work=${root}/work state=${root}/var/lib/keelson/clawft keep=2 logins= owner=ada`;
+  const run = (script: string, input = "") => {
+    const { exitCode, all } = execaSync("bash", ["-c", `source ${root}/program; ${variables()}; ${script}`], {
+      all: true,
+      input,
+      reject: false,
+    });
+    return { code: exitCode, said: all };
+  };
+  const said = (script: string, input = "") => {
+    const { code, said: text } = run(script, input);
+    assert.equal(code, 0, text);
+    return text;
+  };
+  const write = (path: string, text: string) => {
+    mkdirSync(join(root, path, ".."), { recursive: true });
+    writeFileSync(join(root, path), text);
+  };
+  const slot = (service: string, name: string, image: string) =>
+    write(`var/lib/keelson/clawft/services/${service}/${name}/section`, `image ${image}\n`);
+
+  const systems: Readonly<Record<string, boolean>> = {
+    'ID=debian\nVERSION_ID="12"': true,
+    'ID=debian\nVERSION_ID="13"': true,
+    'ID=ubuntu\nVERSION_ID="22.04"': true,
+    'ID=ubuntu\nVERSION_ID="24.04"': true,
+    'ID=debian\nVERSION_ID="11"': false,
+    "ID=debian": false,
+    'ID=ubuntu\nVERSION_ID="20.04"': false,
+    'ID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"': false,
+    "": false,
+  };
+  for (const [release, supported] of Object.entries(systems))
+    it(`${supported ? "takes" : "refuses"} ${JSON.stringify(release)}`, () => {
+      write("os-release", release);
+      const { code, said } = run(`check_system ${root}/os-release`);
+      assert.equal(code, supported ? 0 : 1);
+      if (!supported) assert.match(said, /^error: this is \S+ .*\n {2}keelson's hosts are Debian 12 or 13, Ubuntu/);
+    });
+
+  it("takes x86_64 and aarch64 alone", () => {
+    for (const machine of ["x86_64", "aarch64"]) assert.equal(run(`check_machine ${machine}`).code, 0);
+    assert.match(run("check_machine armv7l").said, /^error: this machine is a armv7l/);
+  });
+
+  const service: HostService = {
+    name: "weft",
+    image: `ghcr.io/acme/weft@${DIGEST}`,
+    port: { container: 8080, publish: 80 },
+    environment: { A: "|file env", B: "end" },
+    secrets: [{ name: "TOKEN" }],
+  };
+  const bundle = renderBundle({ app: "clawft", services: [service], keep: 5 });
+
+  it("reads back what a bundle says, whatever its values look like", () => {
+    const secrets = renderSecrets({ weft: { TOKEN: "a\n$(b) 'c'" } }, [
+      { registry: "ghcr.io", username: "ada", password: "p:w" },
+    ]);
+    const script = `${READ}; cat $work/order; echo $keep; words $work/sections/weft listen; part $work/sections/weft env; cat $work/secrets/weft/TOKEN`;
+    assert.equal(said(script, bundle + secrets), "weft\n5\n80\nA=|file env\nB=end\na\n$(b) 'c'");
+    assert.equal(
+      said(`${READ}; cat $work/docker/config.json`, bundle + secrets),
+      `{"auths":{"ghcr.io":{"auth":"${Buffer.from("ada:p:w").toString("base64")}"}}}`,
+    );
+  });
+
+  it("takes no input that was cut off, wherever", () => {
+    const whole = bundle + renderSecrets({ weft: { TOKEN: "x" } });
+    const lines = whole.split("\n");
+    for (let count = 0; count < lines.length - 1; count++) {
+      const { code, said } = run(READ, lines.slice(0, count).join("\n"));
+      assert.equal(code, 1, `${count} lines were taken`);
+      assert.match(said, /^error: (expected a bundle|.*the connection broke; nothing was changed)/);
+    }
+    assert.match(run(READ, `${bundle}end\n`).said, /service weft wants secret TOKEN/);
+    assert.match(run(`app=other; ${READ}`, whole).said, /the bundle is of clawft, not of other/);
+  });
+
+  it("gives each service two addresses of the network, once", () => {
+    const engine = "engine() { echo 172.19.0.0/16; };";
+    const give = (name: string) => {
+      const folder = `$state/services/${name}`;
+      return said(`${engine} mkdir -p ${folder}; give_addresses ${folder}; cat ${folder}/addresses`);
+    };
+    assert.equal(give("weft"), "172.19.0.2\n172.19.0.3");
+    assert.equal(give("other"), "172.19.0.4\n172.19.0.5");
+    assert.equal(give("weft"), "172.19.0.2\n172.19.0.3");
+  });
+
+  it("removes old images, but none that another service has", () => {
+    slot("job", "a", "r@2");
+    write("var/lib/keelson/clawft/services/weft/images", "r@4\nr@3\nr@2\nr@1\n");
+    const script =
+      'engine() { echo "$*" >>$work/calls; }; keep=1; prune weft r@5; cat $work/calls; cat $state/services/weft/images';
+    assert.equal(said(script), "image rm r@3\nimage rm r@1\nr@5\nr@4\nr@2");
+  });
+
+  it("changes a fingerprint with the section and with each secret", () => {
+    write("section", "image r@1\nsecret A\nsecret B\n");
+    const of = (a: string, b: string) => {
+      write("secrets/A", a);
+      write("secrets/B", b);
+      return said(`fingerprint weft ${root}/section ${root}/secrets`);
+    };
+    const one = of("1", "2");
+    assert.match(one, /^[0-9a-f]{64}$/);
+    assert.equal(of("1", "2"), one);
+    for (const [a, b] of [
+      ["1", "3"],
+      ["12", ""],
+      ["", "12"],
+    ] as const)
+      assert.notEqual(of(a, b), one);
+  });
+
+  it("places a file whole, and says whether it changed", () => {
+    write("new", "text\n");
+    const place = `if place ${root}/new ${root}/deep/file 640; then echo changed; fi; stat -c %a ${root}/deep/file; ls ${root}/deep`;
+    assert.equal(said(place), "changed\n640\nfile");
+    assert.equal(said(place), "640\nfile");
+  });
+
+  it("leaves out of a unit what an older systemd doesn't know", () => {
+    const folder = "$state/services/weft";
+    write("var/lib/keelson/clawft/services/weft/addresses", "10.0.0.2\n10.0.0.3\n");
+    const fill = (version: string) =>
+      said(
+        `systemctl() { echo "systemd ${version} (x)"; }; fill ${folder} b`,
+        "RestartSteps=6\n@SLOT@ @ADDRESS@ @ADDRESS_A@ @ADDRESS_B@\n",
+      );
+    assert.equal(fill("252"), "b 10.0.0.3 10.0.0.2 10.0.0.3");
+    assert.equal(fill("254"), "RestartSteps=6\nb 10.0.0.3 10.0.0.2 10.0.0.3");
+  });
+
+  const advice: Readonly<Record<string, RegExp>> = {
+    "x509: certificate has expired or is not yet valid: current time": /is this host's clock right\? it says 2\d{3}-/,
+    "write /var/lib/docker/tmp/x: no space left on device": /make room in \/var\/lib\/docker/,
+    "denied: requested access to the resource is denied": /see the login of ghcr\.io in/,
+    "dial tcp: lookup ghcr.io: no such host": /see that this host reaches ghcr\.io/,
+    "manifest unknown": /^$/,
+  };
+  for (const [engine, message] of Object.entries(advice))
+    it(`knows what to do about "${engine.slice(0, 40)}"`, () => {
+      write("work/pull", `Error response from daemon: ${engine}\n`);
+      assert.match(said("room() { echo 1; }; pull_advice weft ghcr.io/acme/weft@x"), message);
+    });
+
+  it("forgets what killed runs left in memory, and nothing of those that run", () => {
+    const script = PROGRAM.slice(PROGRAM.indexOf("forget_dead() {"), PROGRAM.indexOf("# ---- one at a time"));
+    mkdirSync(join(root, `run/keelson.${process.pid}.Ab12`), { recursive: true });
+    mkdirSync(join(root, "run/keelson.99999999.Cd34"));
+    assert.equal(
+      said(`${script.replaceAll("/run/", `${root}/run/`)} forget_dead; ls ${root}/run`),
+      `keelson.${process.pid}.Ab12`,
+    );
+  });
+
+  it("is put in place whole, or not at all", () => {
+    const install = (text: string) =>
+      execaSync("sh", ["-c", inRoot(installCommand("clawft")).replace('"$(id -u)"', "0")], {
+        input: text,
+        all: true,
+        reject: false,
+      });
+    const own = '#!/bin/sh\necho "$@"\n# The end.\n';
+    assert.equal(install(own).all, "setup clawft");
+    for (const cut of ["", own.slice(0, -3), PROGRAM.slice(0, 9000)]) {
+      const { exitCode, all } = install(cut);
+      assert.deepEqual([exitCode, all], [1, "error: the program was cut off on its way; nothing was changed"]);
+    }
+    const folder = join(root, "usr/local/lib/keelson");
+    assert.equal(readFileSync(join(folder, "keelson-host"), "utf8"), own);
+    assert.equal(said(`ls ${folder}`), "keelson-host");
+    assert.ok(PROGRAM.endsWith("\n# The end.\n"));
+  });
+});
