@@ -39,7 +39,10 @@ describe("the unit of a service", () => {
   });
 
   it("takes secrets as credentials, and names them alone", () => {
-    assert.match(unit, /^LoadCredential=API_KEY:\/var\/lib\/keelson\/clawft\/services\/weft\/secrets\/API_KEY$/m);
+    assert.match(
+      unit,
+      /^LoadCredential=API_KEY:\/var\/lib\/keelson\/clawft\/services\/weft\/@SLOT@\/secrets\/API_KEY$/m,
+    );
     assert.match(unit, /environment:API_KEY \\\n {2}file:TLS_KEY$/m);
     assert.ok(run.includes("--mount=type=bind,src=/run/keelson-clawft-weft-@SLOT@/files,dst=/run/secrets,readonly"));
     assert.doesNotMatch(renderUnit("clawft", { ...WEFT, secrets: [] }), /LoadCredential|credentials|RuntimeDirectory/);
