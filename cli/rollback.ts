@@ -4,7 +4,9 @@ import { openHost, passOn } from "./host-session.ts";
 /** `keelson rollback`: back to what a service ran before, in the way of every update. */
 export function rollbackCommand(): Command {
   return new Command("rollback")
-    .description("bring a service on a host back to what it ran before; the next `up` brings the stack's version again")
+    .description(
+      "bring a service on a host back to what it ran before, until the stack next changes what the host runs",
+    )
     .argument("<host>")
     .argument("<service>")
     .argument("[digest]", "sha256:… of its image; default: what served before", digest)

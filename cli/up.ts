@@ -10,7 +10,7 @@ import { readStack } from "../config/read-stack.ts";
 import type { StackConfig } from "../config/schema.ts";
 import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
-import { formatSummary, type ImageResult } from "../core/summary.ts";
+import { formatSummary, formatUrls, type HostUrls, type ImageResult } from "../core/summary.ts";
 import { judgePlan } from "../gates/plan.ts";
 import { breakStaleLocks, healAttributes, liveStackLocks, stackExists } from "../toolchain/backend.ts";
 import { HOME_BYTES } from "../toolchain/bootstrap/room.mjs";
@@ -203,13 +203,18 @@ function removeEventLogs(root: string): void {
 }
 
 async function summarize({ root, stack, environment }: Omit<Up, "config">, changed: ReadonlySet<string>) {
-  const { stdout } = await execa("pulumi", ["stack", "output", "images", "--json", "--stack", stack], {
+  const { stdout } = await execa("pulumi", ["stack", "output", "--json", "--stack", stack], {
     cwd: root,
     env: environment,
   });
-  const outputs = JSON.parse(stdout) as Record<string, Omit<ImageResult, "name">>;
-  const images = Object.entries(outputs).map(([name, output]) => ({ name, ...output }));
+  const outputs = JSON.parse(stdout) as {
+    readonly images: Record<string, Omit<ImageResult, "name">>;
+    readonly hosts?: HostUrls;
+  };
+  const images = Object.entries(outputs.images).map(([name, output]) => ({ name, ...output }));
   console.log(`\n${formatSummary(images, changed)}\n`);
+  const urls = formatUrls(outputs.hosts ?? {});
+  if (urls !== undefined) console.log(`${urls}\n`);
   console.log(`${changed.size} changed. Next: npm run keelson -- report worker, npm run keelson -- plan, npm run down`);
 }
 

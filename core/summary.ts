@@ -49,6 +49,19 @@ export function formatSummary(images: readonly ImageResult[], changed: ReadonlyS
   return formatTable(["image", "platform", "tag", "digest", "compressed", "unpacked", "outcome", "seconds"], rows);
 }
 
+/** Where the services of each host are reached, by host, by service. */
+export type HostUrls = Readonly<Record<string, { readonly urls: Readonly<Record<string, string>> }>>;
+
+/** The table behind it: a row per service that people reach; undefined where there is none. */
+export function formatUrls(hosts: HostUrls): string | undefined {
+  const rows = Object.entries(hosts).flatMap(([host, { urls }]) =>
+    Object.entries(urls)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([service, url]) => [host, service, url]),
+  );
+  return rows.length === 0 ? undefined : formatTable(["host", "service", "url"], rows);
+}
+
 /** Size against its bound. @example withBudget(489e6, "500 MB") // "489 MB of 500 MB" */
 function withBudget(bytes: number, bound: string | undefined): string {
   if (bound === undefined) return formatBytes(bytes);

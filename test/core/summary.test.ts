@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatSummary, type ImageResult } from "../../core/summary.ts";
+import { formatSummary, formatUrls, type ImageResult } from "../../core/summary.ts";
 
 const image: ImageResult = {
   name: "worker-minimal",
@@ -41,4 +41,16 @@ describe("summary", () => {
 
   it("an image that this run did not change counts as reused", () =>
     assert.doesNotMatch(formatSummary([image], new Set()), /built/));
+
+  it("says where services are reached, where there are some", () => {
+    const hosts = {
+      vps1: { urls: { weft: "http://203.0.113.7", api: "http://203.0.113.7:81" } },
+      vps2: { urls: {} },
+    };
+    assert.deepEqual(formatUrls(hosts)?.split("\n").slice(2), [
+      "vps1  api      http://203.0.113.7:81",
+      "vps1  weft     http://203.0.113.7",
+    ]);
+    assert.equal(formatUrls({ vps2: { urls: {} } }), undefined);
+  });
 });

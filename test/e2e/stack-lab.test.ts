@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { home } from "../../toolchain/home.ts";
+import { nativePlatform } from "../../toolchain/platform.ts";
 import { cloneCheckout } from "./registry.ts";
 
 const SECOND = `    second:
@@ -50,9 +51,11 @@ describe("stack lab", function () {
     JSON.parse((await pulumi("stack output hosts --json")).stdout).vps1.urls as Record<string, string>;
 
   it("sets a bare host up, and weft serves", async () => {
-    assert.match(await up(), /vps1-services created .*1 changed, 0 unchanged/);
+    const said = await up();
+    assert.match(said, /vps1-services created .*1 changed, 0 unchanged/);
     const { weft } = await urls();
     assert.ok(weft);
+    assert.match(said, new RegExp(`^vps1 +weft +${weft}$`, "m"));
     assert.equal((await fetch(`${weft}/health`)).status, 200);
   });
 
@@ -92,6 +95,56 @@ describe("stack lab", function () {
     assert.notEqual(back.exitCode, 0);
     assert.match(back.all, /nothing served before/);
   });
+
+  it("goes back to a digest and forth", async () => {
+    const { weft } = JSON.parse((await pulumi("stack output images --json")).stdout) as {
+      weft: { digest: string; platforms: { platform: string; digest: string }[] };
+    };
+    const own = weft.platforms.find(({ platform }) => platform === nativePlatform())?.digest ?? "";
+    const serving = async () =>
+      JSON.parse((await keelson("status", "-s", "lab", "--json")).stdout)[0].services[0].image.split("@")[1];
+    for (const [args, digest] of [
+      [["vps1", "second", own], own],
+      [["vps1", "second"], weft.digest],
+      [["vps1", "second"], own],
+    ] as const) {
+      const { all, exitCode } = await keelson("rollback", ...args, "-s", "lab");
+      assert.equal(exitCode, 0, all);
+      assert.match(all, new RegExp(`^second: \\S+ -> \\S+@${digest}$`, "m"));
+      assert.equal(await serving(), digest);
+    }
+  });
+
+  it("trusts no server with another key, and changes nothing there", async () => {
+    const file = join(clone, "Pulumi.lab.yaml");
+    writeFileSync(file, readFileSync(file, "utf8").replace("publish: 81 }", "$&\n      environment: { NEW: yes }"));
+    await withOtherHostKey(async () => {
+      const { all, exitCode } = await run("npm run --silent up -- -s lab");
+      assert.notEqual(exitCode, 0);
+      assert.match(all, /ssh: host key mismatch/);
+      const status = await keelson("status", "-s", "lab");
+      assert.equal(status.exitCode, 3);
+      assert.match(status.all, /^vps1: host vps1 can't be reached: .*host key mismatch$/m);
+    });
+    assert.match(await up(), /second: \S+ -> \S+\n.*1 changed, 1 unchanged/);
+  });
+
+  /** Gives the lab's host another key meanwhile. */
+  const withOtherHostKey = async (work: () => Promise<void>) => {
+    const state = join(environment.KEELSON_HOME ?? "", "lab/hosts/vps1/host.json");
+    const { address, keyFile } = JSON.parse(readFileSync(state, "utf8"));
+    const trusting = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes"];
+    const options = trusting.flatMap((option) => ["-o", option]);
+    const ssh = (command: string) => execa("ssh", [...options, "-i", keyFile, `root@${address}`, command]);
+    await ssh(
+      "cd /etc/ssh && mkdir old && mv ssh_host_* old && ssh-keygen -q -t ed25519 -N '' -f ssh_host_ed25519_key && systemctl restart ssh",
+    );
+    try {
+      await work();
+    } finally {
+      await ssh("cd /etc/ssh && mv old/* . && rmdir old && systemctl restart ssh");
+    }
+  };
 
   it("keeps in the registry what its hosts run", async () => {
     const { all, exitCode } = await keelson("prune", "-s", "lab", "--dry-run");
