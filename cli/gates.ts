@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { sizesBefore } from "../config/past-builds.ts";
 import { readStack } from "../config/read-stack.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
 import { formatTable } from "../core/table.ts";
@@ -76,6 +77,7 @@ async function check(names: readonly string[], options: Options): Promise<void> 
 function requestOf({ name, client, repository, reference, planned }: Target) {
   if (!planned) return { name, client, repository, reference };
   const { budget, user, health, folder, cuda } = planned;
+  const previous = sizesBefore(projectRoot(), planned);
   const definition = { budget, user, healthDefined: health !== undefined };
   return {
     name: planned.name,
@@ -84,6 +86,7 @@ function requestOf({ name, client, repository, reference, planned }: Target) {
     reference,
     definition,
     file: `${folder}/image.ts`,
+    previous,
     ...(cuda && { cuda }),
   };
 }

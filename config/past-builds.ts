@@ -1,24 +1,51 @@
 import type { PastBuilds } from "../core/impact.ts";
 import { median } from "../core/median.ts";
-import type { Plan } from "../core/plan.ts";
-import { openHistory } from "../toolchain/history.ts";
+import type { Plan, PlannedImage } from "../core/plan.ts";
+import type { Platform } from "../core/platform.ts";
+import { type BuildRecord, type History, openHistory } from "../toolchain/history.ts";
 
 /** Builds that a median is taken over. */
 const RECENT = 10;
 
-/** What past builds of a plan's images took on this checkout; images that were never built here are left out. */
+/**
+ * What past builds of a plan's images took on this checkout; images that were never built here are left out. Bytes of the
+ * catalogue's image that one is made from count for that alone.
+ */
 export function pastBuilds(root: string, plan: Plan): Map<string, PastBuilds> {
   using history = openHistory(root);
   const past = new Map<string, PastBuilds>();
   for (const image of plan.images) {
-    const built = image.builds.map(({ platform }) =>
-      history.builds(image.name, platform, RECENT).filter((b) => b.outcome === "built"),
-    );
+    const built = image.builds.map(({ platform }) => builtOf(history, image.name, platform));
     if (built.length === 0 || built.some((b) => b.length === 0)) continue;
     past.set(image.name, {
       seconds: built.reduce((sum, b) => sum + median(b.map((x) => x.seconds)), 0),
-      bytes: built.reduce((sum, b) => sum + (b[0]?.compressed ?? 0), 0),
+      bytes: built.reduce((sum, [last]) => sum + ownBytes(history, image, last), 0),
     });
   }
   return past;
+}
+
+/** Sizes of an image's platforms before its content was what it is now, as far as this checkout built them. */
+export function sizesBefore(
+  root: string,
+  { name, contentHash, builds }: Pick<PlannedImage, "name" | "contentHash" | "builds">,
+): Partial<Record<Platform, { readonly compressed: number; readonly unpacked: number }>> {
+  using history = openHistory(root);
+  return Object.fromEntries(
+    builds.flatMap(({ platform }) => {
+      const before = builtOf(history, name, platform).find((b) => b.contentHash !== contentHash);
+      const { compressed, unpacked } = before ?? {};
+      return compressed === undefined || unpacked === undefined ? [] : [[platform, { compressed, unpacked }]];
+    }),
+  );
+}
+
+function builtOf(history: History, image: string, platform: Platform): BuildRecord[] {
+  return history.builds(image, platform, RECENT).filter(({ outcome }) => outcome === "built");
+}
+
+function ownBytes(history: History, { base }: PlannedImage, last: BuildRecord | undefined): number {
+  if (last?.compressed === undefined) return 0;
+  const [parent] = base.kind === "image" ? builtOf(history, base.name, last.platform) : [];
+  return Math.max(0, last.compressed - (parent?.compressed ?? 0));
 }

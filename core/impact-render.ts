@@ -68,5 +68,5 @@ function headline({ images, unchanged, forecast: sum }: Impact): string {
 }
 
 function forecast({ seconds, bytes }: PastBuilds): string {
-  return `${formatSeconds(seconds)}, ${formatBytes(bytes)} to push at most`;
+  return `${formatSeconds(seconds)}, ${formatBytes(bytes)} to push`;
 }

@@ -15,7 +15,7 @@ export interface Snapshot {
 export interface PastBuilds {
   /** Median over the builds that succeeded, all platforms of one build added up. */
   readonly seconds: number;
-  /** Compressed bytes that the last build pushed, all platforms. */
+  /** Compressed bytes of the last build beyond its own base of the catalogue, all platforms. */
   readonly bytes: number;
 }
 

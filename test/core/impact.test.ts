@@ -171,7 +171,7 @@ describe("impact", () => {
     assert.deepEqual(found.forecast, { seconds: 65, bytes: 3e6, unknown: 1 });
     assert.match(
       formatImpact(found),
-      /^3 images rebuild, 1 stays as it is; forecast 1m05s, 3\.0 MB to push at most, 1 without a past build/,
+      /^3 images rebuild, 1 stays as it is; forecast 1m05s, 3\.0 MB to push, 1 without a past build/,
     );
     assert.match(impactMarkdown(found), /\| `web` \| base base ← images\/base\/Dockerfile changed \| 5\.0s, 1\.0 MB/);
   });
