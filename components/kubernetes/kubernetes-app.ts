@@ -14,6 +14,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../core/error.ts";
 import type { Health } from "../../core/image.ts";
 import { probesOf } from "../../core/kubernetes/probes.ts";
+import { ROLLBACK } from "../../core/kubernetes/rollback.ts";
 import { workloadImage } from "../../core/kubernetes/workload-image.ts";
 
 export interface KubernetesAppArgs {
@@ -65,12 +66,9 @@ export interface KubernetesAppArgs {
     /** Name of the Gateway's listener. */
     readonly section?: string;
   };
-  /** Puts the version before back where a rollout fails, and fails all the same. Default: false. */
+  /** Puts the version before back where a rollout fails, and fails all the same; keelson's own provider does. Default: false. */
   readonly rollback?: boolean;
 }
-
-/** Asks keelson's provider for what `rollback` says; on the Deployment itself, where `kubectl describe` shows it. */
-export const ROLLBACK = "keelson.dev/rollback";
 
 /** Where a pod may write without being told. */
 const TMP = "/tmp";

@@ -34,6 +34,7 @@ import {
 } from "./object.ts";
 import { prune } from "./prune.ts";
 import { type Around, createObject, deleteObject, isNamespaceMissing, updateObject } from "./resource.ts";
+import { RolledBackError, rollBack } from "./rollback.ts";
 import { readSettings, type Settings, unserved } from "./settings.ts";
 import { checkReady, NotReadyError } from "./wait.ts";
 import { waiterOf } from "./waiters.ts";
@@ -224,7 +225,9 @@ export class KubernetesProvider {
         response.setProperties(request.getNews());
         return response;
       }
-      throw await this.failure(error, { inputs, marked, verb: "patch", urn, around, state });
+      const ignored = request.getIgnorechangesList();
+      const told = await rollBack(error, { before: checkpoint, inputs, ignored, around });
+      throw await this.failure(told, { inputs, marked, verb: "patch", urn, around, state });
     }
   }
 
@@ -342,7 +345,7 @@ export class KubernetesProvider {
       token: typeToken(urn),
     });
     if (explained instanceof UserError) return new UserError(redact(explained.message, secrets), explained.fix);
-    if (explained instanceof NotReadyError)
+    if (explained instanceof NotReadyError || explained instanceof RolledBackError)
       return Object.assign(new Error(redact(explained.message, secrets)), { expected: true });
     return explained;
   }

@@ -1,0 +1,35 @@
+/** Asks for the version before where a rollout fails; on the Deployment itself, where `kubectl describe` shows it. */
+export const ROLLBACK = "keelson.dev/rollback";
+
+/** The parts of a Deployment that a rollback looks at; anything may be missing. */
+interface Inputs {
+  readonly metadata?: { readonly annotations?: Readonly<Record<string, unknown>> };
+  readonly spec?: {
+    readonly template?: {
+      readonly spec?: { readonly containers?: readonly { readonly name?: string; readonly image?: string }[] };
+    };
+  };
+}
+
+/** Whether a Deployment asks for it. */
+export function wantsRollback(kind: string, inputs: unknown): boolean {
+  return kind === "Deployment" && (inputs as Inputs | undefined)?.metadata?.annotations?.[ROLLBACK] === "true";
+}
+
+/**
+ * What is told of a rollback that was made: which version serves, and which does not.
+ * @example describeRollback(before, after) // "rolled back: app runs ghcr.io/acme/web@sha256:1… again, not ghcr.io/acme/web@sha256:2…"
+ */
+export function describeRollback(before: unknown, after: unknown): string {
+  const [old, failed] = [imagesOf(before), imagesOf(after)];
+  const moved = [...failed].flatMap(([name, image]) => {
+    const was = old.get(name);
+    return was === undefined || was === image ? [] : [`${name} runs ${was} again, not ${image}`];
+  });
+  return `rolled back: ${moved.join("; ") || "it has its earlier settings again; its images are the same"}`;
+}
+
+function imagesOf(inputs: unknown): ReadonlyMap<string, string> {
+  const containers = (inputs as Inputs | undefined)?.spec?.template?.spec?.containers ?? [];
+  return new Map(containers.map(({ name = "", image = "" }) => [name, image]));
+}
