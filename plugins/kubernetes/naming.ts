@@ -48,7 +48,8 @@ export function fieldManager(inputs: KubernetesObject, before: string | undefine
   );
 }
 
-function digits(seed: Uint8Array): string {
+/** The digits of a made-up name; without a seed other ones each time. */
+export function digits(seed: Uint8Array): string {
   const bytes = seed.length === 0 ? randomBytes(DIGITS) : createHash("sha256").update(seed).digest();
   return bytes.toString("hex").slice(0, DIGITS);
 }

@@ -14,6 +14,8 @@ import { OutageError, RefusedError } from "./call.ts";
 import { objectOf, parseCheckpoint, redact, secretTexts, withSecrets, writeCheckpoint } from "./checkpoint.ts";
 import { Cluster } from "./cluster.ts";
 import { deletesFirst, differences } from "./diff.ts";
+import { Helm } from "./helm/program.ts";
+import { RELEASE, Releases } from "./helm/releases.ts";
 import { immutableFields } from "./immutable.ts";
 import { knownAddress } from "./kinds.ts";
 import { activeCluster, isText } from "./kubeconfig.ts";
@@ -49,12 +51,23 @@ export interface KubernetesProviderOptions {
   readonly directory: string;
 }
 
+/** What is asked of one resource. */
+interface Answers {
+  check(request: provider.CheckRequest): Promise<provider.CheckResponse>;
+  diff(request: provider.DiffRequest): Promise<provider.DiffResponse>;
+  create(request: provider.CreateRequest): Promise<provider.CreateResponse>;
+  read(request: provider.ReadRequest): Promise<provider.ReadResponse>;
+  update(request: provider.UpdateRequest): Promise<provider.UpdateResponse>;
+  delete(request: provider.DeleteRequest): Promise<empty.Empty>;
+}
+
 /** The methods of Pulumi's ResourceProvider service, for every kind that the cluster has. */
-export class KubernetesProvider {
+export class KubernetesProvider implements Answers {
   readonly calls = new Calls();
   private readonly options: KubernetesProviderOptions;
   private settings: Settings | undefined;
   private cluster: Cluster | undefined;
+  private releases: Releases | undefined;
   private warned = false;
 
   constructor(options: KubernetesProviderOptions) {
@@ -71,12 +84,12 @@ export class KubernetesProvider {
       checkConfig: calls.unary(async (request: provider.CheckRequest) => checkConfig(request)),
       diffConfig: calls.unary(async (request: provider.DiffRequest) => diffConfig(request)),
       configure: calls.unary(async (request: provider.ConfigureRequest) => this.configure(request)),
-      check: calls.unary((request: provider.CheckRequest) => this.check(request)),
-      diff: calls.unary((request: provider.DiffRequest) => this.diff(request)),
-      create: calls.unary((request: provider.CreateRequest) => this.told(this.create(request))),
-      read: calls.unary((request: provider.ReadRequest) => this.told(this.read(request))),
-      update: calls.unary((request: provider.UpdateRequest) => this.told(this.update(request))),
-      delete: calls.unary((request: provider.DeleteRequest) => this.told(this.delete(request))),
+      check: calls.unary((request: provider.CheckRequest) => this.served(request).check(request)),
+      diff: calls.unary((request: provider.DiffRequest) => this.served(request).diff(request)),
+      create: calls.unary((request: provider.CreateRequest) => this.told(this.served(request).create(request))),
+      read: calls.unary((request: provider.ReadRequest) => this.told(this.served(request).read(request))),
+      update: calls.unary((request: provider.UpdateRequest) => this.told(this.served(request).update(request))),
+      delete: calls.unary((request: provider.DeleteRequest) => this.told(this.served(request).delete(request))),
       invoke: calls.unary(async (request: provider.InvokeRequest) => absent(request.getTok())),
       construct: calls.unary(async (request: provider.ConstructRequest) => absent(request.getType())),
       cancel: calls.unary(async () => {
@@ -86,16 +99,31 @@ export class KubernetesProvider {
     };
   }
 
+  /** Who answers for a resource: helm for its releases, else this provider. */
+  private served(request: { getUrn(): string }): Answers {
+    if (typeToken(request.getUrn()) !== RELEASE) return this;
+    this.configuredParts();
+    if (this.releases === undefined) throw new Error("the engine has not configured this provider");
+    return this.releases;
+  }
+
   private configure(request: provider.ConfigureRequest): provider.ConfigureResponse {
     const { values } = decode(request.getArgs());
     this.settings = readSettings(values, this.options.environment);
     this.cluster = new Cluster(this.settings, this.calls.signal);
+    const { log, directory } = this.options;
+    this.releases = new Releases({
+      helm: new Helm(this.settings, directory, this.calls.signal),
+      cluster: this.cluster,
+      directory,
+      status: (urn, line) => log.status(urn, line),
+    });
     const response = configured();
     response.setSupportsAutonamingConfiguration(true);
     return response;
   }
 
-  private async check(request: provider.CheckRequest): Promise<provider.CheckResponse> {
+  async check(request: provider.CheckRequest): Promise<provider.CheckResponse> {
     const urn = request.getUrn();
     const token = servedToken(urn);
     const news = properties(request.getNews());
@@ -132,7 +160,7 @@ export class KubernetesProvider {
     }
   }
 
-  private async diff(request: provider.DiffRequest): Promise<provider.DiffResponse> {
+  async diff(request: provider.DiffRequest): Promise<provider.DiffResponse> {
     servedToken(request.getUrn());
     const { settings } = this.configuredParts();
     const checkpoint = parseCheckpoint(properties(request.getOlds()));
@@ -160,7 +188,7 @@ export class KubernetesProvider {
     return response;
   }
 
-  private async create(request: provider.CreateRequest): Promise<provider.CreateResponse> {
+  async create(request: provider.CreateRequest): Promise<provider.CreateResponse> {
     const urn = request.getUrn();
     servedToken(urn);
     const marked = properties(request.getProperties());
@@ -195,7 +223,7 @@ export class KubernetesProvider {
     }
   }
 
-  private async update(request: provider.UpdateRequest): Promise<provider.UpdateResponse> {
+  async update(request: provider.UpdateRequest): Promise<provider.UpdateResponse> {
     const urn = request.getUrn();
     servedToken(urn);
     const olds = properties(request.getOlds());
@@ -231,7 +259,7 @@ export class KubernetesProvider {
     }
   }
 
-  private async read(request: provider.ReadRequest): Promise<provider.ReadResponse> {
+  async read(request: provider.ReadRequest): Promise<provider.ReadResponse> {
     const urn = request.getUrn();
     const token = servedToken(urn);
     const { cluster, settings } = this.configuredParts();
@@ -286,7 +314,7 @@ export class KubernetesProvider {
     return response;
   }
 
-  private async delete(request: provider.DeleteRequest): Promise<empty.Empty> {
+  async delete(request: provider.DeleteRequest): Promise<empty.Empty> {
     const urn = request.getUrn();
     servedToken(urn);
     const { settings } = this.configuredParts();

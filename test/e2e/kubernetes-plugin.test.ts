@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as apps from "@pulumi/kubernetes/apps/v1/index.js";
 import * as core from "@pulumi/kubernetes/core/v1/index.js";
+import { Release } from "@pulumi/kubernetes/helm/v3/release.js";
 import { Provider } from "@pulumi/kubernetes/provider.js";
 import * as pulumi from "@pulumi/pulumi";
 import { execa } from "execa";
@@ -29,6 +32,7 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
     password: "canary-0f1e2d3c",
     selector: "web",
     annotations: {} as Record<string, string>,
+    greeting: "hello" as string | number,
   };
 
   before(async () => {
@@ -36,6 +40,7 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
     const login = await readLogin(readSettings({ kubeconfig: cluster.kubeconfig }, {}));
     api = new Caller(login, new AbortController().signal);
     project = await makeProject();
+    makeChart(join(project.root, "chart"));
     project.extra = () => {
       const provider = new Provider("lab", { kubeconfig: cluster.kubeconfig, context: cluster.context });
       const options = { provider };
@@ -46,6 +51,8 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
       if (!wanted.present) return;
       const metadata = { namespace: space.metadata.name };
       const own = { ...metadata, name: "web", labels: { tier: wanted.label }, annotations: wanted.annotations };
+      const values = { greeting: wanted.greeting, password: pulumi.secret(wanted.password) };
+      new Release("greeter", { chart: "./chart", namespace: space.metadata.name, values }, options);
       new core.ConfigMap("settings", { metadata, data: wanted.config }, options);
       new core.Secret("keys", { metadata, stringData: { PASSWORD: pulumi.secret(wanted.password) } }, options);
       new core.Service(
@@ -64,6 +71,7 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
             template: {
               metadata: { labels },
               spec: {
+                nodeSelector: { "keelson.example/none": "true" },
                 containers: [
                   {
                     name: "web",
@@ -96,9 +104,34 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
       spec: { replicas: number };
     };
 
+  const greeting = async () => {
+    const path = `/api/v1/namespaces/${namespace}/configmaps/greeting`;
+    return (await api.json({ method: "GET", path })).object.data;
+  };
+  /** Says of pods what a node's kubelet says where their image is not there. */
+  const failPods = async (signal: AbortSignal) => {
+    const pods = `/api/v1/namespaces/${namespace}/pods`;
+    const state = { waiting: { reason: "ErrImagePull", message: "localhost/web:1: not found" } };
+    const container = { name: "web", image: "localhost/web:1", imageID: "", ready: false, restartCount: 0, state };
+    while (!signal.aborted) {
+      const { items } = (await api.json({ method: "GET", path: pods })).object as unknown as {
+        items: { metadata: { name: string }; status: { containerStatuses?: unknown } }[];
+      };
+      for (const { metadata, status } of items)
+        if (status.containerStatuses === undefined)
+          await api.json({
+            method: "PATCH",
+            path: `${pods}/${metadata.name}/status`,
+            contentType: "application/merge-patch+json",
+            body: { status: { containerStatuses: [container] } },
+          });
+      await sleep(300);
+    }
+  };
+
   it("are previewed and made, under names of their own", async () => {
-    assert.deepEqual((await succeed(project.preview())).changes, { create: 7 });
-    assert.deepEqual((await succeed(project.up())).changes, { create: 7 });
+    assert.deepEqual((await succeed(project.preview())).changes, { create: 8 });
+    assert.deepEqual((await succeed(project.up())).changes, { create: 8 });
     assert.match(namespace, /^shop-[0-9a-f]{8}$/);
     assert.equal((await read()).metadata.name, "web");
   });
@@ -111,20 +144,23 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
   });
 
   it("have nothing to do the second time, nor after a refresh", async () => {
-    assert.deepEqual((await succeed(project.preview())).changes, { same: 7 });
-    assert.deepEqual((await succeed(project.refresh())).changes, { same: 7 });
+    assert.deepEqual((await succeed(project.preview())).changes, { same: 8 });
+    assert.deepEqual((await succeed(project.refresh())).changes, { same: 8 });
   });
 
   it("change in place where they can, and are made anew where they can't", async () => {
     const before = await read();
+    assert.deepEqual(await greeting(), { text: "hello", password: wanted.password });
+    wanted.greeting = "good day";
     wanted.label = "two";
     wanted.config = { COLOUR: "red" };
     wanted.password = "canary-4a5b6c7d";
-    assert.deepEqual((await succeed(project.up())).changes, { same: 3, update: 2, replace: 2 });
+    assert.deepEqual((await succeed(project.up())).changes, { same: 3, update: 3, replace: 2 });
     const changed = await read();
     assert.deepEqual([changed.metadata.labels, changed.metadata.uid], [{ tier: "two" }, before.metadata.uid]);
+    assert.deepEqual(await greeting(), { text: "good day", password: wanted.password });
     wanted.selector = "front";
-    assert.deepEqual((await succeed(project.up())).changes, { same: 5, update: 1, replace: 1 });
+    assert.deepEqual((await succeed(project.up())).changes, { same: 6, update: 1, replace: 1 });
     assert.notEqual((await read()).metadata.uid, before.metadata.uid);
   });
 
@@ -136,8 +172,8 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
       contentType: "application/merge-patch+json",
       body: { spec: { replicas: 3 } },
     });
-    assert.deepEqual((await succeed(project.refresh())).changes, { same: 6, update: 1 });
-    assert.deepEqual((await succeed(project.up())).changes, { same: 6, update: 1 });
+    assert.deepEqual((await succeed(project.refresh())).changes, { same: 7, update: 1 });
+    assert.deepEqual((await succeed(project.up())).changes, { same: 7, update: 1 });
     assert.equal((await read()).spec.replicas, 0);
   });
 
@@ -159,9 +195,47 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
     assert.deepEqual((await read()).metadata.labels, { tier: "three" });
   });
 
+  it("are refused in a preview where a chart does not render", async () => {
+    wanted.greeting = 7;
+    const { ok, text } = await project.preview();
+    assert.equal(ok, false);
+    assert.match(text, /greeting has to be a text/);
+    assert.doesNotMatch(text, /canary/);
+    wanted.greeting = "hello";
+  });
+
+  it("fail with their reason where a rollout can't succeed, and go on with the next update", async () => {
+    wanted.replicas = 1;
+    const stop = new AbortController();
+    const [{ ok, text }] = await Promise.all([project.up().finally(() => stop.abort()), failPods(stop.signal)]);
+    assert.equal(ok, false);
+    assert.match(text, /ErrImagePull/);
+    assert.match(text, /localhost\/web:1: not found/);
+    wanted.replicas = 0;
+    await succeed(project.up());
+    assert.equal((await read()).spec.replicas, 0);
+  });
+
   it("go, and are waited for", async () => {
     wanted.present = false;
     await succeed(project.up());
     await assert.rejects(read(), RefusedError);
   });
 });
+
+/** A chart with one object. */
+function makeChart(folder: string): void {
+  mkdirSync(join(folder, "templates"), { recursive: true });
+  writeFileSync(join(folder, "Chart.yaml"), "apiVersion: v2\nname: greeter\nversion: 1.2.3\nappVersion: 4.5.6\n");
+  writeFileSync(
+    join(folder, "templates/greeting.yaml"),
+    [
+      '{{- if not (kindIs "string" .Values.greeting) }}{{ fail "greeting has to be a text" }}{{ end }}',
+      "apiVersion: v1",
+      "kind: ConfigMap",
+      "metadata: { name: greeting }",
+      "data: { text: {{ .Values.greeting | quote }}, password: {{ .Values.password | quote }} }",
+      "",
+    ].join("\n"),
+  );
+}

@@ -1,0 +1,220 @@
+import { parse } from "yaml";
+import { z } from "zod";
+import { UserError } from "../../../core/error.ts";
+import { formatTrouble, type Trouble } from "../../../core/kubernetes/trouble.ts";
+import type { Value } from "../../common/wire.ts";
+import type { Cluster } from "../cluster.ts";
+import { annotationOf, isObject, type KubernetesObject, textAt, valueAt } from "../object.ts";
+import { waiterOf } from "../waiters.ts";
+import {
+  chartArguments,
+  chartOf,
+  installArguments,
+  templateArguments,
+  uninstallArguments,
+  upgradeArguments,
+} from "./arguments.ts";
+import { explainHelm, type ReleaseName } from "./failure.ts";
+import { resourceNames } from "./manifest.ts";
+import type { Helm } from "./program.ts";
+
+/** A release is there, and is not what it was to be. */
+export class ReleaseFailedError extends Error {
+  override readonly name = "ReleaseFailedError";
+  readonly expected = true;
+  /** As helm has it; undefined where it is gone again. */
+  readonly outputs: KubernetesObject | undefined;
+
+  constructor(message: string, outputs: KubernetesObject | undefined) {
+    super(message);
+    this.outputs = outputs;
+  }
+}
+
+/** `helm status` and `helm get metadata` of 3.22, as JSON. */
+const statusSchema = z.object({
+  name: z.string(),
+  namespace: z.string(),
+  version: z.number(),
+  info: z.object({ status: z.string() }),
+  config: z.record(z.string(), z.unknown()).nullish(),
+  manifest: z.string().default(""),
+});
+const metadataSchema = z.object({ chart: z.string(), version: z.string(), appVersion: z.string().default("") });
+
+/** Milliseconds between two looks at what a release starts. */
+const LOOK = 2000;
+
+export interface ReleaseAround {
+  readonly helm: Helm;
+  readonly cluster: Cluster;
+  readonly status: (line: string) => void;
+}
+
+/** The chart's own version, which `>= 1.2` or nothing may stand for. @throws UserError where there is no such chart */
+export async function chartVersion(inputs: KubernetesObject, helm: Helm): Promise<string> {
+  const shown = await helm.run(["show", "chart", ...chartArguments(inputs)]);
+  if (!shown.ok) throw explainHelm(`find chart ${chartOf(inputs).chart}`, shown.stderr, nameOf(inputs));
+  const { version } = z.object({ version: z.string() }).parse(parse(shown.stdout));
+  return version;
+}
+
+/** @throws UserError for a chart that does not render with its values */
+export async function tryRender(inputs: KubernetesObject, helm: Helm): Promise<void> {
+  const rendered = await helm.run(templateArguments(inputs), valuesOf(inputs));
+  if (!rendered.ok) throw explainHelm(`render chart ${chartOf(inputs).chart}`, rendered.stderr, nameOf(inputs));
+}
+
+/** Installs a release, or brings one that is there to its inputs. @returns its outputs */
+export async function applyRelease(
+  how: "install" | "upgrade",
+  inputs: KubernetesObject,
+  around: ReleaseAround,
+): Promise<KubernetesObject> {
+  const { helm, cluster } = around;
+  const release = nameOf(inputs);
+  await cluster.reach();
+  const watch = new AbortController();
+  const end = new AbortController();
+  const watched =
+    inputs.skipAwait === true ? undefined : watchRelease(release, around, watch.signal, () => end.abort());
+  const args = how === "install" ? installArguments(inputs) : upgradeArguments(inputs);
+  const done = await helm.run(args, valuesOf(inputs), end.signal);
+  watch.abort();
+  const troubles = (await watched) ?? [];
+  const outputs = await readRelease(release, helm);
+  if (done.ok && outputs !== undefined) return outputs;
+  const what = `${how} release ${release.namespace}/${release.name}`;
+  if (troubles.length > 0) {
+    const back = inputs.atomic === true ? "; helm has put back what was there before" : "";
+    const message = [`can't ${what}: it does not get ready${back}`, ...troubles.map(formatTrouble)].join("\n");
+    throw new ReleaseFailedError(message, inputs.atomic === true && how === "install" ? undefined : outputs);
+  }
+  const error = explainHelm(what, done.stderr, release);
+  if (textAt(outputs ?? {}, "status", "status") !== "failed") throw error;
+  throw new ReleaseFailedError(`${error.message}\n  fix: ${error.fix}`, outputs);
+}
+
+/** A release's outputs; undefined where there is none. */
+export async function readRelease(release: ReleaseName, helm: Helm): Promise<KubernetesObject | undefined> {
+  const place = [release.name, "--namespace", release.namespace, "--output", "json"];
+  const [status, metadata] = await Promise.all([
+    helm.run(["status", ...place]),
+    helm.run(["get", "metadata", ...place]),
+  ]);
+  const failed = [status, metadata].find(({ ok }) => !ok);
+  if (failed !== undefined) {
+    if (/release: not found/.test(failed.stderr)) return undefined;
+    throw explainHelm(`read release ${release.namespace}/${release.name}`, failed.stderr, release);
+  }
+  const found = statusSchema.parse(JSON.parse(status.stdout));
+  const chart = metadataSchema.parse(JSON.parse(metadata.stdout));
+  return {
+    name: found.name,
+    namespace: found.namespace,
+    version: chart.version,
+    values: (found.config ?? {}) as Value,
+    resourceNames: resourceNames(found.manifest),
+    status: {
+      status: found.info.status,
+      name: found.name,
+      namespace: found.namespace,
+      revision: found.version,
+      chart: chart.chart,
+      version: chart.version,
+      appVersion: chart.appVersion,
+    },
+  };
+}
+
+/** Removes a release; one that is gone already is fine. */
+export async function removeRelease(inputs: KubernetesObject, { helm, cluster }: ReleaseAround): Promise<void> {
+  await cluster.reach();
+  const release = nameOf(inputs);
+  const done = await helm.run(uninstallArguments(inputs));
+  if (!done.ok) throw explainHelm(`uninstall release ${release.namespace}/${release.name}`, done.stderr, release);
+}
+
+/**
+ * Looks at what a release starts while helm waits for it, and says stop when that can't succeed.
+ * @returns what keeps it; nothing where it got ready
+ */
+async function watchRelease(
+  release: ReleaseName,
+  { cluster, status }: ReleaseAround,
+  signal: AbortSignal,
+  stop: () => void,
+): Promise<readonly Trouble[]> {
+  const before = new Map((await workloads(cluster, release)).map((object) => [uidOf(object), generationOf(object)]));
+  let lost = 0;
+  let troubles: readonly Trouble[] = [];
+  while (!signal.aborted) {
+    // One that helm has not changed yet says nothing of the new version.
+    const changed = (await workloads(cluster, release)).filter((o) => before.get(uidOf(o)) !== generationOf(o));
+    const seen = await Promise.all(changed.map((object) => waiterOf({}, object)?.observe(cluster, object)));
+    const judged = seen.filter((one) => one !== undefined);
+    troubles = judged.filter(({ verdict }) => verdict === "fatal").flatMap((one) => one.troubles);
+    lost = troubles.length > 0 ? lost + 1 : 0;
+    if (lost >= 2) {
+      stop();
+      return troubles;
+    }
+    const waiting = judged.find(({ verdict }) => verdict !== "done");
+    if (waiting !== undefined) status(waiting.progress);
+    await pause(signal);
+  }
+  return [];
+}
+
+async function workloads(cluster: Cluster, { namespace, name }: ReleaseName): Promise<KubernetesObject[]> {
+  const query = { labelSelector: "app.kubernetes.io/managed-by=Helm" };
+  const lists = ["Deployment", "StatefulSet"].map(async (kind) => {
+    const found = await cluster.list({ apiVersion: "apps/v1", kind }, namespace, query).catch(() => []);
+    // Items of a list do not say what they are.
+    return found.map((object): KubernetesObject => ({ ...object, apiVersion: "apps/v1", kind }));
+  });
+  return (await Promise.all(lists))
+    .flat()
+    .filter((object) => annotationOf(object, "meta.helm.sh/release-name") === name);
+}
+
+function uidOf(object: KubernetesObject): string {
+  return textAt(object, "metadata", "uid");
+}
+
+function generationOf(object: KubernetesObject): Value | undefined {
+  return valueAt(object, "metadata", "generation");
+}
+
+async function pause(signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, LOOK);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** JSON is YAML. */
+function valuesOf(inputs: KubernetesObject): string {
+  return JSON.stringify(isObject(inputs.values) ? inputs.values : {});
+}
+
+export function nameOf(inputs: KubernetesObject): ReleaseName {
+  return {
+    namespace: textAt(inputs, "namespace") || "default",
+    name: textAt(inputs, "name"),
+    chart: textAt(inputs, "chart"),
+  };
+}
+
+/** @throws UserError for what would have to go over helm's command line */
+export function refuseCredentials(inputs: KubernetesObject): void {
+  const options = isObject(inputs.repositoryOpts) ? inputs.repositoryOpts : {};
+  if (options.password !== undefined || options.username !== undefined)
+    throw new UserError(
+      `release ${textAt(inputs, "name")}: a repository's password would be in the list of processes`,
+      "log in before (helm repo add --password-stdin, or helm registry login), and name the chart REPOSITORY/CHART or oci://…",
+    );
+}

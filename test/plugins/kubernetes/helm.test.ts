@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { installArguments, uninstallArguments, upgradeArguments } from "../../../plugins/kubernetes/helm/arguments.ts";
+import { explainHelm } from "../../../plugins/kubernetes/helm/failure.ts";
+import { resourceNames } from "../../../plugins/kubernetes/helm/manifest.ts";
+import { merge } from "../../../plugins/kubernetes/helm/releases.ts";
+
+describe("kubernetes plugin: helm's command lines", () => {
+  const release = { name: "todo", namespace: "shop", chart: "./chart", values: { password: "canary" } };
+  const line = (args: readonly string[]) => args.join(" ");
+
+  it("have no values in them", () => {
+    for (const args of [installArguments(release), upgradeArguments(release)]) {
+      assert.ok(line(args).includes("--values -"));
+      assert.ok(!line(args).includes("canary"));
+    }
+  });
+  it("of a plain release", () => {
+    assert.equal(
+      line(installArguments(release)),
+      "install todo ./chart --namespace shop --values - --output json --timeout 300s --wait",
+    );
+    assert.equal(
+      line(upgradeArguments(release)),
+      "upgrade todo ./chart --namespace shop --values - --output json --timeout 300s --wait --reset-values",
+    );
+    assert.equal(
+      line(uninstallArguments(release)),
+      "uninstall todo --namespace shop --ignore-not-found --wait --timeout 300s",
+    );
+  });
+  it("of one with everything", () => {
+    const all = {
+      ...release,
+      ...{ version: "1.2.0", repositoryOpts: { repo: "https://charts.example.org" }, timeout: 60, atomic: true },
+      ...{
+        waitForJobs: true,
+        createNamespace: true,
+        skipCrds: true,
+        maxHistory: 3,
+        cleanupOnFail: true,
+        reuseValues: true,
+      },
+    };
+    assert.equal(
+      line(installArguments(all)),
+      "install todo ./chart --repo https://charts.example.org --version 1.2.0 --namespace shop --values - --output json " +
+        "--timeout 60s --wait --wait-for-jobs --atomic --create-namespace --skip-crds",
+    );
+    assert.match(line(upgradeArguments(all)), / --atomic --cleanup-on-fail --reuse-values --history-max 3$/);
+  });
+  it("wait for nothing where the release says so", () => {
+    assert.doesNotMatch(line(installArguments({ ...release, skipAwait: true, waitForJobs: true })), /--wait/);
+    assert.doesNotMatch(line(uninstallArguments({ ...release, skipAwait: true })), /--wait/);
+  });
+});
+
+/** What helm 3.22 writes to standard error. */
+describe("kubernetes plugin: helm's failures", () => {
+  const release = { name: "todo", namespace: "shop", chart: "./chart" };
+  for (const [said, message, fix] of [
+    [
+      "Error: INSTALLATION FAILED: cannot re-use a name that is still in use\n",
+      /can't install: cannot re-use/,
+      /pulumi import .* shop\/todo/,
+    ],
+    [
+      "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress",
+      /in progress/,
+      /helm -n shop rollback todo/,
+    ],
+    [
+      "WARNING: old\nError: execution error at (c/templates/a.yaml:1:4): greeting has to be a text\n\nUse --debug flag",
+      /^can't install: execution error at \(c\/templates\/a\.yaml:1:4\): greeting has to be a text/,
+      /helm show values \.\/chart/,
+    ],
+    [
+      "Error: values don't meet the specifications of the schema(s) in the following chart(s):\nc:\n- (root): x is required",
+      /x is required/,
+      /correct these values/,
+    ],
+    ['Error: path "./chart" not found', /path/, /relative to the project/],
+    [
+      "Error: INSTALLATION FAILED: context deadline exceeded",
+      /context deadline/,
+      /kubectl -n shop get pods -l app\.kubernetes\.io\/instance=todo/,
+    ],
+    [
+      'Error: INSTALLATION FAILED: pods "a" is forbidden: exceeded quota: few, requested: pods=1',
+      /the quota of namespace shop has no room for it: few/,
+      /describe resourcequota/,
+    ],
+    ["", /helm gives no reason/, /correct what helm names/],
+  ] as const)
+    it(said.split("\n")[0]?.slice(0, 60) || "nothing", () => {
+      const error = explainHelm("install", said, release);
+      assert.match(error.message, message);
+      assert.match(error.fix, fix);
+    });
+});
+
+describe("kubernetes plugin: a release's manifest and values", () => {
+  it("names what it holds, by kind and version", () => {
+    const manifest = [
+      "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: { name: web, namespace: shop }\n",
+      "---\n# nothing\n",
+      "---\napiVersion: v1\nkind: Service\nmetadata: { name: web }\n",
+    ].join("");
+    assert.deepEqual(resourceNames(manifest), { "Deployment.apps/apps/v1": ["shop/web"], "Service/v1": ["web"] });
+  });
+  it("merges maps of values, and takes the later of everything else", () => {
+    assert.deepEqual(merge({ a: { b: 1, c: [1] }, d: 1 }, { a: { c: [2] }, d: null }), {
+      a: { b: 1, c: [2] },
+      d: null,
+    });
+  });
+});

@@ -1,0 +1,260 @@
+import assert from "node:assert/strict";
+import type { ServiceError } from "@grpc/grpc-js";
+import provider from "@pulumi/pulumi/proto/provider_pb.js";
+import rpc from "@pulumi/pulumi/proto/status_pb.js";
+import struct from "google-protobuf/google/protobuf/struct_pb.js";
+import { EngineLog } from "../../../plugins/common/enginelog.ts";
+import { asSecret, properties, type WireMap } from "../../../plugins/common/wire.ts";
+import { KubernetesProvider } from "../../../plugins/kubernetes/provider.ts";
+import { type Double, kubeconfigOf, refusal, startDouble } from "./double.ts";
+
+/** The provider's methods as gRPC calls them, on a server that answers as it is told. What a real one does: test/e2e. */
+describe("kubernetes plugin: what the API server refuses", () => {
+  let double: Double;
+  let plugin: KubernetesProvider;
+  const maps = "/api/v1/namespaces/shop/configmaps";
+  const map = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "web", namespace: "shop" }, data: { A: "1" } };
+
+  beforeEach(async () => {
+    double = await startDouble();
+    plugin = new KubernetesProvider({ log: new EngineLog(undefined, "plain"), environment: {}, directory: "." });
+    await configure({ kubeconfig: double.kubeconfig });
+  });
+  afterEach(async () => {
+    plugin.calls.cancel();
+    await double.close();
+  });
+
+  const ask = <Answer>(method: string, request: unknown): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const handle = plugin.implementation()[method] as (
+        call: { request: unknown },
+        done: (error: ServiceError | null, answer: Answer) => void,
+      ) => void;
+      handle({ request }, (error, answer) => (error ? reject(error) : resolve(answer)));
+    });
+  const configure = async (values: WireMap) => {
+    const request = new provider.ConfigureRequest();
+    request.setArgs(struct.Struct.fromJavaScript(values));
+    await ask("configure", request);
+  };
+  const urn = (token: string) => `urn:pulumi:dev::p::${token}::web`;
+  const check = async (token: string, inputs: WireMap, olds?: WireMap) => {
+    const request = new provider.CheckRequest();
+    request.setUrn(urn(token));
+    request.setNews(struct.Struct.fromJavaScript(inputs));
+    if (olds !== undefined) request.setOlds(struct.Struct.fromJavaScript(olds));
+    return properties((await ask<provider.CheckResponse>("check", request)).getInputs());
+  };
+  const create = async (inputs: WireMap, preview = false, token = "kubernetes:core/v1:ConfigMap") => {
+    const request = new provider.CreateRequest();
+    request.setUrn(urn(token));
+    request.setProperties(struct.Struct.fromJavaScript(inputs));
+    request.setPreview(preview);
+    const answer = await ask<provider.CreateResponse>("create", request);
+    return { id: answer.getId(), state: properties(answer.getProperties()) };
+  };
+  const fails = (work: Promise<unknown>, message: RegExp) =>
+    assert.rejects(work, (error) => {
+      const { details } = error as ServiceError;
+      assert.match(details, message);
+      assert.match(details, /\n {2}fix: /);
+      assert.doesNotMatch(details, /canary| at .*\.ts:\d/);
+      return true;
+    });
+
+  it("makes an object with its namespace and its name, without a question before", async () => {
+    const inputs = await check("kubernetes:core/v1:ConfigMap", { data: { A: "1" } });
+    const { name, namespace } = inputs.metadata as { name: string; namespace: string };
+    assert.match(name, /^web-[0-9a-f]{8}$/);
+    assert.equal(namespace, "shop");
+    assert.equal(double.seen.length, 0);
+    double.answer(`POST ${maps}`, { status: 201, body: { ...map, metadata: { ...map.metadata, uid: "u" } } });
+    const { id, state } = await create({ ...map });
+    assert.equal(id, "shop/web");
+    assert.match(String(state.__fieldManager), /^pulumi-kubernetes-/);
+    assert.deepEqual(
+      double.seen.map(({ line }) => line),
+      ["GET /version", `POST ${maps}`],
+    );
+    assert.equal(double.seen[1]?.query.fieldManager, "pulumi-kubernetes");
+  });
+
+  it("asks a dry run in a preview, and shows the inputs where nothing can be asked yet", async () => {
+    double.answer(`POST ${maps}`, { status: 201, body: map });
+    assert.deepEqual((await create({ ...map }, true)).state.data, { A: "1" });
+    assert.equal(double.seen[1]?.query.dryRun, "All");
+    for (const answer of [
+      refusal(404, "NotFound", 'namespaces "shop" not found', { kind: "namespaces", name: "shop" }),
+      refusal(409, "AlreadyExists", 'configmaps "web" already exists'),
+      refusal(403, "Forbidden", 'configmaps is forbidden: User "tester" cannot create resource'),
+    ]) {
+      double.answer(`POST ${maps}`, answer);
+      assert.deepEqual((await create({ ...map }, true)).state, map);
+    }
+  });
+
+  const refusals = [
+    [
+      "rights",
+      refusal(403, "Forbidden", 'configmaps is forbidden: User "tester" cannot create resource "configmaps"'),
+      /cannot create resource/,
+    ],
+    [
+      "a login",
+      refusal(401, "Unauthorized", "Unauthorized"),
+      /does not accept the login of user tester \(context double\)/,
+    ],
+    [
+      "a quota",
+      refusal(403, "Forbidden", 'configmaps "web" is forbidden: exceeded quota: few, requested: count=1'),
+      /quota of namespace shop has no room/,
+    ],
+    ["a name", refusal(409, "AlreadyExists", 'configmaps "web" already exists'), /there already/],
+    [
+      "a page from something in between",
+      { status: 502, body: "<html>\n bad gateway </html>" },
+      /<html> bad gateway <\/html> \(502\)/,
+    ],
+  ] as const;
+  for (const [what, answer, message] of refusals)
+    it(`tells what is wrong with ${what}`, async () => {
+      double.answer(`POST ${maps}`, answer);
+      await fails(create({ ...map }), message);
+    });
+
+  it("shows no secret that the server repeats", async () => {
+    const secret = { apiVersion: "v1", kind: "Secret", metadata: map.metadata, data: asSecret({ A: "Y2FuYXJ5LTE=" }) };
+    const message = 'Secret "web" is invalid: data[A]: Invalid value: "Y2FuYXJ5LTE=": canary-1 is bad';
+    double.answer("POST /api/v1/namespaces/shop/secrets", refusal(422, "Invalid", message));
+    await fails(create(secret, false, "kubernetes:core/v1:Secret"), /Invalid value: "\[secret\]": \[secret\] is bad/);
+  });
+
+  it("tries again what the server is too busy for", async () => {
+    let calls = 0;
+    double.answer(`POST ${maps}`, () =>
+      calls++ === 0
+        ? { ...refusal(429, "TooManyRequests", "slow down"), headers: { "retry-after": "0" } }
+        : { status: 201, body: map },
+    );
+    assert.equal((await create({ ...map })).id, "shop/web");
+    assert.equal(calls, 2);
+  });
+
+  it("goes on with a preview without a server, and not with an update", async () => {
+    await double.close();
+    assert.deepEqual((await create({ ...map }, true)).state, map);
+    await fails(
+      create({ ...map }),
+      /the API server http:\/\/127\.0\.0\.1:\d+ \(context double\) can't be reached: nothing listens there/,
+    );
+    double = await startDouble();
+  });
+
+  it("says what is wrong with a kubeconfig", async () => {
+    for (const [kubeconfig, message] of [
+      ["/nowhere/config", /no kubeconfig at \/nowhere\/config/],
+      ["contexts: [\n", /the kubeconfig can't be read/],
+      [kubeconfigOf("https://x"), /has no context staging; it has double/],
+    ] as const) {
+      await configure({ kubeconfig, context: "staging" });
+      await fails(create({ ...map }), message);
+    }
+  });
+
+  it("keeps an object's state that is there and not ready, with the reason", async () => {
+    const job = {
+      apiVersion: "batch/v1",
+      kind: "Job",
+      metadata: { name: "web", namespace: "shop", uid: "u" },
+      spec: {},
+      status: {
+        conditions: [{ type: "Failed", status: "True", reason: "BackoffLimitExceeded", message: "too often" }],
+      },
+    };
+    const jobs = "/apis/batch/v1/namespaces/shop/jobs";
+    double.answer(`POST ${jobs}`, { status: 201, body: job });
+    double.answer(`GET ${jobs}/web`, { status: 200, body: job });
+    double.answer("GET /api/v1/namespaces/shop/pods", { status: 200, body: { items: [] } });
+    const { status: _, ...inputs } = job;
+    await assert.rejects(create(inputs, false, "kubernetes:batch/v1:Job"), (error) => {
+      const { details, metadata } = error as ServiceError;
+      assert.match(details, /Job shop\/web does not get ready .*\n.*BackoffLimitExceeded: too often/);
+      const [packed] = metadata.get("grpc-status-details-bin");
+      const answer = rpc.Status.deserializeBinary(packed as Buffer);
+      const failed = answer
+        .getDetailsList()[0]
+        ?.unpack(provider.ErrorResourceInitFailed.deserializeBinary, "pulumirpc.ErrorResourceInitFailed");
+      assert.equal(failed?.getId(), "shop/web");
+      assert.equal(properties(failed?.getProperties()).kind, "Job");
+      return true;
+    });
+  });
+
+  it("says of a kind that the cluster has not what is missing, once it has waited for it", async () => {
+    const cluster = {
+      apiVersion: "postgresql.cnpg.io/v1",
+      kind: "Cluster",
+      metadata: { name: "db", namespace: "shop" },
+    };
+    const token = "kubernetes:postgresql.cnpg.io/v1:Cluster";
+    assert.deepEqual((await create(cluster, true, token)).state, cluster);
+    let asked = 0;
+    double.answer("GET /apis/postgresql.cnpg.io/v1", () =>
+      asked++ === 0
+        ? refusal(404, "NotFound", "not found")
+        : { status: 200, body: { resources: [{ name: "clusters", kind: "Cluster", namespaced: true }] } },
+    );
+    double.answer("POST /apis/postgresql.cnpg.io/v1/namespaces/shop/clusters", { status: 201, body: cluster });
+    assert.equal((await create(cluster, false, token)).id, "shop/db");
+  });
+
+  it("sends whoever needs what it has not to the official plugin", async () => {
+    for (const token of [
+      "kubernetes:apps/v1:DeploymentPatch",
+      "kubernetes:core/v1:ConfigMapList",
+      "kubernetes:yaml/v2:ConfigGroup",
+    ])
+      await fails(
+        check(token, {}),
+        /has no kubernetes:.*: it has single objects\n {2}fix: .*pulumi plugin install resource kubernetes/,
+      );
+  });
+
+  describe("another config", () => {
+    const diff = async (olds: WireMap, news: WireMap) => {
+      const request = new provider.DiffRequest();
+      request.setOlds(struct.Struct.fromJavaScript(olds));
+      request.setNews(struct.Struct.fromJavaScript(news));
+      return (await ask<provider.DiffResponse>("diffConfig", request)).getReplacesList();
+    };
+    const [one, two] = [kubeconfigOf("https://one"), kubeconfigOf("https://two")];
+
+    it("of another cluster is another provider; another login, or another path, is not", async () => {
+      assert.deepEqual(await diff({ kubeconfig: one }, { kubeconfig: two }), ["kubeconfig"]);
+      assert.deepEqual(
+        await diff({ kubeconfig: one }, { kubeconfig: kubeconfigOf("https://one", { token: "other" }) }),
+        [],
+      );
+      assert.deepEqual(await diff({ kubeconfig: "/nowhere" }, { kubeconfig: two }), []);
+      assert.deepEqual(await diff({ kubeconfig: one }, { kubeconfig: one, enablePatchForce: "true" }), []);
+    });
+    it("is the same cluster's where the user's own name for it says so", async () => {
+      assert.deepEqual(
+        await diff({ kubeconfig: one, clusterIdentifier: "a" }, { kubeconfig: two, clusterIdentifier: "a" }),
+        [],
+      );
+      const others = await diff(
+        { kubeconfig: one, clusterIdentifier: "a" },
+        { kubeconfig: one, clusterIdentifier: "b" },
+      );
+      assert.deepEqual(others, ["clusterIdentifier"]);
+    });
+    it("keeps a kubeconfig's text a secret", async () => {
+      const request = new provider.CheckRequest();
+      request.setNews(struct.Struct.fromJavaScript({ kubeconfig: one, context: "double" }));
+      const inputs = properties((await ask<provider.CheckResponse>("checkConfig", request)).getInputs());
+      assert.deepEqual(inputs, { kubeconfig: asSecret(one), context: "double" });
+    });
+  });
+});
