@@ -1,6 +1,6 @@
-import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../core/error.ts";
 import { HOME_ROOM } from "./bootstrap/room.mjs";
 
@@ -34,12 +34,21 @@ export function home(environment: NodeJS.ProcessEnv = process.env): Home {
     root,
     tools: join(root, "tools"),
     store: join(root, "store"),
-    services: join(root, "services"),
+    services: physical(join(root, "services")),
     locks: join(root, "locks"),
     tmp: join(root, "tmp"),
     pulumi: join(root, "pulumi"),
     compileCache: join(root, "compile-cache"),
   };
+}
+
+/** What runs writes its paths down: they are the same by whichever link its folder is reached. */
+function physical(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path === dirname(path) ? path : join(physical(dirname(path)), basename(path)); // not made yet
+  }
 }
 
 /**

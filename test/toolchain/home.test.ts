@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../core/error.ts";
@@ -18,6 +18,22 @@ describe("home", () => {
 
   it("makes relative paths absolute", () => {
     assert.equal(home({ KEELSON_HOME: "here" }).root, join(process.cwd(), "here"));
+  });
+
+  it("names the services by one path, whichever link leads to them", () => {
+    const root = mkdtempSync(join(realpathSync(tmpdir()), "keelson home "));
+    try {
+      const first = home({ KEELSON_HOME: join(root, "first") });
+      mkdirSync(join(root, "other"));
+      symlinkSync(first.services, join(root, "other", "services"));
+      prepareHome(first);
+      assert.equal(home({ KEELSON_HOME: join(root, "first") }).services, first.services);
+      assert.equal(home({ KEELSON_HOME: join(root, "other") }).services, first.services);
+      symlinkSync(join(root, "first"), join(root, "whole"));
+      assert.equal(home({ KEELSON_HOME: join(root, "whole") }).services, first.services);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
   });
 
   it("makes its folders", () => {
