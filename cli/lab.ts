@@ -1,19 +1,23 @@
 import { Command, InvalidArgumentError } from "commander";
 import { labHosts, MOST_HOSTS, startLab, stopLab } from "../toolchain/lab/index.ts";
-import { clusterPrograms, lastKnownCluster, stopCluster } from "../toolchain/lab/kubernetes.ts";
+import { clusterPrograms, ensureCluster, lastKnownCluster, stopCluster } from "../toolchain/lab/kubernetes.ts";
 import { plainProgress } from "../toolchain/progress.ts";
 
-/** `keelson lab`: Debian hosts on this machine, to deploy to for real. */
+/** `keelson lab`: Debian hosts and a Kubernetes cluster on this machine, to deploy to for real. */
 export function labCommand(): Command {
   const command = new Command("lab").description(
-    "Debian hosts on this machine to deploy to (root only): start, status, down",
+    "Debian hosts and a Kubernetes cluster on this machine to deploy to (root only): start, status, down",
   );
   command
     .command("start", { isDefault: true })
     .description("start what does not run: systemd, sshd, a container engine, a network of its own")
-    .option("-n, --hosts <count>", "how many", count, 1)
-    .action(async ({ hosts }: { hosts: number }) => {
-      for (const host of await startLab(hosts, plainProgress()))
+    .option("-n, --hosts <count>", "how many hosts; default: 1, none beside --kubernetes", count)
+    .option("-k, --kubernetes", "a cluster of one node")
+    .action(async ({ hosts, kubernetes }: { hosts?: number; kubernetes?: true }) => {
+      if (kubernetes) await startCluster();
+      const wanted = hosts ?? (kubernetes ? 0 : 1);
+      if (wanted === 0) return;
+      for (const host of await startLab(wanted, plainProgress()))
         console.log(`${host.name}  ${sshCommand(host)}  registry ${host.registry}`);
     });
   command
@@ -37,6 +41,12 @@ export function labCommand(): Command {
       console.log(names.length === 0 ? "nothing was running" : `removed: ${names.join(", ")}`);
     });
   return command;
+}
+
+async function startCluster(): Promise<void> {
+  const { kubeconfig, context } = await ensureCluster({}, plainProgress());
+  console.log(`kubernetes  context ${context}  kubeconfig ${kubeconfig}  runs ${(await clusterPrograms()).join(", ")}`);
+  console.log(`next: export KUBECONFIG='${kubeconfig}'; then kubectl get pods --all-namespaces, or helm list`);
 }
 
 function sshCommand(host: { readonly address: string; readonly keyFile: string; readonly knownHosts: string }): string {

@@ -14,6 +14,7 @@ import {
   kubeControllerManager,
   kubeconform,
   kubelet,
+  kubeProxy,
   kubeScheduler,
   kwok,
 } from "./tools/kubernetes.ts";
@@ -39,6 +40,7 @@ export const CATALOGUE = {
   "kube-controller-manager": kubeControllerManager,
   "kube-scheduler": kubeScheduler,
   kubelet,
+  "kube-proxy": kubeProxy,
   helm,
   kubeconform,
   kwok,

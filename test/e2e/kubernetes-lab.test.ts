@@ -1,20 +1,43 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { mkdir, readFile, stat, symlink } from "node:fs/promises";
+import { get } from "node:http";
 import { join } from "node:path";
-import { ApiException, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ApiException, CoreV1Api, KubeConfig, type V1PodSpec } from "@kubernetes/client-node";
+import { execa } from "execa";
+import { openRegistry } from "../../oci/open.ts";
 import { home } from "../../toolchain/home.ts";
 import { controlPlaneRemains } from "../../toolchain/lab/kubernetes/control-plane.ts";
+import { clusterAddresses } from "../../toolchain/lab/kubernetes/node.ts";
+import { ensurePause } from "../../toolchain/lab/kubernetes/pause.ts";
 import { clusterPrograms, ensureCluster, type LabCluster, stopCluster } from "../../toolchain/lab/kubernetes.ts";
+import { checkLab, ensureLabRoot } from "../../toolchain/lab/root.ts";
+import { silent } from "../../toolchain/progress.ts";
+import { ensureRegistry, stopServices } from "../../toolchain/services/index.ts";
 import { runningProcesses } from "../../toolchain/services/supervise.ts";
 import { type TemporaryHome, temporaryHome } from "./home.ts";
+
+const folder = () => join(home().root, "lab/kubernetes");
 
 describe("the lab's cluster", () => {
   let own: TemporaryHome;
   let cluster: LabCluster;
   let core: CoreV1Api;
   before(async () => {
-    own = await temporaryHome("etcd", "kube-apiserver", "kube-controller-manager");
+    await ensureLabRoot();
+    const roots = join(home().root, "lab/roots");
+    own = await temporaryHome(
+      "etcd",
+      "kube-apiserver",
+      "kube-controller-manager",
+      "kube-scheduler",
+      "kubelet",
+      "kube-proxy",
+      "docker-registry",
+    );
+    await mkdir(join(home().root, "lab"));
+    await symlink(roots, join(home().root, "lab/roots"));
     cluster = await ensureCluster({ nodes: false });
     const config = new KubeConfig();
     config.loadFromFile(cluster.kubeconfig);
@@ -23,6 +46,7 @@ describe("the lab's cluster", () => {
   });
   after(async () => {
     await stopCluster();
+    await stopServices(silent);
     await own.remove();
   });
 
@@ -41,14 +65,15 @@ describe("the lab's cluster", () => {
 
   it("has its controllers at work: a namespace gets its account", async () => {
     await core.createNamespace({ body: { metadata: { name: "todo" } } });
-    const accounts = async () => (await core.listNamespacedServiceAccount({ namespace: "todo" })).items;
-    while ((await accounts()).length === 0);
-    assert.equal((await accounts())[0]?.metadata?.name, "default");
+    await until(async () => {
+      const { items } = await core.listNamespacedServiceAccount({ namespace: "todo" });
+      return items[0]?.metadata?.name === "default";
+    });
   });
 
   it("is left as it is by a second start, and mended where a program died", async () => {
     const pids = async (name: "etcd" | "kube-apiserver") =>
-      (await runningProcesses(controlPlaneRemains(join(home().root, "lab/kubernetes"), name))).map(({ pid }) => pid);
+      (await runningProcesses(controlPlaneRemains(folder(), name))).map(({ pid }) => pid);
     const [etcd, api] = [await pids("etcd"), await pids("kube-apiserver")];
     assert.deepEqual(await ensureCluster({ nodes: false }), cluster);
     assert.deepEqual([await pids("etcd"), await pids("kube-apiserver")], [etcd, api]);
@@ -59,10 +84,95 @@ describe("the lab's cluster", () => {
     assert.equal((await core.readNamespace({ name: "todo" })).status?.phase, "Active");
   });
 
-  it("goes without a trace", async () => {
-    assert.equal(await stopCluster(), true);
-    assert.deepEqual(await clusterPrograms(), []);
-    assert.equal(existsSync(cluster.kubeconfig), false);
-    assert.equal(await stopCluster(), false);
+  describe("with a node", () => {
+    let image: string;
+    before(async () => {
+      assert.deepEqual(await ensureCluster(), cluster);
+      const registry = await ensureRegistry(silent);
+      const client = await openRegistry(registry.host, { caFile: registry.ca, env: process.env });
+      image = `${registry.host}/${await ensurePause(client, checkLab())}`;
+      client.close();
+    });
+
+    const run = async (
+      name: string,
+      container: Partial<V1PodSpec["containers"][number]>,
+      more: Partial<V1PodSpec> = {},
+    ) => {
+      const spec = { containers: [{ name, image, ...container }], terminationGracePeriodSeconds: 0, ...more };
+      await core.createNamespacedPod({ namespace: "todo", body: { metadata: { name, labels: { app: name } }, spec } });
+      return async () => (await core.readNamespacedPod({ namespace: "todo", name })).status;
+    };
+
+    it("runs an image of the embedded registry, and this machine reaches it by pod, service and node", async () => {
+      const command = ["/busybox", "httpd", "-f", "-p", "8080"];
+      const status = await run("web", { command, ports: [{ containerPort: 8080 }] });
+      await core.createNamespacedService({
+        namespace: "todo",
+        body: {
+          metadata: { name: "web" },
+          spec: { type: "NodePort", selector: { app: "web" }, ports: [{ port: 80, targetPort: 8080 }] },
+        },
+      });
+      await until(async () => (await status())?.phase === "Running");
+      assert.equal(await fetchStatus(`http://${(await status())?.podIP}:8080/busybox`), 200);
+      const { spec } = await core.readNamespacedService({ namespace: "todo", name: "web" });
+      const address = `http://${clusterAddresses(folder()).node}:${spec?.ports?.[0]?.nodePort}/busybox`;
+      await until(async () => (await fetchStatus(address)) === 200);
+    });
+
+    it("leads pods to services and to the API, whose logs are read through it", async () => {
+      const { spec } = await core.readNamespacedService({ namespace: "todo", name: "web" });
+      const script = [
+        `/busybox wget -q -O /dev/null http://${spec?.clusterIP}/busybox && echo service`,
+        "/busybox nc -w 5 $KUBERNETES_SERVICE_HOST 443 </dev/null && echo api",
+      ];
+      const command = ["/busybox", "sh", "-c", script.join("; ")];
+      const status = await run("client", { command }, { restartPolicy: "Never" });
+      await until(async () => (await status())?.phase === "Succeeded");
+      assert.equal(await core.readNamespacedPodLog({ namespace: "todo", name: "client" }), "service\napi\n");
+    });
+
+    it("says of an image that nobody has that it can't be pulled", async () => {
+      const status = await run("missing", { image: image.replace(/\/.*/, "/acme/nothing:1.0.0") });
+      const waiting = async () => (await status())?.containerStatuses?.[0]?.state?.waiting;
+      await until(async () => /not found/.test((await waiting())?.message ?? ""));
+      await until(async () => (await waiting())?.reason === "ImagePullBackOff");
+    });
+
+    it("is left as it is by a second start", async () => {
+      const state = () => readFile(join(folder(), "node/host.json"), "utf8");
+      const before = await state();
+      await ensureCluster();
+      assert.equal(await state(), before);
+    });
+  });
+
+  // Mocha runs what stands in a suite of its own after all that doesn't.
+  describe("at its end", () => {
+    it("goes without a trace", async () => {
+      const { id } = clusterAddresses(folder());
+      assert.equal(await stopCluster(), true);
+      assert.deepEqual(await clusterPrograms(), []);
+      assert.equal(existsSync(cluster.kubeconfig), false);
+      const { stdout: groups } = await execa("find", ["/sys/fs/cgroup", "-type", "d", "-name", id]);
+      assert.equal(groups, "");
+      assert.equal(await stopCluster(), false);
+    });
   });
 });
+
+async function until(done: () => Promise<boolean>): Promise<void> {
+  while (!(await done())) await sleep(200);
+}
+
+function fetchStatus(url: string): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const query = get(url, { timeout: 3000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    query.once("timeout", () => query.destroy());
+    query.once("error", () => resolve(undefined));
+  });
+}

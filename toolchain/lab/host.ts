@@ -50,6 +50,16 @@ export function addressesOf(folder: string): { readonly id: string; readonly her
   };
 }
 
+/** What a host has besides. */
+export interface HostExtras {
+  /** Ports of this machine's loopback that it reaches at this machine's end of the cable; the registry's is one. */
+  readonly ports?: readonly number[];
+  /** A network behind it. @example "10.232.7.0/24" */
+  readonly network?: string;
+  /** Writes into the layer that is the host's own, before it boots. */
+  readonly prepare?: (upper: string) => Promise<void>;
+}
+
 /**
  * Boots a host in `folder`, anew.
  * @param root file system it stands on, never changed.
@@ -60,6 +70,7 @@ export async function bootHost(
   folder: string,
   root: string,
   registry: { readonly host: string; readonly ca: string },
+  extras: HostExtras = {},
 ): Promise<LabHost> {
   await removeHost(folder);
   const { id, here, there } = addressesOf(folder);
@@ -81,7 +92,9 @@ export async function bootHost(
     knownHosts,
     `${there} ${(await readFile(`${hostKey}.pub`, "utf8")).split(" ").slice(0, 2).join(" ")}\n`,
   );
-  await script("up", root, id, folder, here, there, port);
+  await extras.prepare?.(upper);
+  await script("up", root, id, folder, here, there, port, ...(extras.ports ?? []).map(String));
+  if (extras.network !== undefined) await script("route", root, id, extras.network, there);
 
   const log = await open(join(folder, "log"), "w");
   // In a process namespace of its own: a host's first process would outlive nspawn, and all of the host with it.

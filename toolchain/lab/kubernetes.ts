@@ -1,16 +1,27 @@
 import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { openRegistry } from "../../oci/open.ts";
 import { writeFileChanged } from "../files.ts";
 import { type Home, home, prepareHome } from "../home.ts";
 import { withLock } from "../lock.mjs";
 import { type Progress, silent } from "../progress.ts";
+import { ensureRegistry } from "../services/index.ts";
 import { stopService } from "../services/supervise.ts";
-import { addressesOf } from "./host.ts";
-import { CONTROL_PLANE, type ControlPlaneName } from "./kubernetes/arguments.ts";
-import { controlPlaneRemains, ensureControlPlane, runningPrograms } from "./kubernetes/control-plane.ts";
+import { ensureTool } from "../tools.ts";
+import { removeHost, runningHost } from "./host.ts";
+import { CONTROL_PLANE } from "./kubernetes/arguments.ts";
+import {
+  type ControlPlane,
+  controlPlaneRemains,
+  ensureControlPlane,
+  runningPrograms,
+} from "./kubernetes/control-plane.ts";
 import { renderKubeconfig } from "./kubernetes/kubeconfig.ts";
 import { CLUSTER_NAME } from "./kubernetes/names.ts";
+import { clusterAddresses, ensureNode, nodeFolder, nodeReady } from "./kubernetes/node.ts";
+import { ensurePause } from "./kubernetes/pause.ts";
+import { checkLab, ensureLabRoot } from "./root.ts";
 
 /** A cluster that answers, and how to get in: as its administrator. */
 export interface LabCluster {
@@ -21,31 +32,42 @@ export interface LabCluster {
 }
 
 /**
- * Sees to it that a cluster runs on this machine: etcd, API server and controllers on loopback. What runs is left alone.
- * @param options.home default: the user's.
+ * Sees to it that a cluster runs on this machine: etcd, API server and controllers on loopback, and, unless `nodes` is
+ * false, a scheduler and a node that pulls from the embedded registry. What runs is left alone.
+ * @param options.home default: the user's; a node takes the embedded registry of the user's.
  * @example const { kubeconfig, context } = await ensureCluster({ nodes: false });
- * @throws UserError where a program can't be had or doesn't start.
+ * @throws UserError where a program can't be had or doesn't start; with a node, where the user is not root.
  */
 export async function ensureCluster(
-  options: { readonly home?: Home; readonly nodes: false },
+  options: { readonly home?: Home; readonly nodes?: boolean } = {},
   progress: Progress = silent,
 ): Promise<LabCluster> {
+  const { nodes = true } = options;
+  if (nodes) checkLab();
   const h = prepareHome(options.home ?? home());
   return locked(h, "starting the lab's cluster", async (folder) => {
     const running = await runningPrograms(folder);
-    const programs: ControlPlaneName[] = CONTROL_PLANE.filter(
-      (name) => name !== "kube-scheduler" || running.includes(name),
-    );
-    const { server, pki } = await ensureControlPlane(
-      folder,
-      addressesOf(join(folder, "node")).here,
-      programs,
-      progress,
-    );
+    const programs = CONTROL_PLANE.filter((name) => name !== "kube-scheduler" || nodes || running.includes(name));
+    const plane = await ensureControlPlane(folder, clusterAddresses(folder), programs, progress);
     const cluster = clusterOf(folder);
-    await writeFileChanged(cluster.kubeconfig, renderKubeconfig(server, pki.ca.pem, pki.leaves.admin), 0o600);
+    const kubeconfig = renderKubeconfig(plane.server, plane.pki.ca.pem, plane.pki.leaves.admin);
+    await writeFileChanged(cluster.kubeconfig, kubeconfig, 0o600);
+    if (nodes) await startNode(plane, progress);
     return cluster;
   });
+}
+
+async function startNode(plane: ControlPlane, progress: Progress): Promise<void> {
+  const programs: Record<string, string> = {};
+  for (const name of ["kubelet", "kube-proxy"] as const) programs[name] = (await ensureTool(name, progress)).path;
+  const registry = await ensureRegistry(progress);
+  const client = await openRegistry(registry.host, { caFile: registry.ca, env: process.env });
+  const pause = await ensurePause(client, checkLab()).finally(() => client.close());
+  const root = await ensureLabRoot(progress);
+  progress.status("lab cluster: node");
+  const booted = await ensureNode(plane, { root, registry, pause, programs });
+  await nodeReady(plane);
+  if (booted) progress.say("lab cluster: node ready");
 }
 
 /** The cluster as it was last started, whether or not it runs; undefined where there is none. */
@@ -54,15 +76,18 @@ export function lastKnownCluster(h: Home = home()): LabCluster | undefined {
   return existsSync(cluster.kubeconfig) ? cluster : undefined;
 }
 
-/** Programs of the cluster that run, by name. */
+/** Programs of the cluster that run, by name, and its node. */
 export async function clusterPrograms(h: Home = home()): Promise<string[]> {
-  return runningPrograms(folderOf(h));
+  const folder = folderOf(h);
+  const node = await runningHost(nodeFolder(folder));
+  return [...(await runningPrograms(folder)), ...(node === undefined ? [] : ["node"])];
 }
 
 /** Ends the cluster and removes all it kept. @returns whether there was one. */
 export async function stopCluster(h: Home = home()): Promise<boolean> {
   if (!existsSync(folderOf(h))) return false;
   return locked(h, "stopping the lab's cluster", async (folder) => {
+    await removeHost(nodeFolder(folder));
     for (const name of CONTROL_PLANE.toReversed()) await stopService(controlPlaneRemains(folder, name));
     await rm(folder, { recursive: true, force: true });
     return true;

@@ -37,6 +37,7 @@ export const kubeControllerManager = component(
   4e9,
 );
 export const kubeScheduler = component("kube-scheduler", "gives the lab's pods a node", 1, 4e9);
+export const kubeProxy = component("kube-proxy", "leads the lab's services to their pods", 1, 4e9);
 export const kubelet = component("kubelet", "runs the lab's pods", 1, 4e9);
 
 export const helm: ToolDefinition = {

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
-import { request } from "node:https";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
@@ -12,6 +11,7 @@ import { choosePort, onFreePort } from "../../services/port.ts";
 import { ensureRunning, runningProcesses, type Service, type ServiceRemains } from "../../services/supervise.ts";
 import type { Tool } from "../../tool.ts";
 import { ensureTool } from "../../tools.ts";
+import { ask } from "./api.ts";
 import {
   type ClusterPlace,
   type ClusterPorts,
@@ -21,7 +21,7 @@ import {
   kubeconfigFile,
 } from "./arguments.ts";
 import { renderKubeconfig } from "./kubeconfig.ts";
-import { ensurePki, type Pki } from "./pki.ts";
+import { type ClusterAddresses, ensurePki, type Pki } from "./pki.ts";
 
 /** Where ports are looked for first; beside the registry's and R2's ranges. The API's is one that lies by itself. */
 const FIRST_PORTS: ClusterPorts = {
@@ -65,7 +65,7 @@ export interface ControlPlane {
  */
 export async function ensureControlPlane(
   folder: string,
-  apiAddress: string,
+  addresses: ClusterAddresses,
   programs: readonly ControlPlaneName[],
   progress: Progress,
 ): Promise<ControlPlane> {
@@ -73,9 +73,9 @@ export async function ensureControlPlane(
   const tools = new Map<ControlPlaneName, Tool>();
   for (const name of programs) tools.set(name, await ensureTool(name, progress));
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const pki = await ensurePki(join(folder, "pki"), apiAddress, new Date());
+  const pki = await ensurePki(join(folder, "pki"), addresses, new Date());
   return onFreePort(async () => {
-    const place: ClusterPlace = { folder, apiAddress, ports: await choosePorts(folder) };
+    const place: ClusterPlace = { folder, apiAddress: addresses.api, ports: await choosePorts(folder) };
     const server = `https://127.0.0.1:${place.ports["kube-apiserver"]}`;
     await writeKubeconfigs(place, server, pki);
     const start = async (name: ControlPlaneName) => {
@@ -163,7 +163,7 @@ function controlPlaneService(name: ControlPlaneName, tool: Tool, place: ClusterP
     revision: createHash("sha256")
       .update(JSON.stringify([tool.path, tool.version, args, certificates]))
       .digest("hex"),
-    answers: async () => (await ask(place.ports[name], READY[name], pki)) === 200,
+    answers: async () => (await ask(place.ports[name], READY[name], pki))?.status === 200,
     readyWithin: READY_WITHIN,
   };
 }
@@ -171,28 +171,19 @@ function controlPlaneService(name: ControlPlaneName, tool: Tool, place: ClusterP
 /** The first pod of a namespace needs its account, which the controllers make. */
 async function defaultAccount({ ports }: ClusterPlace, pki: Pki): Promise<void> {
   const path = "/api/v1/namespaces/default/serviceaccounts/default";
-  for (let waited = 0; (await ask(ports["kube-apiserver"], path, pki)) !== 200; waited += 0.1) {
-    if (waited > READY_WITHIN)
-      throw new UserError(
-        "the lab cluster's controllers made no service account `default` in the namespace `default`",
-        "read their log: kube-controller-manager/log in the folder of the cluster",
-      );
-    await sleep(100);
-  }
+  const made = async () => (await ask(ports["kube-apiserver"], path, pki))?.status === 200;
+  if (await within(READY_WITHIN, made)) return;
+  throw new UserError(
+    "the lab cluster's controllers made no service account `default` in the namespace `default`",
+    "read their log: kube-controller-manager/log in the folder of the cluster",
+  );
 }
 
-/** Status of a GET with the administrator's certificate; undefined where nobody of ours answers. */
-function ask(port: number, path: string, { ca, leaves }: Pki): Promise<number | undefined> {
-  const { pem: cert, key } = leaves.admin;
-  return new Promise((resolve) => {
-    const query = request({ host: "127.0.0.1", port, path, ca: ca.pem, cert, key, timeout: 2000, agent: false });
-    query.once("response", (response) => {
-      response.resume();
-      resolve(response.statusCode);
-    });
-    query.once("timeout", () => query.destroy());
-    query.once("error", () => resolve(undefined));
-    query.once("close", () => resolve(undefined));
-    query.end();
-  });
+/** Asks until the answer is yes, at most so many seconds. */
+export async function within(seconds: number, answer: () => Promise<boolean>): Promise<boolean> {
+  for (let waited = 0; waited <= seconds; waited += 0.1) {
+    if (await answer()) return true;
+    await sleep(100);
+  }
+  return false;
 }

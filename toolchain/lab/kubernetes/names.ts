@@ -6,3 +6,4 @@ export const NODE_NAME = "keelson-lab";
 export const SERVICE_NETWORK = "10.96.0.0/16";
 /** The API's own service: the network's first address. */
 export const SERVICE_ADDRESS = "10.96.0.1";
+export const CLUSTER_DOMAIN = "cluster.local";

@@ -9,8 +9,15 @@ import { NODE_NAME, SERVICE_ADDRESS } from "./names.ts";
 
 const LOOPBACK = { dns: ["localhost"], ip: ["127.0.0.1"] };
 
+export interface ClusterAddresses {
+  /** Where nodes and pods reach the API. */
+  readonly api: string;
+  /** Where the API reaches the node. */
+  readonly node: string;
+}
+
 /** Who has a certificate in the cluster: names and groups as Kubernetes' own documentation gives them (PKI certificates and requirements). */
-const leavesAt = (apiAddress: string) =>
+const leavesAt = ({ api, node }: ClusterAddresses) =>
   ({
     etcd: { commonName: "etcd", server: LOOPBACK, client: true },
     apiserver: {
@@ -23,7 +30,7 @@ const leavesAt = (apiAddress: string) =>
           "kubernetes.default.svc",
           "kubernetes.default.svc.cluster.local",
         ],
-        ip: ["127.0.0.1", apiAddress, SERVICE_ADDRESS],
+        ip: ["127.0.0.1", api, SERVICE_ADDRESS],
       },
     },
     "apiserver-client": { commonName: "kube-apiserver", organizations: ["system:masters"] },
@@ -32,9 +39,10 @@ const leavesAt = (apiAddress: string) =>
     kubelet: {
       commonName: `system:node:${NODE_NAME}`,
       organizations: ["system:nodes"],
-      server: { dns: ["localhost"], ip: ["127.0.0.1"] },
+      server: { dns: [], ip: [node] },
       client: true,
     },
+    "kube-proxy": { commonName: "system:kube-proxy" },
     admin: { commonName: "keelson-lab-admin", organizations: ["system:masters"] },
   }) as const satisfies Record<string, LeafRequest>;
 
@@ -49,9 +57,8 @@ export interface Pki {
 /**
  * The certificates of a cluster, by a CA of its own: who has one signed by it may be anybody in the cluster, so it is
  * not the registry's. What is missing or near its end is made anew.
- * @param apiAddress where nodes and pods reach the API.
  */
-export async function ensurePki(directory: string, apiAddress: string, now: Date): Promise<Pki> {
+export async function ensurePki(directory: string, addresses: ClusterAddresses, now: Date): Promise<Pki> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const files = (name: string) => ({
     certificate: join(directory, `${name}.pem`),
@@ -64,7 +71,7 @@ export async function ensurePki(directory: string, apiAddress: string, now: Date
   const ca = await ensureAuthority(files("ca"), "keelson lab cluster CA", permitted, now);
   const leaf = async ([name, request]: [string, LeafRequest]) =>
     [name, await ensureCertificate(files(name), ca, request, now)] as const;
-  const leaves = await Promise.all(Object.entries(leavesAt(apiAddress)).map(leaf));
+  const leaves = await Promise.all(Object.entries(leavesAt(addresses)).map(leaf));
   // Signs the tokens of service accounts.
   const { key } = files("service-account");
   if (!existsSync(key)) await writeFileAtomic(key, await newKey(), 0o600);

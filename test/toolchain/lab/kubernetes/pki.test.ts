@@ -14,7 +14,7 @@ describe("the certificates of the lab's cluster", () => {
   let pki: Pki;
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), "keelson pki "));
-    pki = await ensurePki(directory, "10.231.7.2", now);
+    pki = await ensurePki(directory, { api: "10.231.7.2", node: "10.231.7.3" }, now);
   });
   after(() => rm(directory, { recursive: true }));
 
@@ -41,7 +41,7 @@ describe("the certificates of the lab's cluster", () => {
 
   it("are kept, and their keys to their owner; another address makes the API's anew alone", async () => {
     const accounts = await readFile(join(directory, "service-account.key"));
-    const again = await ensurePki(directory, "10.231.9.4", now);
+    const again = await ensurePki(directory, { api: "10.231.9.4", node: "10.231.7.3" }, now);
     assert.equal(again.ca.pem, pki.ca.pem);
     assert.equal(again.leaves.admin.pem, pki.leaves.admin.pem);
     assert.ok(again.leaves.apiserver.certificate.checkIP("10.231.9.4"));

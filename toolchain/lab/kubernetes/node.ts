@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { copyFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { UserError } from "../../../core/error.ts";
+import { writeFileAtomic } from "../../files.ts";
+import { addressesOf, bootHost, runningHost } from "../host.ts";
+import { ask } from "./api.ts";
+import { type ControlPlane, within } from "./control-plane.ts";
+import { renderKubeconfig } from "./kubeconfig.ts";
+import { NODE_NAME } from "./names.ts";
+import { MASKED_UNITS, NODE_UNITS, nodeFiles, PREPARE } from "./node-files.ts";
+
+const SCRIPT = join(import.meta.dirname, "../scripts/node");
+/** From the host's boot to a node that takes pods; a tenth of it on an idle machine. In seconds. */
+const READY_WITHIN = 120;
+
+/** The node's folder in the cluster's. */
+export function nodeFolder(folder: string): string {
+  return join(folder, "node");
+}
+
+/** Where the cluster's parts find each other. */
+export function clusterAddresses(folder: string) {
+  const { id, here, there } = addressesOf(nodeFolder(folder));
+  return { id, api: here, node: there, pods: `${there.replace(/^10\.231\.(\d+)\.\d+$/, "10.232.$1")}.0/24` };
+}
+
+export interface NodeParts {
+  /** Root file system of a lab host. */
+  readonly root: string;
+  readonly registry: { readonly host: string; readonly ca: string };
+  /** Image by digest, without the registry. */
+  readonly pause: string;
+  /** Programs of Kubernetes that run on it: name to path. */
+  readonly programs: Readonly<Record<string, string>>;
+}
+
+/** Sees to it that the node runs with its present configuration. @returns whether it was booted for it. */
+export async function ensureNode({ place, pki }: ControlPlane, parts: NodeParts): Promise<boolean> {
+  const folder = nodeFolder(place.folder);
+  const { id, api, node, pods } = clusterAddresses(place.folder);
+  const port = place.ports["kube-apiserver"];
+  const server = `https://${api}:${port}`;
+  const secret = {
+    "etc/kubernetes/ca.pem": pki.ca.pem,
+    "etc/kubernetes/kubelet.pem": pki.leaves.kubelet.pem,
+    "etc/kubernetes/kubelet.key": pki.leaves.kubelet.key,
+    "etc/kubernetes/kubelet.kubeconfig": renderKubeconfig(server, pki.ca.pem, pki.leaves.kubelet),
+    "etc/kubernetes/kube-proxy.kubeconfig": renderKubeconfig(server, pki.ca.pem, pki.leaves["kube-proxy"]),
+  };
+  const pause = `${parts.registry.host}/${parts.pause}`;
+  const request = { address: node, podNetwork: pods, registry: parts.registry.host, pause, cgroup: id };
+  const plain = { ...nodeFiles(request), [PREPARE]: await readFile(SCRIPT, "utf8") };
+  const revision = createHash("sha256")
+    .update(JSON.stringify([secret, plain, parts.root, parts.programs, await readFile(parts.registry.ca, "utf8")]))
+    .digest("hex");
+  const revisionFile = join(folder, "revision");
+  const before = await readFile(revisionFile, "utf8").catch(() => undefined);
+  if (before === revision && (await runningHost(folder)) !== undefined) return false;
+  await bootHost("node", folder, parts.root, parts.registry, {
+    ports: [port],
+    network: pods,
+    prepare: async (upper) => {
+      for (const [path, text] of Object.entries(plain)) await write(join(upper, path), text, 0o644);
+      for (const [path, text] of Object.entries(secret)) await write(join(upper, path), text, 0o600);
+      for (const [name, path] of Object.entries(parts.programs)) {
+        await mkdir(join(upper, "usr/local/bin"), { recursive: true });
+        await copyFile(path, join(upper, "usr/local/bin", name), constants.COPYFILE_FICLONE);
+      }
+      const units = join(upper, "etc/systemd/system");
+      await mkdir(join(units, "multi-user.target.wants"), { recursive: true });
+      for (const unit of MASKED_UNITS) await symlink("/dev/null", join(units, unit));
+      for (const unit of NODE_UNITS) await symlink(`../${unit}`, join(units, "multi-user.target.wants", unit));
+    },
+  });
+  await writeFileAtomic(revisionFile, revision, 0o600);
+  return true;
+}
+
+const nodeSchema = z.object({
+  status: z.object({
+    conditions: z.array(z.object({ type: z.string(), status: z.string(), message: z.string().optional() })),
+  }),
+});
+
+/** Until pods can be given to the node. @throws UserError with the kubelet's reason where they can't. */
+export async function nodeReady({ place, pki }: ControlPlane): Promise<void> {
+  let reason = "it did not register";
+  const ready = async () => {
+    const answer = await ask(place.ports["kube-apiserver"], `/api/v1/nodes/${NODE_NAME}`, pki);
+    const node = nodeSchema.safeParse(answer?.body);
+    const condition = node.data?.status.conditions.find(({ type }) => type === "Ready");
+    if (condition?.message) reason = condition.message;
+    return condition?.status === "True";
+  };
+  if (await within(READY_WITHIN, ready)) return;
+  const key = join(nodeFolder(place.folder), "key");
+  throw new UserError(
+    `the lab cluster's node was not ready after ${READY_WITHIN} s: ${reason}`,
+    `read its log: ssh -i ${key} root@${clusterAddresses(place.folder).node} journalctl -u kubelet -u containerd`,
+  );
+}
+
+async function write(file: string, text: string, mode: number): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, text, { mode });
+}
