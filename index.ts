@@ -156,7 +156,7 @@ async function tellImpact(after: Snapshot): Promise<void> {
   const { earlierSnapshot } = await import("./config/earlier.ts");
   const earlier = await earlierSnapshot(root, stack, surroundings(root)).catch((error: unknown) => {
     if (!(error instanceof UserError)) throw error;
-    pulumi.log.debug(`no impact: ${error.message}`);
+    pulumi.log.info(`this preview does not say what rebuilds and why: ${error.message}; ${error.fix}`);
     return undefined;
   });
   if (earlier === undefined || wanted(earlier.before) === wanted(after)) return;
