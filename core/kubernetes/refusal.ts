@@ -110,6 +110,13 @@ const SIGNS: readonly Sign[] = [
     }),
   },
   {
+    sign: /ValidatingAdmissionPolicy '([^']+)' .*denied request: (.*)/s,
+    explain: (_, __, [, policy, rest]) => ({
+      message: `the admission policy ${policy} refuses it: ${rest}`,
+      fix: `correct what it names; what it asks: kubectl get validatingadmissionpolicy ${policy} -o yaml`,
+    }),
+  },
+  {
     sign: /failed calling webhook "([^"]+)": (.*)/s,
     explain: (_, __, [, hook, rest]) => ({
       message: `the webhook ${hook} does not answer, and nothing passes without it: ${rest}`,

@@ -30,10 +30,13 @@ export class RefusedError extends Error {
 export class OutageError extends Error {
   override readonly name = "OutageError";
   readonly code: string;
+  /** True for a connection that had been used before, and broke before the server took the call. */
+  readonly isStale: boolean;
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, isStale = false) {
     super(message);
     this.code = code;
+    this.isStale = isStale;
   }
 }
 
@@ -92,7 +95,14 @@ export class Caller {
     };
     await this.login.config.applyToHTTPSOptions(options);
     options.agent = this.agentOf(options);
-    return await send(url, options, body, this.signal);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await send(url, options, body, this.signal);
+      } catch (error) {
+        // A connection that the server had closed meanwhile: nothing was done.
+        if (!(error instanceof OutageError && error.isStale) || attempt >= 3) throw error;
+      }
+    }
   }
 
   /** One agent for each login that credential helpers hand out, with connections that stay. */
@@ -122,7 +132,10 @@ function send(url: URL, options: https.RequestOptions, body: string | undefined,
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) => {
       if (signal.aborted) reject(new Error("cancelled"));
-      else reject(new OutageError(error.code ?? "", firstMessage(error)));
+      else
+        reject(
+          new OutageError(error.code ?? "", firstMessage(error), request.reusedSocket && error.code === "ECONNRESET"),
+        );
     };
     const request = (url.protocol === "http:" ? http : https).request(url, { ...options, signal }, (response) => {
       const pieces: Buffer[] = [];

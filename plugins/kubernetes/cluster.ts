@@ -212,9 +212,9 @@ export class Cluster {
     return await this.caller;
   }
 
-  /** Waits; ends early when the run is cancelled. */
+  /** Waits; not any more when the run is cancelled. */
   async pause(milliseconds: number): Promise<void> {
-    await sleep(milliseconds, undefined, { signal: this.signal });
+    await sleep(milliseconds, undefined, { signal: this.signal }).catch(() => undefined);
   }
 }
 

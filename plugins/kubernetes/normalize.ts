@@ -1,5 +1,5 @@
 import { canonicalQuantity } from "../../core/kubernetes/quantity.ts";
-import { holdsUnknown, type Value } from "../common/wire.ts";
+import { UNKNOWN, type Value } from "../common/wire.ts";
 import { isObject, type KubernetesObject, kindOf, withValue } from "./object.ts";
 
 /** What only the API server writes. */
@@ -21,7 +21,7 @@ const QUANTITY = ["sizeLimit", "averageValue"];
  * quantities in their shortest form, without empty values and what only the server writes.
  */
 export function normalize(object: KubernetesObject): KubernetesObject {
-  const plain = holdsUnknown(object) || !isBuiltIn(object) ? object : builtIn(object);
+  const plain = isBuiltIn(object) ? builtIn(object) : object;
   return READ_ONLY.reduce((rest, key) => withValue(rest, ["metadata", key], undefined), plain);
 }
 
@@ -74,9 +74,11 @@ function quantity(value: Value): Value {
 /** The server writes `stringData` into `data`, over what is there, and encodes `data` anew. */
 function secret(object: KubernetesObject): KubernetesObject {
   const { stringData, data, ...rest } = object;
+  if (stringData === UNKNOWN || data === UNKNOWN) return object;
   const encoded = Object.entries(isObject(data) ? data : {}).map(([key, value]) => [key, reencoded(value)]);
   const texts = Object.entries(isObject(stringData) ? stringData : {});
-  const written = texts.map(([key, value]) => [key, Buffer.from(String(value)).toString("base64")]);
+  const base64 = (value: Value) => (value === UNKNOWN ? value : Buffer.from(String(value)).toString("base64"));
+  const written = texts.map(([key, value]) => [key, base64(value)]);
   if (encoded.length === 0 && written.length === 0) return data === undefined ? rest : { ...rest, data };
   return { ...rest, data: Object.fromEntries([...encoded, ...written]) };
 }

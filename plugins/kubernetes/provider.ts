@@ -4,12 +4,14 @@ import provider from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { UserError } from "../../core/error.ts";
-import { checkFailure, configured, handshake, pluginInfo, propertyDiff, topOf } from "../common/answers.ts";
+import { judgeJob } from "../../core/kubernetes/readiness.ts";
+import { checkFailure, configured, handshake, pluginInfo } from "../common/answers.ts";
 import { Calls } from "../common/calls.ts";
 import type { EngineLog } from "../common/enginelog.ts";
 import { InitFailedError } from "../common/init-failed.ts";
 import { resourceName, typeToken } from "../common/urn.ts";
 import { asSecret, decode, holdsUnknown, properties, UNKNOWN, type WireMap } from "../common/wire.ts";
+import { diffResponse } from "./answers.ts";
 import { OutageError, RefusedError } from "./call.ts";
 import { objectOf, parseCheckpoint, redact, secretTexts, withSecrets, writeCheckpoint } from "./checkpoint.ts";
 import { Cluster } from "./cluster.ts";
@@ -22,6 +24,8 @@ import { activeCluster, isText } from "./kubeconfig.ts";
 import { fieldManager, isNamed, named } from "./naming.ts";
 import { normalize } from "./normalize.ts";
 import {
+  ANNOTATION,
+  annotationOf,
   describeObject,
   idOf,
   type KubernetesObject,
@@ -175,17 +179,25 @@ export class KubernetesProvider implements Answers {
       immutable: immutableFields(inputs, mutable),
       ignored: request.getIgnorechangesList(),
     });
-    const response = new provider.DiffResponse();
-    const { DiffChanges } = provider.DiffResponse;
-    response.setChanges(found.length === 0 ? DiffChanges.DIFF_NONE : DiffChanges.DIFF_SOME);
-    response.setHasdetaileddiff(true);
-    for (const { path, kind, replaces } of found) {
-      response.getDetaileddiffMap().set(path, propertyDiff(kind, replaces));
-      if (replaces) response.addReplaces(path);
-    }
-    response.setDiffsList([...new Set(found.map(({ path }) => topOf(path)))]);
+    if (await this.isFailedJob(inputs, checkpoint.live))
+      found.push({ path: `metadata.annotations["${ANNOTATION.replaceUnready}"]`, kind: "update", replaces: true });
+    const response = diffResponse(found);
     response.setDeletebeforereplace(deletesFirst(found, live, inputs));
     return response;
+  }
+
+  /** A Job that its annotation wants anew where it has not done its work. */
+  private async isFailedJob(inputs: KubernetesObject, live: KubernetesObject): Promise<boolean> {
+    if (annotationOf(inputs, ANNOTATION.replaceUnready) !== "true" || kindOf(inputs).kind !== "Job") return false;
+    const { cluster } = this.configuredParts();
+    const place = { ...kindOf(live), namespace: namespaceOf(live), name: nameOf(live) };
+    try {
+      const seen = await cluster.read(place);
+      return seen !== undefined && judgeJob(seen, [], [], {}).verdict !== "done";
+    } catch {
+      this.calls.signal.throwIfAborted();
+      return false; // what can't be looked at is left alone
+    }
   }
 
   async create(request: provider.CreateRequest): Promise<provider.CreateResponse> {
@@ -199,7 +211,7 @@ export class KubernetesProvider implements Answers {
       response.setProperties(request.getProperties());
       return response;
     }
-    const around = this.around(urn, {
+    const around = this.around(urn, marked, {
       preview,
       timeout: request.getTimeout(),
       fieldManager: fieldManager(inputs, undefined),
@@ -236,7 +248,7 @@ export class KubernetesProvider implements Answers {
       response.setProperties(request.getNews());
       return response;
     }
-    const around = this.around(urn, {
+    const around = this.around(urn, marked, {
       preview,
       timeout: request.getTimeout(),
       fieldManager: fieldManager(inputs, checkpoint.fieldManager),
@@ -271,7 +283,7 @@ export class KubernetesProvider implements Answers {
     const kind = textAt(known, "kind") !== "" ? kindOf(known) : isImport ? kindOfToken(token) : kindOf(checkpoint.live);
     const response = new provider.ReadResponse();
     const place = { ...kind, namespace, name };
-    const around = this.around(urn, {
+    const around = this.around(urn, marked, {
       preview: false,
       timeout: 0,
       fieldManager: fieldManager(known, checkpoint.fieldManager),
@@ -320,7 +332,7 @@ export class KubernetesProvider implements Answers {
     const { settings } = this.configuredParts();
     const marked = properties(request.getProperties());
     const { inputs, live, fieldManager: manager } = parseCheckpoint(marked);
-    const around = this.around(urn, {
+    const around = this.around(urn, marked, {
       preview: false,
       timeout: request.getTimeout(),
       fieldManager: fieldManager(inputs, manager),
@@ -399,13 +411,14 @@ export class KubernetesProvider implements Answers {
     return error instanceof OutageError || (error instanceof UserError && /can't be reached/.test(error.message));
   }
 
-  private around(urn: string, own: Pick<Around, "preview" | "timeout" | "fieldManager">): Around {
+  private around(urn: string, marked: WireMap, own: Pick<Around, "preview" | "timeout" | "fieldManager">): Around {
     const { log } = this.options;
+    const secrets = secretTexts(marked);
     return {
       ...this.configuredParts(),
       ...own,
-      status: (line) => log.status(urn, line),
-      warn: (line) => log.send(urn, "warning", line),
+      status: (line) => log.status(urn, redact(line, secrets)),
+      warn: (line) => log.send(urn, "warning", redact(line, secrets)),
     };
   }
 

@@ -64,9 +64,10 @@ export async function waitReady({ cluster, inputs, live, waiter, timeout, status
       object = seen;
       readiness = await waiter.observe(cluster, seen);
     } catch (error) {
-      // A server that restarts comes back.
-      if (!(error instanceof OutageError)) throw error;
+      // A server that restarts comes back; what is cancelled is told below, with the object's state.
+      if (!(error instanceof OutageError) && !cluster.signal.aborted) throw error;
     }
+    if (cluster.signal.aborted) throw new NotReadyError(object, "was not waited for to the end: cancelled", readiness);
     const now = performance.now();
     if (readiness.verdict !== "done") since = 0;
     else if (since === 0) since = now;

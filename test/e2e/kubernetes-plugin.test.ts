@@ -33,6 +33,7 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
     selector: "web",
     annotations: {} as Record<string, string>,
     greeting: "hello" as string | number,
+    adopted: false,
   };
 
   before(async () => {
@@ -53,6 +54,12 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
       const own = { ...metadata, name: "web", labels: { tier: wanted.label }, annotations: wanted.annotations };
       const values = { greeting: wanted.greeting, password: pulumi.secret(wanted.password) };
       new Release("greeter", { chart: "./chart", namespace: space.metadata.name, values }, options);
+      if (wanted.adopted)
+        new core.ConfigMap(
+          "adopted",
+          { metadata: { ...metadata, name: "adopted" }, data: { WAS: "there" } },
+          { ...options, import: `${namespace}/adopted` },
+        );
       new core.ConfigMap("settings", { metadata, data: wanted.config }, options);
       new core.Secret("keys", { metadata, stringData: { PASSWORD: pulumi.secret(wanted.password) } }, options);
       new core.Service(
@@ -148,19 +155,25 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
     assert.deepEqual((await succeed(project.refresh())).changes, { same: 8 });
   });
 
-  it("change in place where they can, and are made anew where they can't", async () => {
+  it("change in place where they can, are made anew where they can't, and are taken over where the program says so", async () => {
     const before = await read();
     assert.deepEqual(await greeting(), { text: "hello", password: wanted.password });
+    await api.json({
+      method: "POST",
+      path: `/api/v1/namespaces/${namespace}/configmaps`,
+      body: { metadata: { name: "adopted" }, data: { WAS: "there" } },
+    });
+    wanted.adopted = true;
     wanted.greeting = "good day";
     wanted.label = "two";
     wanted.config = { COLOUR: "red" };
     wanted.password = "canary-4a5b6c7d";
-    assert.deepEqual((await succeed(project.up())).changes, { same: 3, update: 3, replace: 2 });
+    assert.deepEqual((await succeed(project.up())).changes, { same: 3, update: 3, replace: 2, import: 1 });
     const changed = await read();
     assert.deepEqual([changed.metadata.labels, changed.metadata.uid], [{ tier: "two" }, before.metadata.uid]);
     assert.deepEqual(await greeting(), { text: "good day", password: wanted.password });
     wanted.selector = "front";
-    assert.deepEqual((await succeed(project.up())).changes, { same: 6, update: 1, replace: 1 });
+    assert.deepEqual((await succeed(project.up())).changes, { same: 7, update: 1, replace: 1 });
     assert.notEqual((await read()).metadata.uid, before.metadata.uid);
   });
 
@@ -172,8 +185,8 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
       contentType: "application/merge-patch+json",
       body: { spec: { replicas: 3 } },
     });
-    assert.deepEqual((await succeed(project.refresh())).changes, { same: 7, update: 1 });
-    assert.deepEqual((await succeed(project.up())).changes, { same: 7, update: 1 });
+    assert.deepEqual((await succeed(project.refresh())).changes, { same: 8, update: 1 });
+    assert.deepEqual((await succeed(project.up())).changes, { same: 8, update: 1 });
     assert.equal((await read()).spec.replicas, 0);
   });
 

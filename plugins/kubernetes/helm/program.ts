@@ -29,10 +29,10 @@ export class Helm {
 
   /**
    * Runs helm. Values and whatever else is secret come on standard input, since arguments are in the list of processes.
-   * @param stop ends this run alone, in good order: helm then puts back what it began
+   * @param stop ends this run, in good order: helm then puts back what it began; default: when the run is cancelled
    */
-  async run(args: readonly string[], input = "", stop?: AbortSignal): Promise<HelmRun> {
-    this.signal.throwIfAborted();
+  async run(args: readonly string[], input = "", stop: AbortSignal = this.signal): Promise<HelmRun> {
+    stop.throwIfAborted();
     const { path } = await ensureTool("helm");
     const { context } = this.settings;
     const result = await execa(path, [...args, ...(context === undefined ? [] : ["--kube-context", context])], {
@@ -40,10 +40,9 @@ export class Helm {
       cwd: this.directory,
       env: this.environment(),
       reject: false,
-      cancelSignal: stop === undefined ? this.signal : AbortSignal.any([this.signal, stop]),
+      cancelSignal: stop,
       forceKillAfterDelay: 60_000,
     });
-    this.signal.throwIfAborted();
     return { ok: result.exitCode === 0, stdout: result.stdout, stderr: result.stderr };
   }
 

@@ -42,6 +42,8 @@ const statusSchema = z.object({
 });
 const metadataSchema = z.object({ chart: z.string(), version: z.string(), appVersion: z.string().default("") });
 
+/** Milliseconds that helm may take to say what it left. */
+const AFTER = 30_000;
 /** Milliseconds between two looks at what a release starts. */
 const LOOK = 2000;
 
@@ -79,12 +81,14 @@ export async function applyRelease(
   const watched =
     inputs.skipAwait === true ? undefined : watchRelease(release, around, watch.signal, () => end.abort());
   const args = how === "install" ? installArguments(inputs) : upgradeArguments(inputs);
-  const done = await helm.run(args, valuesOf(inputs), end.signal);
+  const done = await helm.run(args, valuesOf(inputs), AbortSignal.any([cluster.signal, end.signal]));
   watch.abort();
   const troubles = (await watched) ?? [];
-  const outputs = await readRelease(release, helm);
+  // Also of a run that is cancelled: what there is of it has to be known.
+  const outputs = await readRelease(release, helm, AbortSignal.timeout(AFTER));
   if (done.ok && outputs !== undefined) return outputs;
   const what = `${how} release ${release.namespace}/${release.name}`;
+  if (cluster.signal.aborted) throw new ReleaseFailedError(`can't ${what}: cancelled`, outputs);
   if (troubles.length > 0) {
     const back = inputs.atomic === true ? "; helm has put back what was there before" : "";
     const message = [`can't ${what}: it does not get ready${back}`, ...troubles.map(formatTrouble)].join("\n");
@@ -96,11 +100,15 @@ export async function applyRelease(
 }
 
 /** A release's outputs; undefined where there is none. */
-export async function readRelease(release: ReleaseName, helm: Helm): Promise<KubernetesObject | undefined> {
+export async function readRelease(
+  release: ReleaseName,
+  helm: Helm,
+  stop?: AbortSignal,
+): Promise<KubernetesObject | undefined> {
   const place = [release.name, "--namespace", release.namespace, "--output", "json"];
   const [status, metadata] = await Promise.all([
-    helm.run(["status", ...place]),
-    helm.run(["get", "metadata", ...place]),
+    helm.run(["status", ...place], "", stop),
+    helm.run(["get", "metadata", ...place], "", stop),
   ]);
   const failed = [status, metadata].find(({ ok }) => !ok);
   if (failed !== undefined) {

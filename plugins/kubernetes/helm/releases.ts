@@ -5,7 +5,7 @@ import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { parse } from "yaml";
 import { UserError } from "../../../core/error.ts";
-import { checkFailure, propertyDiff, topOf } from "../../common/answers.ts";
+import { checkFailure } from "../../common/answers.ts";
 import { InitFailedError } from "../../common/init-failed.ts";
 import { resourceName } from "../../common/urn.ts";
 import {
@@ -22,6 +22,7 @@ import {
   type WireMap,
   type WireValue,
 } from "../../common/wire.ts";
+import { diffResponse } from "../answers.ts";
 import { objectOf, redact, secretTexts, withSecrets } from "../checkpoint.ts";
 import type { Cluster } from "../cluster.ts";
 import { differences } from "../diff.ts";
@@ -118,16 +119,7 @@ export class Releases {
       immutable: ["name", "namespace"],
       ignored: request.getIgnorechangesList(),
     });
-    const response = new provider.DiffResponse();
-    const { DiffChanges } = provider.DiffResponse;
-    response.setChanges(found.length === 0 ? DiffChanges.DIFF_NONE : DiffChanges.DIFF_SOME);
-    response.setHasdetaileddiff(true);
-    for (const { path, kind, replaces } of found) {
-      response.getDetaileddiffMap().set(path, propertyDiff(kind, replaces));
-      if (replaces) response.addReplaces(path);
-    }
-    response.setDiffsList([...new Set(found.map(({ path }) => topOf(path)))]);
-    return response;
+    return diffResponse(found);
   }
 
   async create(request: provider.CreateRequest): Promise<provider.CreateResponse> {

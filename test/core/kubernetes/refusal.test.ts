@@ -68,6 +68,16 @@ describe("a refusal of the API server", () => {
       fix: /validatingwebhookconfigurations/,
     },
     {
+      of: "an admission policy",
+      refusal: refusal(
+        422,
+        "Invalid",
+        "secrets \"a\" is forbidden: ValidatingAdmissionPolicy 'tags' with binding 'all' denied request: no tag may be latest",
+      ),
+      says: /the admission policy tags refuses it: no tag may be latest/,
+      fix: /kubectl get validatingadmissionpolicy tags/,
+    },
+    {
       of: "a webhook that is away",
       refusal: refusal(
         500,

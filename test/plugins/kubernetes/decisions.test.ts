@@ -146,6 +146,13 @@ describe("kubernetes plugin: what differs", () => {
     assert.deepEqual(diff(secret("one"), live, secret("two")), ["update-replace data.KEY"]);
   });
 
+  it("a quantity in other words beside what is not known yet", () => {
+    const before = deployment(pods({ resources: { limits: { cpu: "1000m" } } }));
+    const live = deployment(pods({ resources: { limits: { cpu: "1" } } }));
+    const after = deployment(pods({ resources: { limits: { cpu: "1000m" } }, image: UNKNOWN as unknown as Value }));
+    assert.deepEqual(diff(before, live, after), ["update spec.template.spec.containers[0].image"]);
+  });
+
   it("a ConfigMap is made anew, and changed in place where the provider is told so", () => {
     const map: Obj = { apiVersion: "v1", kind: "ConfigMap" };
     assert.ok(immutableFields(map, fixed).includes("data"));

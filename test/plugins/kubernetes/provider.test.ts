@@ -191,6 +191,49 @@ describe("kubernetes plugin: what the API server refuses", () => {
     });
   });
 
+  it("keeps the state of an object that was waited for when the run was cancelled", async () => {
+    const job = {
+      apiVersion: "batch/v1",
+      kind: "Job",
+      metadata: { name: "web", namespace: "shop", uid: "u" },
+      spec: {},
+    };
+    const jobs = "/apis/batch/v1/namespaces/shop/jobs";
+    double.answer(`POST ${jobs}`, { status: 201, body: job });
+    double.answer(`GET ${jobs}/web`, () => {
+      plugin.calls.cancel();
+      return { status: 200, body: job };
+    });
+    double.answer("GET /api/v1/namespaces/shop/pods", { status: 200, body: { items: [] } });
+    await assert.rejects(create(job, false, "kubernetes:batch/v1:Job"), (error) => {
+      const { details, metadata } = error as ServiceError;
+      assert.match(details, /was not waited for to the end: cancelled/);
+      assert.equal(metadata.get("grpc-status-details-bin").length, 1);
+      return true;
+    });
+  });
+
+  it("makes a Job anew that has not done its work, where its annotation says so", async () => {
+    const metadata = { name: "web", namespace: "shop", annotations: { "pulumi.com/replaceUnready": "true" } };
+    const job = { apiVersion: "batch/v1", kind: "Job", metadata, spec: {} };
+    const path = "/apis/batch/v1/namespaces/shop/jobs/web";
+    const replaces = async () => {
+      const request = new provider.DiffRequest();
+      request.setUrn(urn("kubernetes:batch/v1:Job"));
+      request.setOlds(struct.Struct.fromJavaScript({ ...job, __inputs: job }));
+      request.setNews(struct.Struct.fromJavaScript(job));
+      return (await ask<provider.DiffResponse>("diff", request)).getReplacesList();
+    };
+    const ended = (type: string) => ({
+      status: 200,
+      body: { ...job, status: { conditions: [{ type, status: "True" }] } },
+    });
+    double.answer(`GET ${path}`, ended("Complete"));
+    assert.deepEqual(await replaces(), []);
+    double.answer(`GET ${path}`, ended("Failed"));
+    assert.deepEqual(await replaces(), ['metadata.annotations["pulumi.com/replaceUnready"]']);
+  });
+
   it("says of a kind that the cluster has not what is missing, once it has waited for it", async () => {
     const cluster = {
       apiVersion: "postgresql.cnpg.io/v1",
