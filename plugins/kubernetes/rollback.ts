@@ -26,7 +26,7 @@ export async function rollBack(
   },
 ): Promise<unknown> {
   const { before, inputs, ignored, around } = change;
-  if (!(error instanceof NotReadyError) || around.preview) return error;
+  if (!(error instanceof NotReadyError) || around.preview || around.cluster.signal.aborted) return error;
   if (!wantsRollback(kindOf(inputs).kind, inputs) || Object.keys(before.inputs).length === 0) return error;
   around.status("does not get ready; the version before is put back");
   try {
