@@ -127,7 +127,9 @@ async function clustersOf(
     import("./components/kubernetes/clusters.ts"),
     import("./config/cluster-login.ts"),
   ]);
-  const planned = plan.clusters ?? [];
+  const planned = (plan.clusters ?? []).filter(
+    ({ apps, databases, charts }) => [...apps, ...databases, ...charts].length > 0,
+  );
   const secrets = new pulumi.Config("keelson");
   const { host, username, password } = registry(config.registry);
   const clusters = buildClusters(

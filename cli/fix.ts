@@ -45,6 +45,11 @@ async function fix(dir: string, { base, platform, dryRun }: Options): Promise<vo
   for (const project of projects) await fixOne(root, project, wishOf(root, project, base, platform), dryRun === true);
 }
 
+/** What `keelson fix prisma DIR` does, for the platforms that images are built for. @param base default: as its Dockerfile says */
+export async function fixProject(dir: string, base: string | undefined): Promise<void> {
+  await fix(dir, { platform: PLATFORMS, ...(base === undefined ? {} : { base }) });
+}
+
 async function fixOne(root: string, project: PrismaProject, wish: PrismaWish, dryRun: boolean): Promise<void> {
   const wrong = unfixable(project, wish);
   if (wrong.length > 0)

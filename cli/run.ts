@@ -17,6 +17,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   fix: async () => (await import("./fix.ts")).fixCommand(),
   reproduce: async () => (await import("./reproduce.ts")).reproduceCommand(),
   load: async () => (await import("./load.ts")).loadCommand(),
+  "build-and-load": async () => (await import("./build-and-load.ts")).buildAndLoadCommand(),
+  minikube: async () => (await import("./minikube.ts")).minikubeCommand(),
   promote: async () => (await import("./promote.ts")).promoteCommand(),
   prune: async () => (await import("./prune.ts")).pruneCommand(),
   status: async () => (await import("./status.ts")).statusCommand(),

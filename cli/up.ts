@@ -10,6 +10,7 @@ import { readStack } from "../config/read-stack.ts";
 import type { StackConfig } from "../config/schema.ts";
 import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
+import type { Plan } from "../core/plan.ts";
 import { formatSummary, formatUrls, type HostUrls, type ImageResult } from "../core/summary.ts";
 import { judgePlan } from "../gates/plan.ts";
 import { breakStaleLocks, healAttributes, liveStackLocks, stackExists } from "../toolchain/backend.ts";
@@ -36,6 +37,7 @@ interface Up {
   readonly root: string;
   readonly stack: string;
   readonly config: StackConfig;
+  readonly plan: Plan;
   readonly environment: Record<string, string>;
 }
 
@@ -50,7 +52,8 @@ export function upCommand(): Command {
     });
 }
 
-async function up(stack: string, preview: boolean): Promise<number> {
+/** Brings a stack up. @returns the exit code */
+export async function up(stack: string, preview: boolean): Promise<number> {
   const root = projectRoot();
   const config = await readStack(root, stack);
   const loaded = await loadPlan(root, stack, config, surroundings(root));
@@ -60,7 +63,7 @@ async function up(stack: string, preview: boolean): Promise<number> {
   const environment = pulumiEnvironment(root);
   const problem = passphraseProblem(stack, { ...process.env, ...environment });
   if (problem !== undefined) throw problem;
-  const context: Up = { root, stack, config, environment };
+  const context: Up = { root, stack, config, plan: loaded.plan, environment };
   let broken = false;
   // One at a time in a checkout: a second run waits, then finds what the first has done.
   return withLock(
@@ -116,6 +119,7 @@ function steps({ config }: Up): Step<Up>[] {
     { title: "builder", run: prepareBuilder },
     ...(config.registry === "embedded" ? [{ title: "registry", run: startRegistry }] : []),
     ...(wantedLabHosts(config.hosts) > 0 ? [{ title: "lab", run: startLabHosts }] : []),
+    ...(needsCluster(config) ? [{ title: "cluster", run: startClusters }] : []),
     { title: "stack", run: prepareStack },
   ];
 }
@@ -126,6 +130,22 @@ const startLabHosts: Step<Up>["run"] = async ({ config }, progress) => {
   const hosts = await startLab(wantedLabHosts(config.hosts), progress);
   return hosts.map(({ name, address }) => `${name} at ${address}`).join(", ");
 };
+
+/** Clusters that an `up` starts where they don't run: Minikube's, and the lab's. */
+const startClusters: Step<Up>["run"] = async ({ plan }, progress) => {
+  const said: string[] = [];
+  for (const { place } of plan.clusters ?? []) {
+    if (place.kind === "minikube")
+      said.push(`${place.profile} ${await (await import("../toolchain/minikube.ts")).ensureMinikube(place)}`);
+    if (place.kind === "lab")
+      said.push((await (await import("../toolchain/lab/kubernetes.ts")).ensureCluster({}, progress)).context);
+  }
+  return said.join(", ");
+};
+
+function needsCluster({ kubernetes }: StackConfig): boolean {
+  return Object.values(kubernetes).some(({ minikube, lab }) => minikube !== undefined || lab !== undefined);
+}
 
 const dockerBuild: Step<Up>["run"] = async (_, progress) => tool("docker-build", progress);
 
@@ -202,7 +222,7 @@ function removeEventLogs(root: string): void {
   for (const name of readdirSync(folder)) if (name.startsWith(EVENTS)) rmSync(join(folder, name), { force: true });
 }
 
-async function summarize({ root, stack, environment }: Omit<Up, "config">, changed: ReadonlySet<string>) {
+async function summarize({ root, stack, environment }: Omit<Up, "config" | "plan">, changed: ReadonlySet<string>) {
   const { stdout } = await execa("pulumi", ["stack", "output", "--json", "--stack", stack], {
     cwd: root,
     env: environment,

@@ -216,6 +216,18 @@ export function planClusters(
   return { clusters: planned, findings };
 }
 
+/** Names of what runs an image of the catalogue on a cluster. */
+export function runnersOf(
+  image: string,
+  { databases, apps, charts }: Pick<PlannedCluster, "databases" | "apps" | "charts">,
+): string[] {
+  return [
+    ...(image === POSTGRES ? databases.filter((d) => d.as === "statefulset") : []),
+    ...apps.filter((app) => app.image === image),
+    ...charts.filter((chart) => Object.values(chart.images ?? {}).includes(image)),
+  ].map(({ name }) => name);
+}
+
 /** Where a cluster is, for people. */
 export function describePlace(place: ClusterPlace): string {
   if (place.kind === "lab") return "the lab's cluster";

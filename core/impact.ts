@@ -1,5 +1,5 @@
 import type { ArtifactLock } from "./artifact.ts";
-import { type PlannedCluster, POSTGRES } from "./cluster-plan.ts";
+import { runnersOf } from "./cluster-plan.ts";
 import type { ContextEntry } from "./context.ts";
 import { entryLine } from "./context.ts";
 import { impactOnWorkloads, type WorkloadImpact } from "./impact-workloads.ts";
@@ -89,16 +89,8 @@ function runners(image: string, { machine, hosts = [], clusters = [] }: Plan): s
   return [
     ...(machine?.services ?? []).filter((s) => s.image === image).map((s) => s.name),
     ...hosts.flatMap((host) => host.services.filter((s) => s.image === image).map((s) => `${s.name} on ${host.name}`)),
-    ...clusters.flatMap((cluster) => clusterRunners(image, cluster).map((name) => `${name} on ${cluster.name}`)),
+    ...clusters.flatMap((cluster) => runnersOf(image, cluster).map((name) => `${name} on ${cluster.name}`)),
   ];
-}
-
-function clusterRunners(image: string, { databases, apps, charts }: PlannedCluster): string[] {
-  return [
-    ...(image === POSTGRES ? databases.filter((d) => d.as === "statefulset") : []),
-    ...apps.filter((app) => app.image === image),
-    ...charts.filter((chart) => Object.values(chart.images ?? {}).includes(image)),
-  ].map(({ name }) => name);
 }
 
 /** Platforms that it is built for now and was not: no hash covers them. */

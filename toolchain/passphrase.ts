@@ -1,3 +1,6 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { UserError } from "../core/error.ts";
 
 /**
@@ -22,4 +25,18 @@ export function passphraseProblem(stack: string, environment: NodeJS.ProcessEnv)
       `if the stack was made with the public one (its file has an encryptionsalt), run \`pulumi stack change-secrets-provider passphrase --stack ${stack}\` first`,
     ].join(" "),
   );
+}
+
+/**
+ * A passphrase of this checkout's own for a stack that nobody gave one: made once, readable by its owner alone.
+ * @param folder where it is kept
+ * @returns the file, for PULUMI_CONFIG_PASSPHRASE_FILE
+ */
+export async function passphraseFile(folder: string, stack: string): Promise<string> {
+  const file = join(folder, `passphrase-${stack}`);
+  await mkdir(folder, { recursive: true });
+  await writeFile(file, `${randomBytes(24).toString("hex")}\n`, { mode: 0o600, flag: "wx" }).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  });
+  return file;
 }

@@ -7,10 +7,12 @@ import {
   type PlannedChart,
   type PlannedCluster,
   POSTGRES,
+  runnersOf,
 } from "../../core/cluster-plan.ts";
 import { parseDuration } from "../../core/duration.ts";
 import { HelmRelease, type HelmReleaseArgs } from "./helm-release.ts";
 import { KubernetesApp, type KubernetesAppArgs } from "./kubernetes-app.ts";
+import { MinikubeImage } from "./minikube-image.ts";
 import { Postgres } from "./postgres.ts";
 
 /** How to get into a cluster: what of it is not said is as kubectl has it. */
@@ -69,35 +71,63 @@ export class Cluster extends pulumi.ComponentResource {
     });
     super("keelson:kubernetes:Cluster", name, {}, { ...options, providers: { kubernetes: provider } });
     const child = { parent: this };
-    const namespaces = new Map(cluster.namespaces.map((space) => [space, namespaceOf(space, child)]));
+    const namespaces = new Map(
+      cluster.namespaces.map((space) => [space, namespaceOf(`${name}-${space}`, space, child)]),
+    );
     const within = (space: string, more: readonly pulumi.Resource[] = []) => ({
       ...child,
       dependsOn: [...[namespaces.get(space)].filter((n) => n !== undefined), ...more],
     });
+    const images =
+      cluster.place.kind === "minikube" ? loaded(cluster, cluster.place.profile, args, child) : args.images;
+    const own = { ...args, images };
     const databases = new Map(
       cluster.databases.map((database) => {
         const small = database.as === "statefulset";
-        const image = small ? args.images.get(POSTGRES)?.ref : undefined;
+        const image = small ? images.get(POSTGRES)?.ref : undefined;
         const user = small ? args.users.get(POSTGRES) : undefined;
-        return [database.name, new Postgres(database.name, { database, image, user }, within(database.namespace))];
+        return [
+          database.name,
+          new Postgres(`${name}-${database.name}`, { database, image, user }, within(database.namespace)),
+        ];
       }),
     );
     const apps = new Map<string, KubernetesApp>();
     for (const app of inOrder(cluster.apps)) {
       const before = (app.after ?? []).map((other) => apps.get(other)).filter((other) => other !== undefined);
-      apps.set(app.name, new KubernetesApp(app.name, appArgs(app, args, databases), within(app.namespace, before)));
+      apps.set(app.name, new KubernetesApp(app.name, appArgs(app, own, databases), within(app.namespace, before)));
     }
     for (const chart of cluster.charts)
-      new HelmRelease(chart.name, chartArgs(chart, name, args), within(chart.namespace, [...databases.values()]));
+      new HelmRelease(
+        `${name}-${chart.name}`,
+        chartArgs(chart, name, own),
+        within(chart.namespace, [...databases.values()]),
+      );
     this.urls = pulumi.output(Object.fromEntries([...apps].map(([app, { url }]) => [app, url])));
     this.registerOutputs({ urls: this.urls });
   }
 }
 
 /** Pod Security standards, kubernetes.io/docs/concepts/security/pod-security-admission: nothing less than restricted runs. */
-function namespaceOf(name: string, child: pulumi.CustomResourceOptions): Namespace {
+function namespaceOf(resource: string, name: string, child: pulumi.CustomResourceOptions): Namespace {
   const labels = { "pod-security.kubernetes.io/enforce": "restricted", "app.kubernetes.io/managed-by": "keelson" };
-  return new Namespace(name, { metadata: { name, labels } }, child);
+  return new Namespace(resource, { metadata: { name, labels } }, child);
+}
+
+/** What a Minikube's node has to have: it does not reach this machine's registry. */
+function loaded(
+  cluster: PlannedCluster,
+  profile: string,
+  { images }: ClustersArgs,
+  child: pulumi.ComponentResourceOptions,
+): ReadonlyMap<string, { readonly ref: pulumi.Input<string> }> {
+  const names = [...images.keys()].filter((name) => runnersOf(name, cluster).length > 0);
+  return new Map(
+    names.map((name) => {
+      const ref = images.get(name)?.ref ?? "";
+      return [name, new MinikubeImage(`${cluster.name}-${name}`, { image: name, profile, ref }, child)];
+    }),
+  );
 }
 
 /** Each after those that it waits for; the plan has no circle. */
@@ -133,6 +163,7 @@ function chartArgs(chart: PlannedChart, cluster: string, args: ClustersArgs): He
   const { images, secrets, timeout, name, ...same } = chart;
   return {
     ...same,
+    release: name,
     ...(images === undefined
       ? {}
       : { set: Object.fromEntries(Object.entries(images).map(([path, image]) => [path, refOf(image, args)])) }),

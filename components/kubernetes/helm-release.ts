@@ -2,6 +2,8 @@ import { Release } from "@pulumi/kubernetes/helm/v3/release.js";
 import * as pulumi from "@pulumi/pulumi";
 
 export interface HelmReleaseArgs {
+  /** Default: the resource's name. */
+  readonly release?: string;
   readonly namespace: pulumi.Input<string>;
   /** A folder (relative to the project), a chart's name in `repository`, or `oci://host/path`. */
   readonly chart: string;
@@ -40,7 +42,7 @@ export class HelmRelease extends pulumi.ComponentResource {
     this.release = new Release(
       name,
       {
-        name,
+        name: args.release ?? name,
         namespace,
         chart,
         ...(version === undefined ? {} : { version }),

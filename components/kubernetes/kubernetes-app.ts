@@ -280,7 +280,8 @@ function migrationJob(
   return new Job(
     `${name}-migration`,
     {
-      metadata: { namespace: args.namespace, labels },
+      // One that failed is run again by the next up, and not looked at again.
+      metadata: { namespace: args.namespace, labels, annotations: { "pulumi.com/replaceUnready": "true" } },
       spec: {
         backoffLimit: 2,
         activeDeadlineSeconds: MIGRATION,

@@ -42,13 +42,13 @@ export class Postgres extends pulumi.ComponentResource {
 
 /** CloudNativePG, v1: the application's database, user and Secret (`<cluster>-app`) are made by it. */
 function operated(
-  name: string,
+  resource: string,
   { database }: PostgresArgs,
   child: pulumi.CustomResourceOptions,
 ): pulumi.Output<string> {
-  const { namespace, instances, size, storageClass } = database;
+  const { name, namespace, instances, size, storageClass } = database;
   const cluster = new CustomResource(
-    name,
+    resource,
     {
       apiVersion: "postgresql.cnpg.io/v1",
       kind: "Cluster",
@@ -64,13 +64,13 @@ function operated(
   return cluster.metadata.apply((metadata) => `${metadata.name ?? name}-app`);
 }
 
-function small(name: string, args: PostgresArgs, child: pulumi.CustomResourceOptions): pulumi.Output<string> {
-  const { namespace, size, storageClass } = args.database;
+function small(resource: string, args: PostgresArgs, child: pulumi.CustomResourceOptions): pulumi.Output<string> {
+  const { name, namespace, size, storageClass } = args.database;
   const labels = { "app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "keelson" };
   const selector = { "app.kubernetes.io/name": name };
   const metadata = { name, namespace, labels };
   const secret = new Secret(
-    `${name}-postgres`,
+    `${resource}-postgres`,
     { metadata: { ...metadata, name: `${name}-postgres` }, data: pulumi.secret(credentials(name, namespace)) },
     // A second run would make another password: the first one's stays.
     { ...child, ignoreChanges: ["data"], additionalSecretOutputs: ["data"] },
@@ -118,12 +118,12 @@ function small(name: string, args: PostgresArgs, child: pulumi.CustomResourceOpt
     },
     ...(size === undefined ? {} : { volumeClaimTemplates: [claim(size, storageClass)] }),
   };
-  const set = new StatefulSet(name, { metadata, spec }, child);
+  const set = new StatefulSet(resource, { metadata, spec }, child);
   const ports = [{ name: "postgres", port: PORT, targetPort: "postgres" }];
-  new Service(name, { metadata, spec: { clusterIP: "None", selector, ports } }, child);
+  new Service(resource, { metadata, spec: { clusterIP: "None", selector, ports } }, child);
   const from = [{ podSelector: {} }];
   new NetworkPolicy(
-    name,
+    resource,
     {
       metadata,
       spec: {

@@ -44,7 +44,7 @@ describe("the command line", () => {
   it("has every command that is written", async () => {
     const { code, text } = await printed("--help");
     assert.equal(code, 0);
-    const listed = [...text.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name);
+    const listed = [...text.matchAll(/^ {2}([a-z-]+) /gm)].map(([, name]) => name);
     assert.deepEqual(listed.filter((name) => name !== "help").toSorted(), defined());
   });
 

@@ -51,18 +51,18 @@ describe("buildClusters", () => {
       assert.ok(order.includes(what), `${what}: ${order.join(", ")}`);
       return order.indexOf(what);
     };
-    const wanted = ["Namespace todo", "StatefulSet todo", "Deployment api", "Deployment web"];
+    const wanted = ["Namespace lab-todo", "StatefulSet lab-todo", "Deployment api", "Deployment web"];
     assert.deepEqual(
       wanted.toSorted((a, b) => at(a) - at(b)),
       wanted,
     );
-    assert.match(text(inputs(all, "Namespace", "todo")), /"pod-security.kubernetes.io\/enforce":"restricted"/);
+    assert.match(text(inputs(all, "Namespace", "lab-todo")), /"pod-security.kubernetes.io\/enforce":"restricted"/);
     assert.deepEqual(inputs(all, "kubernetes", "lab"), { kubeconfig: "/k", context: "c", clusterIdentifier: "lab" });
   });
 
   it("hands over a database's address by its Secret, whose password is made once and stands nowhere else", async () => {
     const { all } = await made(lab, { api });
-    const secret = inputs(all, "Secret", "todo-postgres");
+    const secret = inputs(all, "Secret", "lab-todo-postgres");
     const { value } = secret.data as unknown as { value: Record<string, string> };
     const decode = (key: string) => Buffer.from(value[key] ?? "", "base64").toString();
     const password = decode("POSTGRES_PASSWORD");
@@ -71,9 +71,9 @@ describe("buildClusters", () => {
     assert.ok(pulumi.runtime.isRpcSecret(secret.data), "marked as a secret for the state");
     const pod = text(inputs(all, "Deployment", "api"));
     assert.match(pod, /"name":"DATABASE_URL","valueFrom":{"secretKeyRef":{"key":"uri","name":"todo-postgres"}}/);
-    for (const resource of all.filter((r) => r.name !== "todo-postgres"))
+    for (const resource of all.filter((r) => r.name !== "lab-todo-postgres"))
       assert.ok(!text(resource.inputs).includes(password), resource.name);
-    const set = text(inputs(all, "StatefulSet", "todo"));
+    const set = text(inputs(all, "StatefulSet", "lab-todo"));
     assert.match(set, /"image":"ghcr.io\/acme\/postgres@sha256.*"runAsUser":10001/);
     assert.match(set, /"emptyDir":{},"name":"data"/);
     assert.match(set, /"pg_isready"/);
@@ -82,7 +82,7 @@ describe("buildClusters", () => {
   it("keeps a database's data on a volume of the size that it is given", async () => {
     const clusters = { lab: { ...lab.lab, databases: { todo: { size: "2 GiB", storageClass: "fast" } } } } as const;
     const { all } = await made(clusters, { api });
-    const set = text(inputs(all, "StatefulSet", "todo"));
+    const set = text(inputs(all, "StatefulSet", "lab-todo"));
     assert.match(set, /"resources":{"requests":{"storage":"2Gi"}},"storageClassName":"fast"/);
     assert.doesNotMatch(set, /"emptyDir":{},"name":"data"/);
   });
@@ -90,7 +90,7 @@ describe("buildClusters", () => {
   it("asks CloudNativePG for a database where that is wanted, and takes the address that it makes", async () => {
     const databases = { todo: { as: "cloudnativepg", size: "10 GiB", instances: 3 } } as const;
     const { all } = await made({ lab: { ...lab.lab, databases } }, { api });
-    const cluster = inputs(all, "Cluster", "todo");
+    const cluster = inputs(all, "Cluster", "lab-todo");
     assert.deepEqual(cluster.spec, {
       instances: 3,
       bootstrap: { initdb: { database: "todo", owner: "todo" } },
@@ -128,6 +128,22 @@ describe("buildClusters", () => {
     assert.match(text(inputs(all, "NetworkPolicy", "api")), /"kubernetes.io\/metadata.name":"gateways"/);
   });
 
+  it("loads what it runs into a Minikube's node, by a name for each digest", async () => {
+    const minikube = { lab: { minikube: { profile: "dev" }, namespace: "todo", databases: { todo: {} } } };
+    const { all, order } = await made(minikube, { api });
+    const name = `api:sha256-${"0".repeat(16)}`;
+    const command = "node toolchain/bootstrap.mjs minikube";
+    assert.deepEqual(inputs(all, "Command", "lab-api"), {
+      create: `${command} load --profile dev --as ${name} ${ref("api")}`,
+      delete: `${command} remove --profile dev ${name}`,
+      triggers: [ref("api")],
+    });
+    assert.match(text(inputs(all, "Deployment", "api")), new RegExp(`"image":"${name}"`));
+    assert.match(text(inputs(all, "StatefulSet", "lab-todo")), /"image":"postgres:sha256-0/);
+    assert.ok(order.indexOf("Command lab-api") < order.indexOf("Deployment api"), order.join(", "));
+    assert.ok(!all.some((r) => r.type.endsWith(":Command") && r.name === "lab-web"), "nothing that it does not run");
+  });
+
   it("installs charts with images by digest and secrets as secrets, put back where they don't come up", async () => {
     const charts = {
       web: {
@@ -137,7 +153,7 @@ describe("buildClusters", () => {
     };
     const secrets = { lab: { charts: { web: { secrets: { "auth.key": "canary" } } } } };
     const { all } = await made({ lab: { ...lab.lab, charts } }, {}, { clusters: secrets });
-    const { values, ...rest } = inputs(all, "Release", "web") as Record<string, unknown>;
+    const { values, ...rest } = inputs(all, "Release", "lab-web") as Record<string, unknown>;
     assert.deepEqual(rest, {
       ...{ name: "web", namespace: "todo", chart: "./helm/web", timeout: 120, atomic: true, waitForJobs: true },
       compat: "true",

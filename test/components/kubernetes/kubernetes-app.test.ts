@@ -125,6 +125,7 @@ describe("KubernetesApp", () => {
     assert.equal(of(all, "Job", `${CONTAINER}.image`), DIGEST);
     assert.deepEqual(of(all, "Job", `${CONTAINER}.envFrom`), [{ secretRef: { name: "todo-backend-secrets" } }]);
     assert.equal(of(all, "Job", `${POD}.restartPolicy`), "Never");
+    assert.deepEqual(of(all, "Job", "metadata.annotations"), { "pulumi.com/replaceUnready": "true" });
     const selector = of(all, "Service", "spec.selector") as Record<string, string>;
     const labels = of(all, "Job", "spec.template.metadata.labels") as Record<string, string>;
     assert.ok(

@@ -1,0 +1,74 @@
+import { join } from "node:path";
+import { Command } from "commander";
+import { readStack } from "../config/read-stack.ts";
+import type { PlannedMinikube } from "../core/cluster-plan.ts";
+import { UserError } from "../core/error.ts";
+import type { Plan } from "../core/plan.ts";
+import { prismaProjects } from "../core/prisma/project.ts";
+import { projectRoot } from "../toolchain/home.ts";
+import { ensureMinikube } from "../toolchain/minikube.ts";
+import { passphraseFile } from "../toolchain/passphrase.ts";
+import { readPrismaFiles } from "../toolchain/prisma-tree.ts";
+import { fixProject } from "./fix.ts";
+import { loadTarget } from "./minikube.ts";
+import { findTargets, openStack } from "./targets.ts";
+import { up } from "./up.ts";
+
+/** `keelson build-and-load`: 002's build script in one command. */
+export function buildAndLoadCommand(): Command {
+  return new Command("build-and-load")
+    .description(
+      "check and mend Prisma schemas, build and check a stack's images, start Minikube, load what its node lacks",
+    )
+    .option("-s, --stack <name>", "stack with a Minikube in keelson:kubernetes", "todo")
+    .action(async ({ stack }: { stack: string }) => {
+      process.exitCode = await buildAndLoad(stack);
+    });
+}
+
+async function buildAndLoad(stack: string): Promise<number> {
+  const root = projectRoot();
+  if (!process.env.PULUMI_CONFIG_PASSPHRASE && !process.env.PULUMI_CONFIG_PASSPHRASE_FILE)
+    process.env.PULUMI_CONFIG_PASSPHRASE_FILE = await passphraseFile(join(root, ".keelson"), stack);
+  const { images } = await readStack(root, stack);
+  const { plan } = await openStack(stack);
+  const profiles = profilesOf(plan);
+  if (profiles.length === 0)
+    throw new UserError(
+      `stack ${stack} has no Minikube`,
+      `add one to keelson:kubernetes in Pulumi.${stack}.yaml: { minikube: { minikube: {} } }`,
+    );
+  for (const folder of sourcesOf(plan)) {
+    const dir = join(root, folder);
+    if (prismaProjects(readPrismaFiles(dir)).length > 0) await fixProject(dir, baseOf(plan, folder));
+  }
+  for (const profile of profiles) {
+    console.log(`Minikube's profile ${profile.profile}: ${await ensureMinikube(profile)}`);
+  }
+  const code = await up(stack, false);
+  if (code !== 0) return code;
+  for (const { profile } of profiles)
+    for (const target of await findTargets(() => openStack(stack), images)) {
+      const { version } = target.planned ?? {};
+      console.log(await loadTarget(target, `${target.name}:${version}`, profile));
+    }
+  return 0;
+}
+
+function profilesOf({ clusters = [] }: Plan): PlannedMinikube[] {
+  return clusters.flatMap(({ place }) => (place.kind === "minikube" ? [place] : []));
+}
+
+/** Folders of the applications that images are built from. */
+function sourcesOf({ images }: Plan): string[] {
+  return images.flatMap(({ contexts }) =>
+    Object.values(contexts).flatMap((context) => (context.kind === "source" ? [context.path] : [])),
+  );
+}
+
+function baseOf({ images }: Plan, folder: string): string | undefined {
+  const image = images.find(({ contexts }) =>
+    Object.values(contexts).some((context) => context.kind === "source" && context.path === folder),
+  );
+  return image?.base.kind === "external" ? image.base.name : undefined;
+}

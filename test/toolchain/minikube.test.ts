@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { UserError } from "../../core/error.ts";
+import {
+  ensureMinikube,
+  loadIntoMinikube,
+  type MinikubeAnswer,
+  minikubeImages,
+  type RunMinikube,
+  removeFromMinikube,
+} from "../../toolchain/minikube.ts";
+
+const ID = "a".repeat(64);
+
+/**
+ * Answers of minikube v1.37.0, written after its documentation and sources (cmd/minikube/cmd/status.go: the JSON of a node and
+ * the exit codes that are sums of 1, 2 and 4, 85 for no profile; pkg/minikube/cruntime: ListImage). The workflow
+ * .github/workflows/minikube.yml runs the real one.
+ */
+const STATUS = {
+  running:
+    '{"Name":"minikube","Host":"Running","Kubelet":"Running","APIServer":"Running","Kubeconfig":"Configured","Worker":false}',
+  stopped:
+    '{"Name":"minikube","Host":"Stopped","Kubelet":"Stopped","APIServer":"Stopped","Kubeconfig":"Stopped","Worker":false}',
+  two: '[{"Name":"minikube","Host":"Running","Kubelet":"Running","APIServer":"Running","Kubeconfig":"Configured","Worker":false},{"Name":"minikube-m02","Host":"Running","Kubelet":"Running","APIServer":"Irrelevant","Kubeconfig":"Irrelevant","Worker":true}]',
+};
+const image = (id: string, ...repoTags: string[]) => ({ id, repoDigests: [], repoTags, size: "741000" });
+const PAUSE = image(`sha256:${"b".repeat(64)}`, "registry.k8s.io/pause:3.10.1");
+const pods = (...images: string[]) => ({
+  apiVersion: "v1",
+  kind: "List",
+  items: [{ kind: "Pod", spec: { containers: images.map((name) => ({ name: "c", image: name })) } }],
+});
+
+const ok = (value: unknown): MinikubeAnswer => ({
+  exitCode: 0,
+  stdout: typeof value === "string" ? value : JSON.stringify(value),
+  stderr: "",
+});
+const refused = (exitCode: number, stderr: string): MinikubeAnswer => ({ exitCode, stdout: "", stderr });
+
+/** A minikube that answers as it is told, each time the next, and says what it was asked. */
+function minikube(answers: Readonly<Record<string, readonly MinikubeAnswer[]>>): {
+  readonly run: RunMinikube;
+  readonly asked: string[];
+} {
+  const asked: string[] = [];
+  const rest = new Map(Object.entries(answers).map(([key, list]) => [key, [...list]]));
+  const run: RunMinikube = async (args) => {
+    const line = args.join(" ");
+    asked.push(line);
+    const [, list = []] = [...rest].find(([key]) => line.startsWith(key)) ?? [];
+    const answer = list.length > 1 ? list.shift() : list[0];
+    assert.ok(answer, `nobody said what to answer to minikube ${line}`);
+    return answer;
+  };
+  return { run, asked };
+}
+
+const told = (pattern: RegExp) => (error: unknown) =>
+  error instanceof UserError && pattern.test(`${error.message}\n${error.fix}`);
+
+describe("ensureMinikube", () => {
+  const profile = { profile: "minikube", start: true };
+
+  for (const [what, status] of [
+    ["a node", STATUS.running],
+    ["several nodes", STATUS.two],
+  ] as const)
+    it(`leaves alone what runs: ${what}`, async () => {
+      const { run, asked } = minikube({ status: [ok(status)] });
+      assert.equal(await ensureMinikube(profile, run), "runs");
+      assert.deepEqual(asked, ["status -p minikube -o json"]);
+    });
+
+  for (const [what, status] of [
+    ["is stopped", { ...ok(STATUS.stopped), exitCode: 7 }],
+    ["is not there", refused(85, '* Profile "minikube" not found. Run "minikube profile list" to view all profiles.')],
+  ] as const)
+    it(`starts a profile that ${what}, with what the config says of it`, async () => {
+      const { run, asked } = minikube({ status: [status], start: [ok("* Done!")] });
+      const wanted = { ...profile, driver: "docker", cpus: 2, memory: "4 GiB", gpus: "all" } as const;
+      assert.equal(await ensureMinikube(wanted, run), "started");
+      assert.equal(asked[1], "start -p minikube --driver=docker --cpus=2 --memory=4096mb --gpus=all");
+    });
+
+  it("starts nothing that may not be started, and says what to do", async () => {
+    const { run, asked } = minikube({ status: [{ ...ok(STATUS.stopped), exitCode: 7 }] });
+    await assert.rejects(ensureMinikube({ ...profile, start: false }, run), told(/is Stopped, and start is false/));
+    assert.equal(asked.length, 1);
+  });
+
+  it("says what minikube said where it does not start", async () => {
+    const why = "X Exiting due to PROVIDER_DOCKER_NOT_RUNNING: deadline exceeded running docker version";
+    const { run } = minikube({ status: [refused(85, "")], start: [refused(69, why)] });
+    await assert.rejects(ensureMinikube(profile, run), told(/does not start:\n.*PROVIDER_DOCKER_NOT_RUNNING/));
+  });
+});
+
+describe("minikubeImages", () => {
+  it("gives ids and whole names, whichever container runtime lists them", async () => {
+    const { run } = minikube({
+      "image ls": [ok([PAUSE, { id: ID, repoDigests: null, repoTags: null, size: "1" }, image(ID, "todo:1")])],
+    });
+    assert.deepEqual(await minikubeImages("p", run), [
+      { id: "b".repeat(64), tags: ["registry.k8s.io/pause:3.10.1"] },
+      { id: ID, tags: [] },
+      { id: ID, tags: ["docker.io/library/todo:1"] },
+    ]);
+  });
+
+  it("takes no other answer for a list", async () => {
+    const { run } = minikube({ "image ls": [refused(83, "X Exiting due to GUEST_STATUS: control plane is down")] });
+    await assert.rejects(minikubeImages("p", run), told(/does not list its images:\n.*GUEST_STATUS/));
+  });
+});
+
+describe("loadIntoMinikube", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "keelson-minikube-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  const todo = {
+    name: "todo-backend:1.0.0",
+    digests: [`sha256:${ID}`, `sha256:${"c".repeat(64)}`],
+    archive: () => Readable.from(["an archive"]),
+  };
+  const there = image(ID, "docker.io/library/todo-backend:1.0.0");
+
+  it("loads nothing that the node has", async () => {
+    const { run, asked } = minikube({ "image ls": [ok([PAUSE, there])] });
+    assert.equal(await loadIntoMinikube("p", todo, folder, run), "there");
+    assert.deepEqual(asked, ["image ls -p p --format json"]);
+  });
+
+  for (const [what, before] of [
+    ["lacks", []],
+    ["has with other content", [image("d".repeat(64), "docker.io/library/todo-backend:1.0.0")]],
+    ["has under another name", [image(ID, "docker.io/library/todo-backend:0.9.0")]],
+  ] as const)
+    it(`loads what the node ${what}, and looks whether it has it then`, async () => {
+      const { run, asked } = minikube({
+        "image ls": [ok([PAUSE, ...before]), ok([PAUSE, there])],
+        "image load": [ok("")],
+      });
+      assert.equal(await loadIntoMinikube("p", todo, folder, run), "loaded");
+      assert.deepEqual(asked[1], `image load -p p ${join(folder, "image.tar")}`);
+      assert.equal(readFileSync(join(folder, "image.tar"), "utf8"), "an archive");
+      assert.equal(asked.length, 3);
+    });
+
+  it("does not believe a load after which the node lacks it", async () => {
+    const { run } = minikube({ "image ls": [ok([PAUSE])], "image load": [ok("")] });
+    await assert.rejects(loadIntoMinikube("p", todo, folder, run), told(/could not be loaded.*\n.*image ls. lacks it/));
+  });
+});
+
+describe("removeFromMinikube", () => {
+  it("removes what is there and no pod uses", async () => {
+    const names = ["todo:1", "todo:2", "todo:3"];
+    const { run, asked } = minikube({
+      "image ls": [ok(names.slice(0, 2).map((name, i) => image(String(i).repeat(64), `docker.io/library/${name}`)))],
+      kubectl: [ok(pods("todo:2", "registry.k8s.io/pause:3.10.1"))],
+      "image rm": [ok("")],
+    });
+    assert.deepEqual(await removeFromMinikube("p", names, run), ["docker.io/library/todo:1"]);
+    assert.deepEqual(
+      asked.filter((line) => line.startsWith("image rm")),
+      ["image rm -p p docker.io/library/todo:1"],
+    );
+  });
+
+  it("removes nothing where the pods can't be asked", async () => {
+    const { run, asked } = minikube({ "image ls": [ok([])], kubectl: [refused(1, "connection refused")] });
+    await assert.rejects(removeFromMinikube("p", ["todo:1"], run), told(/does not say which images/));
+    assert.ok(!asked.some((line) => line.startsWith("image rm")));
+  });
+});

@@ -1,0 +1,210 @@
+import { createWriteStream } from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { execa } from "execa";
+import { z } from "zod";
+import type { PlannedMinikube } from "../core/cluster-plan.ts";
+import { UserError } from "../core/error.ts";
+import { formatReference, parseReference } from "../core/reference.ts";
+import { parseSize } from "../core/size.ts";
+
+/** What a run of minikube gave. */
+export interface MinikubeAnswer {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs minikube. */
+export type RunMinikube = (args: readonly string[]) => Promise<MinikubeAnswer>;
+
+/** An image of a node. */
+export interface NodeImage {
+  /** Hex, without the algorithm: of its config, or with containerd's store in Docker of its manifest. */
+  readonly id: string;
+  /** Whole names. @example ["docker.io/library/todo-backend:1.0.0"] */
+  readonly tags: readonly string[];
+}
+
+/** One platform of an image on its way to a node. */
+export interface LoadableImage {
+  /** What the node shall know it as; whoever runs it writes the same. @example "todo-backend:1.0.0" */
+  readonly name: string;
+  /** Its digests, of config and manifest: the node's id is one of them. */
+  readonly digests: readonly string[];
+  /** The archive that `docker load` takes. */
+  readonly archive: () => Readable;
+}
+
+/** `minikube status -o json`, as of v1.37: a node, or a list of them for profiles of several. */
+const statusSchema = z.union([
+  z.looseObject({ Host: z.string() }),
+  z.array(z.looseObject({ Host: z.string() })).min(1),
+]);
+/** `minikube image ls --format json`, as of v1.37. */
+const imagesSchema = z.array(
+  z.looseObject({
+    id: z.string(),
+    repoTags: z.array(z.string()).nullish(),
+    repoDigests: z.array(z.string()).nullish(),
+  }),
+);
+const podsSchema = z.object({
+  items: z.array(
+    z.looseObject({
+      spec: z.looseObject({
+        containers: z.array(z.looseObject({ image: z.string() })),
+        initContainers: z.array(z.looseObject({ image: z.string() })).optional(),
+      }),
+    }),
+  ),
+});
+
+/** minikube as it is on PATH. @throws UserError where it is not */
+export const runMinikube: RunMinikube = async (args) => {
+  const { exitCode, stdout, stderr, failed, code } = await execa("minikube", args, { reject: false, input: "" });
+  if (failed && code === "ENOENT")
+    throw new UserError(
+      "minikube is not on PATH",
+      "install it (minikube.sigs.k8s.io/docs/start), or name another cluster",
+    );
+  return { exitCode: exitCode ?? 1, stdout, stderr };
+};
+
+/**
+ * Sees to it that a profile runs.
+ * @returns what was done
+ * @throws UserError where it may not be started, or does not start: with minikube's own last words
+ */
+export async function ensureMinikube(
+  wanted: PlannedMinikube,
+  run: RunMinikube = runMinikube,
+): Promise<"runs" | "started"> {
+  const { profile } = wanted;
+  const { stdout } = await run(["status", "-p", profile, "-o", "json"]);
+  const parsed = statusSchema.safeParse(json(stdout));
+  const hosts = parsed.success ? [parsed.data].flat().map(({ Host }) => Host) : [];
+  const apis = parsed.success ? [parsed.data].flat().map((node) => node.APIServer) : [];
+  if (hosts.length > 0 && hosts.every((host) => host === "Running") && apis[0] === "Running") return "runs";
+  const state = hosts.length === 0 ? "is not there" : `is ${[...new Set(hosts)].join(", ")}`;
+  if (!wanted.start)
+    throw new UserError(
+      `Minikube's profile ${profile} ${state}, and start is false`,
+      `run \`minikube start -p ${profile}\`, or set start to true`,
+    );
+  const started = await run(["start", "-p", profile, ...startOptions(wanted)]);
+  if (started.exitCode !== 0)
+    throw new UserError(
+      `Minikube's profile ${profile} does not start:\n${lastLines(started)}`,
+      `mend what it names, then run this again; \`minikube delete -p ${profile}\` starts over`,
+    );
+  return "started";
+}
+
+/** Options of `minikube start`; those of a profile that is there already are its own. */
+function startOptions({ driver, cpus, memory, gpus }: PlannedMinikube): string[] {
+  return [
+    ...(driver === undefined ? [] : [`--driver=${driver}`]),
+    ...(cpus === undefined ? [] : [`--cpus=${cpus}`]),
+    ...(memory === undefined ? [] : [`--memory=${Math.ceil(parseSize(memory) / 1024 ** 2)}mb`]),
+    ...(gpus === undefined ? [] : [`--gpus=${gpus}`]),
+  ];
+}
+
+/** Images of a profile's node. */
+export async function minikubeImages(profile: string, run: RunMinikube = runMinikube): Promise<NodeImage[]> {
+  const answer = await run(["image", "ls", "-p", profile, "--format", "json"]);
+  const parsed = imagesSchema.safeParse(json(answer.stdout));
+  if (answer.exitCode !== 0 || !parsed.success)
+    throw new UserError(
+      `Minikube's profile ${profile} does not list its images:\n${lastLines(answer)}`,
+      `see \`minikube status -p ${profile}\`; needed is minikube 1.26 or newer`,
+    );
+  return parsed.data.map(({ id, repoTags }) => ({ id: hex(id), tags: (repoTags ?? []).map(wholeName) }));
+}
+
+/**
+ * Loads an image into a profile's node, where the node lacks it under that name.
+ * @param folder a place for its archive
+ * @throws UserError where minikube says that it did and the node does not have it
+ */
+export async function loadIntoMinikube(
+  profile: string,
+  image: LoadableImage,
+  folder: string,
+  run: RunMinikube = runMinikube,
+): Promise<"there" | "loaded"> {
+  if (await has(profile, image, run)) return "there";
+  const file = join(folder, "image.tar");
+  await pipeline(image.archive(), createWriteStream(file));
+  const answer = await run(["image", "load", "-p", profile, file]);
+  if (answer.exitCode !== 0 || !(await has(profile, image, run)))
+    throw new UserError(
+      `${image.name} could not be loaded into Minikube's profile ${profile}:\n${lastLines(answer) || "`minikube image ls` lacks it"}`,
+      `see \`minikube status -p ${profile}\` and whether its disk is full: \`minikube ssh -p ${profile} -- df -h /var\``,
+    );
+  return "loaded";
+}
+
+/**
+ * Removes images of a profile's node that nothing runs: all others of `repository`'s tags, or the one that is named.
+ * @param keep names that stay, whatever runs
+ * @returns what was removed
+ */
+export async function removeFromMinikube(
+  profile: string,
+  names: readonly string[],
+  run: RunMinikube = runMinikube,
+): Promise<string[]> {
+  const [there, used] = [await minikubeImages(profile, run), await usedImages(profile, run)];
+  const removed: string[] = [];
+  for (const name of names.map(wholeName)) {
+    if (used.has(name) || !there.some(({ tags }) => tags.includes(name))) continue;
+    const { exitCode } = await run(["image", "rm", "-p", profile, name]);
+    if (exitCode === 0) removed.push(name);
+  }
+  return removed;
+}
+
+async function usedImages(profile: string, run: RunMinikube): Promise<ReadonlySet<string>> {
+  const answer = await run(["kubectl", "-p", profile, "--", "get", "pods", "--all-namespaces", "-o", "json"]);
+  const parsed = podsSchema.safeParse(json(answer.stdout));
+  if (answer.exitCode !== 0 || !parsed.success)
+    throw new UserError(
+      `Minikube's profile ${profile} does not say which images its pods use:\n${lastLines(answer)}`,
+      `see \`minikube status -p ${profile}\``,
+    );
+  const pods = parsed.data.items.flatMap(({ spec }) => [...spec.containers, ...(spec.initContainers ?? [])]);
+  return new Set(pods.map(({ image }) => wholeName(image)));
+}
+
+async function has(profile: string, { name, digests }: LoadableImage, run: RunMinikube): Promise<boolean> {
+  const [whole, ids] = [wholeName(name), digests.map(hex)];
+  return (await minikubeImages(profile, run)).some(({ id, tags }) => ids.includes(id) && tags.includes(whole));
+}
+
+/** As nodes name images: with a registry. What is no name (`<none>:<none>`) stays as it is. */
+function wholeName(name: string): string {
+  try {
+    return formatReference(parseReference(name));
+  } catch {
+    return name;
+  }
+}
+
+function hex(digest: string): string {
+  return digest.replace(/^sha256:/, "");
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function lastLines({ stdout, stderr }: MinikubeAnswer): string {
+  return `${stdout}\n${stderr}`.trim().split("\n").slice(-8).join("\n");
+}
