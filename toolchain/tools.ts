@@ -8,6 +8,7 @@ import { mmdebstrap, qemu, registry, runc, skopeo } from "./tools/debian.ts";
 import { dockerBuild } from "./tools/docker-build.ts";
 import { hadolint } from "./tools/hadolint.ts";
 import {
+  coredns,
   etcd,
   helm,
   kubeApiserver,
@@ -41,6 +42,7 @@ export const CATALOGUE = {
   "kube-scheduler": kubeScheduler,
   kubelet,
   "kube-proxy": kubeProxy,
+  coredns,
   helm,
   kubeconform,
   kwok,

@@ -34,6 +34,7 @@ describe("the lab's cluster", () => {
       "kube-scheduler",
       "kubelet",
       "kube-proxy",
+      "coredns",
       "docker-registry",
     );
     await mkdir(join(home().root, "lab"));
@@ -121,10 +122,9 @@ describe("the lab's cluster", () => {
       await until(async () => (await fetchStatus(address)) === 200);
     });
 
-    it("leads pods to services and to the API, whose logs are read through it", async () => {
-      const { spec } = await core.readNamespacedService({ namespace: "todo", name: "web" });
+    it("leads pods to services by name and to the API, whose logs are read through it", async () => {
       const script = [
-        `/busybox wget -q -O /dev/null http://${spec?.clusterIP}/busybox && echo service`,
+        "/busybox wget -q -O /dev/null http://web/busybox && echo service",
         "/busybox nc -w 5 $KUBERNETES_SERVICE_HOST 443 </dev/null && echo api",
       ];
       const command = ["/busybox", "sh", "-c", script.join("; ")];

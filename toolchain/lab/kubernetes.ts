@@ -19,7 +19,7 @@ import {
 } from "./kubernetes/control-plane.ts";
 import { renderKubeconfig } from "./kubernetes/kubeconfig.ts";
 import { CLUSTER_NAME } from "./kubernetes/names.ts";
-import { clusterAddresses, ensureNode, nodeFolder, nodeReady } from "./kubernetes/node.ts";
+import { allowDns, clusterAddresses, ensureNode, nodeFolder, nodeReady } from "./kubernetes/node.ts";
 import { ensurePause } from "./kubernetes/pause.ts";
 import { checkLab, ensureLabRoot } from "./root.ts";
 
@@ -59,13 +59,15 @@ export async function ensureCluster(
 
 async function startNode(plane: ControlPlane, progress: Progress): Promise<void> {
   const programs: Record<string, string> = {};
-  for (const name of ["kubelet", "kube-proxy"] as const) programs[name] = (await ensureTool(name, progress)).path;
+  for (const name of ["kubelet", "kube-proxy", "coredns"] as const)
+    programs[name] = (await ensureTool(name, progress)).path;
   const registry = await ensureRegistry(progress);
   const client = await openRegistry(registry.host, { caFile: registry.ca, env: process.env });
   const pause = await ensurePause(client, checkLab()).finally(() => client.close());
   const root = await ensureLabRoot(progress);
   progress.status("lab cluster: node");
   const booted = await ensureNode(plane, { root, registry, pause, programs });
+  await allowDns(plane);
   await nodeReady(plane);
   if (booted) progress.say("lab cluster: node ready");
 }

@@ -4,6 +4,7 @@ import type { ToolDefinition } from "../tool.ts";
 /** The last comfortable one for control groups of version 1 and Debian's containerd: 1.35 wants newer of both. */
 const KUBERNETES = "1.34.1";
 const ETCD = "3.6.5";
+const COREDNS = "1.12.4";
 const HELM = "3.22.0";
 const KUBECONFORM = "0.8.0";
 const KWOK = "0.8.0";
@@ -39,6 +40,25 @@ export const kubeControllerManager = component(
 export const kubeScheduler = component("kube-scheduler", "gives the lab's pods a node", 1, 4e9);
 export const kubeProxy = component("kube-proxy", "leads the lab's services to their pods", 1, 4e9);
 export const kubelet = component("kubelet", "runs the lab's pods", 1, 4e9);
+
+export const coredns: ToolDefinition = {
+  name: "coredns",
+  lab: true,
+  purpose: "tells the lab's pods where services are",
+  version: COREDNS,
+  range: ">=1.11.0 <2",
+  versionArguments: ["-version"],
+  sources: [
+    goSource({
+      version: COREDNS,
+      module: "coredns",
+      package: "keelson/toolchain/coredns",
+      file: "coredns",
+      minutes: 2,
+      bytes: 2e9,
+    }),
+  ],
+};
 
 export const helm: ToolDefinition = {
   name: "helm",

@@ -7,3 +7,5 @@ export const SERVICE_NETWORK = "10.96.0.0/16";
 /** The API's own service: the network's first address. */
 export const SERVICE_ADDRESS = "10.96.0.1";
 export const CLUSTER_DOMAIN = "cluster.local";
+/** The user that the cluster's DNS is. */
+export const DNS_USER = "keelson-lab-dns";

@@ -11,6 +11,8 @@ export interface NodeRequest {
   readonly registry: string;
   /** Image of the process that holds a pod's namespaces, by digest, in that registry. */
   readonly pause: string;
+  /** Who is asked for names outside the cluster; may be none. */
+  readonly nameservers: readonly string[];
   /** Control group that all pods are below; nodes on one machine must not tidy up each other's. @example "kl0123456789ab" */
   readonly cgroup: string;
 }
@@ -34,13 +36,18 @@ export function nodeFiles(node: NodeRequest): Readonly<Record<string, string>> {
       Unit: ["After=containerd.service lab-cgroups.service", "Wants=containerd.service"],
       Service: [`ExecStartPre=/bin/sh ${PREPARE} ${node.cgroup}`],
     }),
+    "etc/coredns/Corefile": corefile(node),
+    "etc/systemd/system/coredns.service": unit("coredns", ["-conf", "/etc/coredns/Corefile"], {
+      Unit: [],
+      Service: [],
+    }),
     "etc/systemd/system/kube-proxy.service": unit("kube-proxy", kubeProxyArguments(node), { Unit: [], Service: [] }),
   };
 }
 
 /** Units of a lab host that a node has no use for; dockerd would also close the machine to what is passed on to pods. */
 export const MASKED_UNITS = ["docker.service", "docker.socket", "haproxy.service"];
-export const NODE_UNITS = ["kubelet.service", "kube-proxy.service"];
+export const NODE_UNITS = ["kubelet.service", "kube-proxy.service", "coredns.service"];
 
 /** containerd 1.6's configuration, version 2. */
 function containerdConfig({ pause }: NodeRequest): string {
@@ -105,6 +112,7 @@ function kubeletConfig({ cgroup, address }: NodeRequest): object {
     cgroupDriver: "cgroupfs",
     cgroupRoot: `/${cgroup}`,
     clusterDomain: CLUSTER_DOMAIN,
+    clusterDNS: [address],
     resolvConf: "/etc/resolv.conf",
     failSwapOn: false,
     oomScoreAdj: 0,
@@ -112,6 +120,22 @@ function kubeletConfig({ cgroup, address }: NodeRequest): object {
     evictionHard: { "memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%" },
     imageGCHighThresholdPercent: 100,
   };
+}
+
+/** Answers are kept for 5 s: a lab's services come and go. */
+function corefile({ address, nameservers }: NodeRequest): string {
+  const forward = nameservers.length === 0 ? "" : `  forward . ${nameservers.join(" ")}\n`;
+  return `.:53 {
+  bind ${address}
+  errors
+  kubernetes ${CLUSTER_DOMAIN} in-addr.arpa ip6.arpa {
+    kubeconfig ${KUBERNETES}/coredns.kubeconfig
+    fallthrough in-addr.arpa ip6.arpa
+    ttl 5
+  }
+${forward}  cache 5
+}
+`;
 }
 
 function kubeletArguments({ address }: NodeRequest): readonly string[] {

@@ -6,10 +6,10 @@ import { z } from "zod";
 import { UserError } from "../../../core/error.ts";
 import { writeFileAtomic } from "../../files.ts";
 import { addressesOf, bootHost, runningHost } from "../host.ts";
-import { ask } from "./api.ts";
+import { apply, ask } from "./api.ts";
 import { type ControlPlane, within } from "./control-plane.ts";
 import { renderKubeconfig } from "./kubeconfig.ts";
-import { NODE_NAME } from "./names.ts";
+import { DNS_USER, NODE_NAME } from "./names.ts";
 import { MASKED_UNITS, NODE_UNITS, nodeFiles, PREPARE } from "./node-files.ts";
 
 const SCRIPT = join(import.meta.dirname, "../scripts/node");
@@ -48,10 +48,12 @@ export async function ensureNode({ place, pki }: ControlPlane, parts: NodeParts)
     "etc/kubernetes/kubelet.pem": pki.leaves.kubelet.pem,
     "etc/kubernetes/kubelet.key": pki.leaves.kubelet.key,
     "etc/kubernetes/kubelet.kubeconfig": renderKubeconfig(server, pki.ca.pem, pki.leaves.kubelet),
+    "etc/kubernetes/coredns.kubeconfig": renderKubeconfig(server, pki.ca.pem, pki.leaves.coredns),
     "etc/kubernetes/kube-proxy.kubeconfig": renderKubeconfig(server, pki.ca.pem, pki.leaves["kube-proxy"]),
   };
   const pause = `${parts.registry.host}/${parts.pause}`;
-  const request = { address: node, podNetwork: pods, registry: parts.registry.host, pause, cgroup: id };
+  const nameservers = reachableNameservers(await readFile("/etc/resolv.conf", "utf8").catch(() => ""));
+  const request = { address: node, podNetwork: pods, registry: parts.registry.host, pause, cgroup: id, nameservers };
   const plain = { ...nodeFiles(request), [PREPARE]: await readFile(SCRIPT, "utf8") };
   const revision = createHash("sha256")
     .update(JSON.stringify([secret, plain, parts.root, parts.programs, await readFile(parts.registry.ca, "utf8")]))
@@ -77,6 +79,40 @@ export async function ensureNode({ place, pki }: ControlPlane, parts: NodeParts)
   });
   await writeFileAtomic(revisionFile, revision, 0o600);
   return true;
+}
+
+/** The name servers of a resolv.conf that are reached from elsewhere than their own machine. */
+export function reachableNameservers(resolvConf: string): string[] {
+  const all = [...resolvConf.matchAll(/^nameserver\s+(\S+)/gm)].map(([, address = ""]) => address);
+  return all.filter((address) => !/^127\.|^::1$/.test(address));
+}
+
+/** Lets the DNS see what it tells of. */
+export async function allowDns({ place, pki }: ControlPlane): Promise<void> {
+  const group = "rbac.authorization.k8s.io";
+  const metadata = { name: DNS_USER };
+  const verbs = ["list", "watch"];
+  const objects = {
+    clusterroles: {
+      kind: "ClusterRole",
+      rules: [
+        { apiGroups: [""], resources: ["services", "namespaces", "pods", "endpoints"], verbs },
+        { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs },
+      ],
+    },
+    clusterrolebindings: {
+      kind: "ClusterRoleBinding",
+      roleRef: { apiGroup: group, kind: "ClusterRole", name: DNS_USER },
+      subjects: [{ apiGroup: group, kind: "User", name: DNS_USER }],
+    },
+  };
+  for (const [kind, object] of Object.entries(objects)) {
+    const path = `/apis/${group}/v1/${kind}/${DNS_USER}`;
+    const body = { apiVersion: `${group}/v1`, metadata, ...object };
+    const answer = await apply(place.ports["kube-apiserver"], path, body, pki);
+    if (answer?.status !== 200 && answer?.status !== 201)
+      throw new Error(`the lab cluster's DNS was not given its rights: ${JSON.stringify(answer)}`);
+  }
 }
 
 const nodeSchema = z.object({

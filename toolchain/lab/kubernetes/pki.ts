@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { writeFileAtomic } from "../../files.ts";
 import { ensureAuthority, ensureCertificate, type LeafRequest, type Pair } from "../../services/certificates.ts";
-import { NODE_NAME, SERVICE_ADDRESS } from "./names.ts";
+import { DNS_USER, NODE_NAME, SERVICE_ADDRESS } from "./names.ts";
 
 const LOOPBACK = { dns: ["localhost"], ip: ["127.0.0.1"] };
 
@@ -43,6 +43,7 @@ const leavesAt = ({ api, node }: ClusterAddresses) =>
       client: true,
     },
     "kube-proxy": { commonName: "system:kube-proxy" },
+    coredns: { commonName: DNS_USER },
     admin: { commonName: "keelson-lab-admin", organizations: ["system:masters"] },
   }) as const satisfies Record<string, LeafRequest>;
 

@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
 import { parse as parseToml } from "smol-toml";
 import { parse } from "yaml";
+import { reachableNameservers } from "../../../../toolchain/lab/kubernetes/node.ts";
 import { MASKED_UNITS, NODE_UNITS, nodeFiles, PREPARE } from "../../../../toolchain/lab/kubernetes/node-files.ts";
 
-const files = nodeFiles({
+const request = {
   address: "10.231.7.3",
   podNetwork: "10.232.7.0/24",
   registry: "localhost:5443",
   pause: `localhost:5443/keelson/lab-pause@sha256:${"a".repeat(64)}`,
   cgroup: "kl0123456789ab",
-});
+  nameservers: ["192.0.2.53"],
+};
+const files = nodeFiles(request);
 const read = (path: string) => files[path] ?? assert.fail(`no ${path}`);
 
 describe("the files of the lab's node", () => {
@@ -34,6 +37,14 @@ describe("the files of the lab's node", () => {
     const { plugins } = JSON.parse(read("etc/cni/net.d/10-lab.conflist"));
     assert.deepEqual(plugins[0].ipam.ranges, [[{ subnet: "10.232.7.0/24" }]]);
     assert.match(read("etc/systemd/system/kube-proxy.service"), / --cluster-cidr=10\.232\.7\.0\/24 /);
+  });
+
+  it("tell pods where services are, and ask others for the rest where there are any", () => {
+    assert.deepEqual(parse(read("etc/kubernetes/kubelet.yaml")).clusterDNS, ["10.231.7.3"]);
+    assert.match(read("etc/coredns/Corefile"), /^ {2}bind 10\.231\.7\.3$.*^ {2}forward \. 192\.0\.2\.53$/ms);
+    assert.doesNotMatch(nodeFiles({ ...request, nameservers: [] })["etc/coredns/Corefile"] ?? "", /forward/);
+    const resolvConf = "search a.example\nnameserver 127.0.0.53\nnameserver 192.0.2.53\nnameserver ::1\n";
+    assert.deepEqual(reachableNameservers(resolvConf), ["192.0.2.53"]);
   });
 
   it("start its programs after they are prepared for, for as long as it takes", () => {
