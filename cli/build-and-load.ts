@@ -45,7 +45,7 @@ async function buildAndLoad(stack: string): Promise<number> {
   for (const profile of profiles) {
     console.log(`Minikube's profile ${profile.profile}: ${await ensureMinikube(profile)}`);
   }
-  const code = await up(stack, false);
+  const code = await up({ stack, preview: false, run: false });
   if (code !== 0) return code;
   for (const { profile } of profiles)
     for (const target of await findTargets(() => openStack(stack), images)) {

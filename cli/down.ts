@@ -13,7 +13,7 @@ interface DownOptions {
 /** `keelson down`: stops the embedded builder and registry, and says what it stopped. */
 export function downCommand(): Command {
   return new Command("down")
-    .description("stop the embedded builder and registry; images and caches stay")
+    .description("stop the embedded builder and registry, and the gateway; images and caches stay")
     .option("--purge", "also delete the registry's images and the builders' caches, after listing them")
     .option("-y, --yes", "with --purge: don't ask")
     .action(async ({ purge, yes }: DownOptions) => {

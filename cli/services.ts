@@ -3,7 +3,9 @@ import { ensureServices, servicesLogs, servicesStatus } from "../toolchain/servi
 
 /** `keelson services`: the embedded builder and registry. */
 export function servicesCommand(): Command {
-  const command = new Command("services").description("the embedded builder and registry: start, status, logs");
+  const command = new Command("services").description(
+    "the embedded builder, registry and gateway: start, status, logs",
+  );
   command
     .command("start")
     .description("start what does not run; `up` does it by itself")

@@ -48,7 +48,7 @@ export async function openStack(name: string): Promise<Stack> {
 }
 
 /** With the stack's own login where its config has one; its password is decrypted when the registry asks for it. */
-async function openStackRegistry(stack: string, registry: StackConfig["registry"]): Promise<RegistryClient> {
+export async function openStackRegistry(stack: string, registry: StackConfig["registry"]): Promise<RegistryClient> {
   if (registry !== "embedded") {
     const login = stackLogin(stack, registry);
     const credentials = login && (async () => ({ username: login.username, password: await login.password() }));

@@ -39,6 +39,17 @@ interface Up {
   readonly config: StackConfig;
   readonly plan: Plan;
   readonly environment: Record<string, string>;
+  /** The gateway's image to run on this machine. */
+  readonly gateway: string | undefined;
+}
+
+/** What of it is asked for. */
+export interface UpOptions {
+  readonly stack: string;
+  /** Show first what would be done. */
+  readonly preview: boolean;
+  /** Run the gateway that the stack names. */
+  readonly run: boolean;
 }
 
 /** `keelson up`: brings what the machine lacks, then `pulumi up`, then the table of what came of it. */
@@ -47,13 +58,14 @@ export function upCommand(): Command {
     .description("set up what is missing, then build, check and push all images of a stack")
     .option("-s, --stack <name>", "stack", "dev")
     .option("--preview", "show first what would be done (pulumi's own preview)", false)
-    .action(async (options: { stack: string; preview: boolean }) => {
-      process.exitCode = await up(options.stack, options.preview);
+    .option("--no-run", "leave keelson:gateway.run alone: start no container on this machine")
+    .action(async (options: UpOptions) => {
+      process.exitCode = await up(options);
     });
 }
 
 /** Brings a stack up. @returns the exit code */
-export async function up(stack: string, preview: boolean): Promise<number> {
+export async function up({ stack, preview, run }: UpOptions): Promise<number> {
   const root = projectRoot();
   const config = await readStack(root, stack);
   const loaded = await loadPlan(root, stack, config, surroundings(root));
@@ -63,7 +75,8 @@ export async function up(stack: string, preview: boolean): Promise<number> {
   const environment = pulumiEnvironment(root);
   const problem = passphraseProblem(stack, { ...process.env, ...environment });
   if (problem !== undefined) throw problem;
-  const context: Up = { root, stack, config, plan: loaded.plan, environment };
+  const gateway = run ? loaded.plan.gateway : undefined;
+  const context: Up = { root, stack, config, plan: loaded.plan, environment, gateway };
   let broken = false;
   // One at a time in a checkout: a second run waits, then finds what the first has done.
   return withLock(
@@ -194,7 +207,8 @@ const prepareStack: Step<Up>["run"] = async ({ root, stack, environment }, progr
   );
 };
 
-async function runPulumi({ root, stack, environment }: Up, preview: boolean): Promise<number> {
+async function runPulumi(context: Up, preview: boolean): Promise<number> {
+  const { root, stack, environment } = context;
   const log = join(root, ".keelson", `${EVENTS}${randomUUID()}.json`);
   const args = ["up", "--yes", "--stack", stack, "--suppress-outputs", "--suppress-progress", "--event-log", log];
   // PULUMI_DEBUG_COMMANDS makes --event-log known, as the Automation API does.
@@ -209,7 +223,7 @@ async function runPulumi({ root, stack, environment }: Up, preview: boolean): Pr
       console.error(`\nstack ${stack} is not up: ${stopped ? "stopped; run this again to go on" : why}`);
       return stopped ? 130 : exitCode;
     }
-    await summarize({ root, stack, environment }, changedImages(log));
+    await summarize(context, changedImages(log));
     return 0;
   } finally {
     rmSync(log, { force: true });
@@ -222,7 +236,7 @@ function removeEventLogs(root: string): void {
   for (const name of readdirSync(folder)) if (name.startsWith(EVENTS)) rmSync(join(folder, name), { force: true });
 }
 
-async function summarize({ root, stack, environment }: Omit<Up, "config" | "plan">, changed: ReadonlySet<string>) {
+async function summarize({ root, stack, environment, config, gateway }: Up, changed: ReadonlySet<string>) {
   const { stdout } = await execa("pulumi", ["stack", "output", "--json", "--stack", stack], {
     cwd: root,
     env: environment,
@@ -235,6 +249,11 @@ async function summarize({ root, stack, environment }: Omit<Up, "config" | "plan
   console.log(`\n${formatSummary(images, changed)}\n`);
   const urls = formatUrls(outputs.hosts ?? {});
   if (urls !== undefined) console.log(`${urls}\n`);
+  const running = images.find(({ name }) => name === gateway);
+  if (running !== undefined) {
+    const { showGateway } = await import("./gateway.ts");
+    await showGateway(running, stack, config);
+  }
   console.log(`${changed.size} changed. Next: npm run keelson -- report worker, npm run keelson -- plan, npm run down`);
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { bootstrappedAway } from "../core/bootstrapped-bases.ts";
 import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding, sortFindings } from "../core/finding.ts";
+import { hint } from "../core/lineage.ts";
 import type { MachinePlan } from "../core/machine-plan.ts";
 import { builderNodes, unreachableRegistry } from "../core/nodes.ts";
 import { type CatalogueImage, makePlan, type Plan } from "../core/plan.ts";
@@ -103,6 +104,7 @@ export async function loadPlan(
     volumes: volumes?.volumes,
     hosts: onHosts?.hosts,
     clusters: charts?.clusters,
+    gateway: config.gateway?.run,
   });
   const locks = pythonLocks(
     root,
@@ -122,7 +124,7 @@ export async function loadPlan(
     ...[...findings, ...made.findings, ...locks, ...found, ...(volumes?.findings ?? []), ...(onHosts?.findings ?? [])],
     ...[...(onClusters?.findings ?? []), ...(charts?.findings ?? [])],
     ...[...away, ...unasked, ...prisma],
-    ...withoutMachine(config, stack),
+    ...[...withoutMachine(config, stack), ...runFindings(made.plan)],
   ];
   return {
     plan: made.plan,
@@ -178,6 +180,24 @@ function withoutMachine(config: StackConfig, stack: string): Finding[] {
       fix: "name the stack's machine, or remove the key",
       where: { file: `Pulumi.${stack}.yaml` },
     }));
+}
+
+/** Only an image with the tool loader, which the stack builds, has a health that `up` can print. */
+function runFindings({ gateway, images }: Plan): Finding[] {
+  const gateways = images.filter(({ family }) => family === "gateway").map(({ name }) => name);
+  if (gateway === undefined || gateways.includes(gateway)) return [];
+  return [
+    {
+      rule: "config/gateway-run",
+      severity: "error",
+      subject: "keelson:gateway.run",
+      message: `expected a gateway image of the stack, found "${gateway}"${hint(gateway, gateways)}`,
+      fix:
+        gateways.length === 0
+          ? "add gateway-core to keelson:images, or remove it"
+          : `write one of: ${gateways.join(", ")}`,
+    },
+  ];
 }
 
 /** The project's home, as package.json names it. */

@@ -89,6 +89,8 @@ const gatewaySchema = z
       .string()
       .regex(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\\]+$/, "a directory inside the project, such as stacks/prod/identity")
       .optional(),
+    /** The image that `up` runs on this machine. Default: none. */
+    run: name.optional(),
   })
   .strict();
 
@@ -147,7 +149,7 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   "builder.remote.nodes.*.tls": ["ca", "certificate", "key", "serverName"],
   "builder.kubernetes": ["context", "namespace", "replicas", "platforms", "image"],
   gates: ["severity", "allow"],
-  gateway: ["identity"],
+  gateway: ["identity", "run"],
   "gates.allow.*": ["rule", "subject", "reason"],
   machine: MACHINE_KEYS,
   "sources.*": SOURCE_KEYS,

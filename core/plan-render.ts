@@ -25,6 +25,7 @@ export function formatPlan(plan: Plan): string {
     ...(plan.machine === undefined ? [] : ["", ...formatMachine(plan.machine)]),
     ...(plan.volumes === undefined ? [] : ["", ...formatVolumes(plan.volumes)]),
     ...(plan.clusters ?? []).flatMap((cluster) => ["", ...formatCluster(cluster)]),
+    ...(plan.gateway === undefined ? [] : ["", `npm run up runs ${plan.gateway} on this machine`]),
   ].join("\n");
 }
 

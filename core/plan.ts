@@ -92,6 +92,8 @@ export interface Plan {
   readonly hosts?: readonly PlannedHost[];
   /** Kubernetes clusters and what runs on them; absent for a stack without any. */
   readonly clusters?: readonly PlannedCluster[];
+  /** The gateway's image that `up` runs on this machine; absent where it runs none. */
+  readonly gateway?: string;
 }
 
 /** One definition with the bytes that its build sees, as read from disk. */
@@ -151,6 +153,8 @@ export interface PlanInput {
   readonly hosts?: readonly PlannedHost[] | undefined;
   /** The stack's clusters, worked out by core/cluster-plan.ts. */
   readonly clusters?: readonly PlannedCluster[] | undefined;
+  /** `keelson:gateway.run`. */
+  readonly gateway?: string | undefined;
 }
 
 /** What a plan takes from its machine, worked out by core/machine-plan.ts. */
@@ -251,6 +255,7 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
     ...(input.volumes === undefined ? {} : { volumes: input.volumes }),
     ...(input.hosts === undefined || input.hosts.length === 0 ? {} : { hosts: input.hosts }),
     ...(input.clusters === undefined || input.clusters.length === 0 ? {} : { clusters: input.clusters }),
+    ...(input.gateway === undefined ? {} : { gateway: input.gateway }),
   };
   return { plan, findings: sortFindings(findings) };
 }

@@ -47,6 +47,24 @@ describe("a plan that is not whole", () => {
     );
   });
 
+  it("runs a gateway's image that the stack builds, and no other", async () => {
+    image("gateway", { family: "gateway" });
+    const load = (images: string[], run: string) =>
+      loadPlan(root, "test", { ...config, images, gateway: { run } }, around);
+    const { plan, findings } = await load(["gateway"], "gateway");
+    assert.deepEqual([plan.gateway, findings], ["gateway", []]);
+    for (const [images, run, fix] of [
+      [["right", "gateway"], "gatewy", /did you mean "gateway"\?.*\n.*write one of: gateway$/],
+      [["right", "gateway"], "right", /write one of: gateway$/],
+      [["right"], "gateway", /add gateway-core to keelson:images, or remove it$/],
+    ] as const) {
+      const told = (await load([...images], run)).findings.map((f) => `${f.rule} ${f.message}\n${f.fix}`);
+      assert.deepEqual(told.length, 1);
+      assert.match(told[0] ?? "", /^config\/gateway-run /);
+      assert.match(told[0] ?? "", fix);
+    }
+  });
+
   it("tells names that nothing has together with values of a wrong kind", async () => {
     writeFileSync(
       join(root, "Pulumi.dev.yaml"),

@@ -93,7 +93,7 @@ describe("the todo images", function () {
     const clone = join(folder, "keelson");
     await execa("git", ["clone", "--quiet", project, clone]);
     const text = readFileSync(join(project, "Pulumi.dev.yaml"), "utf8").replace(
-      / {2}keelson:images:\n(?: {4}.*\n)+/,
+      / {2}keelson:(?:images|gateway):\n(?: {4}.*\n)+/g,
       "",
     );
     writeFileSync(join(clone, "Pulumi.dev.yaml"), `${text}  keelson:images: [todo-backend, todo-frontend]\n`);

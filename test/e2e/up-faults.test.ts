@@ -240,7 +240,7 @@ describe("npm run up under faults", function () {
 
     it("is told before anything starts, with what is needed", async () => {
       const all = await on("size=100m", ...NODE);
-      assert.match(all, /error: a first `npm run up` needs 6\.0 GB of disk, and .*small disk\/home has \d+ MB left/);
+      assert.match(all, /error: a first `npm run up` needs 10\.0 GB of disk, and .*small disk\/home has \d+ MB left/);
       assert.match(all, /make room, or set KEELSON_HOME to a folder on a larger disk/);
       assert.doesNotMatch(all, /\[1\//);
     });
@@ -255,7 +255,7 @@ describe("npm run up under faults", function () {
     it("is told when it is read-only", async () => {
       const all = await on("ro", ...NODE);
       assert.match(all, /error: keelson keeps its tools in .*small disk\/home, which can't be written \(\w+\)/);
-      assert.match(all, /set KEELSON_HOME to a folder that you can write, with 6 GB of room/);
+      assert.match(all, /set KEELSON_HOME to a folder that you can write, with 10 GB of room/);
     });
   });
 });

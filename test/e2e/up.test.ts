@@ -1,16 +1,33 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { parseSize } from "../../core/size.ts";
 import type { ImageResult } from "../../core/summary.ts";
-import { lastKnownServices } from "../../toolchain/services/index.ts";
+import { lastKnownServices, servicesStatus, stopGateway } from "../../toolchain/services/index.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
 
 const project = join(import.meta.dirname, "../..");
-const IMAGES = ["worker-minimal", "worker-ultramin"];
+const IMAGES = ["gateway-core", "worker-minimal", "worker-ultramin"];
 const PLATFORMS = ["linux/amd64", "linux/arm64"];
+
+interface Health {
+  readonly status: string;
+  readonly gateway: string;
+  readonly tools: Record<string, string>;
+  readonly toolDetails: Record<string, { readonly source: string | null }>;
+}
+
+/** Whether it comes true within a minute: jobs of the loader give way to all that runs. */
+async function until(holds: () => Promise<boolean>): Promise<boolean> {
+  for (let tries = 0; tries < 120; tries++) {
+    if (await holds()) return true;
+    await sleep(500);
+  }
+  return false;
+}
 
 /**
  * What a new user does, in a fresh clone under a path with spaces. On a fresh machine this is the cold run; on a
@@ -20,6 +37,8 @@ describe("a fresh clone", function () {
   this.timeout("60m");
   let folder: string;
   let clone: string;
+  /** What the first up said. */
+  let told = "";
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "keelson fresh clone "));
     clone = join(folder, "keelson");
@@ -27,7 +46,10 @@ describe("a fresh clone", function () {
     await execa("git", ["config", "user.name", "test"], { cwd: clone });
     await execa("git", ["config", "user.email", "test@example.invalid"], { cwd: clone });
   });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(async () => {
+    await stopGateway();
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   /** Runs a command in the clone as a user's shell would; output also goes to the terminal. */
   const npm = (args: string[]) => execa("npm", args, { cwd: clone, all: true, reject: false, input: "" });
@@ -45,6 +67,34 @@ describe("a fresh clone", function () {
     for (const image of IMAGES) assert.match(all, new RegExp(`^${image} +linux/amd64 .*sha256:[0-9a-f]{12}…`, "m"));
     assert.match(all, /linux\/arm64/);
     assert.match(all, /Next: npm run/);
+    told = all;
+  });
+
+  it("runs the gateway, whose tools load once it is healthy, and prints its health", async () => {
+    const [, url = ""] = /^gateway-core is healthy: (http:\/\/127\.0\.0\.1:\d+)\/health\?full=true$/m.exec(told) ?? [];
+    assert.match(told, /^ {2}tools: .*ck-search/m);
+    const asked = async () => (await fetch(`${url}/health?full=true`)).json() as Promise<Health>;
+    const { status, gateway, tools, toolDetails } = await asked();
+    assert.deepEqual([status, gateway], ["healthy", "running"]);
+    assert.equal(tools["sentence-transformers"] === undefined, false);
+    const begun = await until(async () => (await asked()).toolDetails.node?.source === "baked");
+    assert.ok(begun, `its jobs run: ${JSON.stringify(toolDetails)}`);
+  });
+
+  it("leaves the gateway alone that runs, starts one that was killed, and starts none where that is not wanted", async () => {
+    const pid = async () => (await servicesStatus()).find(({ name }) => name === "gateway")?.pid;
+    const before = await pid();
+    assert.ok(before);
+    assert.match((await npm(["run", "up"])).all, /^gateway-core is (?:healthy|degraded): /m);
+    assert.equal(await pid(), before);
+    process.kill(before, "SIGKILL");
+    assert.match((await npm(["run", "up"])).all, /^gateway-core is healthy: /m);
+    const after = await pid();
+    assert.notEqual(after, before);
+    await stopGateway();
+    const { all } = await npm(["run", "up", "--", "--no-run"]);
+    assert.doesNotMatch(all, /gateway-core is/);
+    assert.equal(await pid(), undefined);
   });
 
   it("leaves an index with both platforms in the registry, as another client sees it", async () => {
@@ -70,7 +120,7 @@ describe("a fresh clone", function () {
   });
 
   it("does nothing the second time", async () => {
-    const { exitCode, all } = await npm(["run", "up"]);
+    const { exitCode, all } = await npm(["run", "up", "--", "--no-run"]);
     assert.equal(exitCode, 0, all);
     assert.match(all, /^0 changed\./m);
     assert.doesNotMatch(all, / built /);
@@ -91,7 +141,12 @@ describe("a fresh clone", function () {
   it("a second checkout without any state builds nothing", async () => {
     const other = join(folder, "other");
     await execa("git", ["clone", "--quiet", project, other]);
-    const { exitCode, all } = await execa("npm", ["run", "up"], { cwd: other, all: true, reject: false, input: "" });
+    const { exitCode, all } = await execa("npm", ["run", "up", "--", "--no-run"], {
+      cwd: other,
+      all: true,
+      reject: false,
+      input: "",
+    });
     assert.equal(exitCode, 0, all);
     assert.doesNotMatch(all, / built /);
   });
@@ -108,9 +163,9 @@ describe("a fresh clone", function () {
     const images = await outputs();
     assert.deepEqual(Object.keys(images).toSorted(), IMAGES);
     for (const image of Object.values(images)) {
-      assert.match(image.ref, /^localhost:\d+\/worker-[a-z]+@sha256:[0-9a-f]{64}$/);
+      assert.match(image.ref, /^localhost:\d+\/(?:worker|gateway)-[a-z]+@sha256:[0-9a-f]{64}$/);
       assert.deepEqual(image.platforms.map((p) => p.platform).toSorted(), PLATFORMS);
-      assert.match(image.tags.join(), /^worker-\d{8}-[0-9a-f]{7}$/);
+      assert.match(image.tags.join(), /^(?:worker|gateway)-\d{8}-[0-9a-f]{7}$/);
       const most = parseSize(image.budget.unpacked ?? assert.fail("no budget for the unpacked size"));
       for (const p of image.platforms)
         assert.ok(p.compressed > 50e6 && p.unpacked > p.compressed && p.unpacked <= most, JSON.stringify(p));
@@ -120,7 +175,7 @@ describe("a fresh clone", function () {
   it("destroy leaves the stack empty and the images in the registry", async () => {
     const { exitCode, all } = await shell("pulumi destroy --stack dev --yes --non-interactive");
     assert.equal(exitCode, 0, all);
-    const again = await npm(["run", "up"]);
+    const again = await npm(["run", "up", "--", "--no-run"]);
     assert.equal(again.exitCode, 0, again.all);
     assert.doesNotMatch(again.all, / built /);
   });
@@ -156,7 +211,7 @@ describe("a fresh clone", function () {
       });
 
     it("an image that isn't there is found before anything starts", async () => {
-      appendFileSync(dev(), "    - worker-minmal\n");
+      writeFileSync(dev(), original.replace("    - worker-minimal\n", "    - worker-minmal\n"));
       const { exitCode, all } = await npm(["run", "up"]);
       assert.notEqual(exitCode, 0);
       assert.match(all, /"worker-minmal" is no image of the catalogue/);

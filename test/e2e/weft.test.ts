@@ -54,7 +54,7 @@ describe("image weft", function () {
   /** Lets stack dev build weft alone. */
   function stack(more: string): void {
     const text = readFileSync(join(project, "Pulumi.dev.yaml"), "utf8").replace(
-      / {2}keelson:images:\n(?: {4}.*\n)+/,
+      / {2}keelson:(?:images|gateway):\n(?: {4}.*\n)+/g,
       "",
     );
     writeFileSync(join(clone, "Pulumi.dev.yaml"), `${text}  keelson:images: [weft, weft-distroless]\n${more}`);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, rm, rmdir } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { z } from "zod";
@@ -7,9 +7,9 @@ import { UserError } from "../../core/error.ts";
 import { PLATFORMS, type Platform } from "../../core/platform.ts";
 import { writeFileChanged } from "../files.ts";
 import type { Tool } from "../tool.ts";
+import { cgroupName, endCgroup, removeCgroups } from "./cgroup.ts";
 import { daemonEnvironment } from "./environment.ts";
 import { unmountBelow } from "./mounts.ts";
-import { findByCgroup, identify, pidNamespace, signal, waitForEnd } from "./process.ts";
 import { ROOTLESSKIT_OPTIONS } from "./rootless.ts";
 import { writeRuncWrapper } from "./runc.ts";
 import { grpcAnswers, makeSocketDirectory, socketDirectory } from "./socket.ts";
@@ -127,13 +127,13 @@ export function buildkitRemains(services: string, name: string): ServiceRemains 
     args: daemonArguments(directory),
     // Without root its steps can't be ended apart from it, and it would wait for them; all end with its namespace.
     grace: process.getuid?.() === 0 ? 15 : 3,
-    interrupt: () => endSteps(directory), // it waits for the builds that run
+    interrupt: () => endCgroup(directory), // it waits for the builds that run
     sweep: async () => {
-      await endSteps(directory);
+      await endCgroup(directory);
       await unmountBelow(directory);
       await rm(join(directory, "runc"), { recursive: true, force: true }); // runc's record of the steps ended above
       await rm(join(directory, "tmp"), { recursive: true, force: true });
-      await removeCgroups(await cgroupName(directory));
+      await removeCgroups(directory);
       const sockets = socketDirectory(directory, TRACE_SOCKET);
       for (const socket of [SOCKET, TRACE_SOCKET]) await rm(join(sockets, socket), { force: true });
       if (sockets !== directory) await rm(sockets, { recursive: true, force: true });
@@ -225,35 +225,4 @@ function daemonArguments(directory: string): string[] {
 
 function configFile(directory: string): string {
   return join(directory, "buildkitd.toml");
-}
-
-/**
- * A control group of the instance's own, by which its steps are known. The hash tells it from the one of another
- * KEELSON_HOME, and of another machine or container whose processes this one sees.
- */
-async function cgroupName(directory: string): Promise<string> {
-  const hash = createHash("sha256").update(`${directory}\0${await pidNamespace()}`);
-  return `keelson-${hash.digest("hex").slice(0, 12)}`;
-}
-
-/** Kills all build steps of the instance. */
-async function endSteps(directory: string): Promise<void> {
-  const processes = (await Promise.all((await findByCgroup(await cgroupName(directory))).map(identify))).filter(
-    (p) => p !== undefined,
-  );
-  for (const { pid } of processes) signal(pid, "SIGKILL");
-  await waitForEnd(processes, 10);
-}
-
-/** Removes the empty control groups of ended steps, in each hierarchy: only directories, deepest first. */
-async function removeCgroups(name: string): Promise<void> {
-  const root = "/sys/fs/cgroup";
-  const hierarchies = ["", ...(await readdir(root).catch(() => []))];
-  for (const hierarchy of hierarchies) await removeTree(join(root, hierarchy, name));
-}
-
-async function removeTree(group: string): Promise<void> {
-  const entries = await readdir(group, { withFileTypes: true }).catch(() => []);
-  for (const entry of entries) if (entry.isDirectory()) await removeTree(join(group, entry.name));
-  await rmdir(group).catch(() => {}); // absent, or still in use: the kernel keeps it, and nothing else minds
 }

@@ -162,7 +162,7 @@ export async function servicesLogs(lines: number): Promise<{ name: string; lines
 }
 
 /**
- * Stops the builders, then the registry and R2, and clears what they leave: processes of build steps, mounts, sockets.
+ * Stops the gateway, the builders, then the registry and R2, and clears what they leave: processes of build steps, mounts, sockets.
  * @returns each service, and whether it was running.
  */
 export async function stopServices(
@@ -176,6 +176,12 @@ export async function stopServices(
   });
 }
 
+/** Stops the gateway alone. @returns whether it was running. */
+export async function stopGateway(progress: Progress = plainProgress()): Promise<boolean> {
+  const { gatewayRemains } = await import("./gateway.ts");
+  return locked("stopping the gateway", progress, (services) => stopService(gatewayRemains(services)), "gateway");
+}
+
 /** A folder of the services that holds data, and what it takes on disk. */
 export interface ServicesData {
   readonly what: string;
@@ -187,10 +193,11 @@ export interface ServicesData {
 /** What {@link purgeServices} would delete. */
 export async function servicesData(): Promise<ServicesData[]> {
   const { services } = home();
-  const { r2Data } = await import("./r2.ts");
+  const [{ r2Data }, { gatewayDirectory }] = await Promise.all([import("./r2.ts"), import("./gateway.ts")]);
   const candidates = [
     { what: "images in the registry", directory: join(registryDirectory(services), "data") },
     { what: "objects of the embedded R2", directory: r2Data(services) },
+    { what: "the gateway's container and its tools", directory: gatewayDirectory(services) },
     ...(await buildkitInstances(services)).map((name) => ({
       what: `cache of the builder ${name}`,
       directory: join(buildkitDirectory(services), name),
@@ -200,7 +207,7 @@ export async function servicesData(): Promise<ServicesData[]> {
   return sized.filter(({ size }) => size > 0);
 }
 
-/** Stops the services and deletes the registry's images, R2's objects and the builders' caches; certificates, keys and ports stay. */
+/** Stops the services and deletes the registry's images, R2's objects, the gateway's container and the builders' caches; certificates, keys and ports stay. */
 export async function purgeServices(): Promise<void> {
   await stopServices();
   await locked("deleting the data of the builder and the registry", silent, async (services) => {
@@ -281,13 +288,16 @@ async function startInstance(
   return { outcome, instance };
 }
 
-/** The builders first, then the registry that they use, then R2 where it was ever started. */
+/** What uses others first: the gateway, the builders, then the registry, then R2; of the first and the last, where they were ever started. */
 async function allServices(services: string) {
   const names = new Set([...(await buildkitInstances(services)), DEFAULT_INSTANCE]);
   const registry = async () => `https://localhost:${(await readRegistryConfig(services))?.port ?? "?"}`;
   const { hasR2, lastKnownR2, r2Remains } = await import("./r2.ts");
   const r2 = async () => (await lastKnownR2(services))?.endpoint ?? "http://127.0.0.1:?";
+  const { gatewayRemains, hasGateway, lastKnownGateway } = await import("./gateway.ts");
+  const gateway = async () => (await lastKnownGateway(services)) ?? "http://127.0.0.1:?";
   return [
+    ...((await hasGateway(services)) ? [{ ...gatewayRemains(services), address: gateway }] : []),
     ...[...names].map((name) => ({
       ...buildkitRemains(services, name),
       address: async () => buildkitAddress(services, name),

@@ -30,7 +30,7 @@ export async function buildWeft(): Promise<Digests> {
   try {
     const clone = await cloneCheckout(join(folder, "keelson"));
     const stack = join(clone, "Pulumi.dev.yaml");
-    const text = readFileSync(stack, "utf8").replace(/ {2}keelson:images:\n(?: {4}.*\n)+/, "");
+    const text = readFileSync(stack, "utf8").replace(/ {2}keelson:(?:images|gateway):\n(?: {4}.*\n)+/g, "");
     writeFileSync(stack, `${text}  keelson:images: [weft]\n`);
     await execa("npm", ["run", "up"], { cwd: clone, input: "" });
     const output = 'eval "$(npm run --silent env)" && pulumi stack output images --json --stack dev';

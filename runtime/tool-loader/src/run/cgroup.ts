@@ -42,14 +42,21 @@ export async function makeCage(
   return undefined;
 }
 
+/** Below a group that is there. Never recursive: where sysfs refuses with ENOENT, node's own recursive mkdir never returns. */
+async function makeGroup(directory: string): Promise<void> {
+  await mkdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+}
+
 async function cageV2(limits: CageLimits, own: string): Promise<Cage> {
   const [main, cage] = [join(own, "main"), join(own, "tools")];
-  await mkdir(main, { recursive: true });
+  await makeGroup(main);
   for (const pid of (await readFile(join(own, "cgroup.procs"), "utf8")).split("\n").filter(Boolean))
     await writeFile(join(main, "cgroup.procs"), pid).catch(() => {}); // it may have ended
   await writeFile(join(own, "cgroup.subtree_control"), "+memory +pids");
   await appendFile(join(own, "cgroup.subtree_control"), "+cpu").catch(() => {});
-  await mkdir(cage, { recursive: true });
+  await makeGroup(cage);
   await writeFile(join(cage, "memory.max"), String(limits.memory));
   await writeFile(join(cage, "memory.oom.group"), "0").catch(() => {});
   await writeFile(join(cage, "pids.max"), String(limits.processes));
@@ -59,7 +66,7 @@ async function cageV2(limits: CageLimits, own: string): Promise<Cage> {
 
 async function cageV1(limits: CageLimits, own: string): Promise<Cage> {
   const cage = join(own, `tool-loader-${process.pid}`);
-  await mkdir(cage, { recursive: true });
+  await makeGroup(cage);
   await writeFile(join(cage, "memory.limit_in_bytes"), String(limits.memory));
   return { version: 1, join: [join(cage, "cgroup.procs")], remove: () => rmdir(cage).catch(() => {}) };
 }

@@ -74,4 +74,12 @@ describe("makeCage", () => {
     await writeFile(join(root, "memory"), "a file where a directory should be");
     assert.equal(await makeCage({ memory: 1, processes: 1 }, root, join(root, "self")), undefined);
   });
+
+  it("does without where the kernel names a group that its file system doesn't show, as in a container without a cgroup mount", async function () {
+    const root = await temporary(this);
+    await writeFile(join(root, "self"), "4:memory:/keelson/gateway\n");
+    // A file system of the kernel's refuses a new directory with ENOENT, whatever stands above it.
+    for (const kernel of ["/proc", "/sys"])
+      assert.equal(await makeCage({ memory: 1, processes: 1 }, kernel, join(root, "self")), undefined);
+  });
 });
