@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, stat, symlink } from "node:fs/promises";
+import { copyFile, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiException, CoreV1Api, KubeConfig, type V1PodSpec } from "@kubernetes/client-node";
 import { execa } from "execa";
 import { openRegistry } from "../../oci/open.ts";
+import { resolveBuilder } from "../../toolchain/builder.ts";
+import { removeBuilder } from "../../toolchain/buildx.ts";
+import { ensureBusybox } from "../../toolchain/busybox.ts";
 import { home } from "../../toolchain/home.ts";
 import { controlPlaneRemains } from "../../toolchain/lab/kubernetes/control-plane.ts";
+import { pushFlatImage } from "../../toolchain/lab/kubernetes/flat-image.ts";
 import { clusterAddresses } from "../../toolchain/lab/kubernetes/node.ts";
 import { ensurePause } from "../../toolchain/lab/kubernetes/pause.ts";
 import { clusterPrograms, ensureCluster, type LabCluster, stopCluster } from "../../toolchain/lab/kubernetes.ts";
@@ -16,6 +20,7 @@ import { checkLab, ensureLabRoot } from "../../toolchain/lab/root.ts";
 import { silent } from "../../toolchain/progress.ts";
 import { ensureRegistry, stopServices } from "../../toolchain/services/index.ts";
 import { runningProcesses } from "../../toolchain/services/supervise.ts";
+import { ensureTool } from "../../toolchain/tools.ts";
 import { type TemporaryHome, temporaryHome } from "./home.ts";
 
 const folder = () => join(home().root, "lab/kubernetes");
@@ -36,6 +41,9 @@ describe("the lab's cluster", () => {
       "kube-proxy",
       "coredns",
       "docker-registry",
+      "buildx",
+      "buildkitd",
+      "buildctl",
     );
     await mkdir(join(home().root, "lab"));
     await symlink(roots, join(home().root, "lab/roots"));
@@ -140,6 +148,41 @@ describe("the lab's cluster", () => {
       await until(async () => (await waiting())?.reason === "ImagePullBackOff");
     });
 
+    it("builds through BuildKit's Kubernetes driver, with an image of our own BuildKit", async () => {
+      await core.createNamespace({ body: { metadata: { name: "builds" } } });
+      const registry = await ensureRegistry(silent);
+      const client = await openRegistry(registry.host, { caFile: registry.ca, env: process.env });
+      const files = await buildkitFiles();
+      const config = { Entrypoint: ["/usr/bin/buildkitd"], Env: ["PATH=/usr/bin"] };
+      const made = { repository: "keelson/lab-buildkit", platform: checkLab(), files, config };
+      const buildkit = `${registry.host}/${await pushFlatImage(client, made)}`;
+      client.close();
+
+      const context = join(own.folder, "context");
+      await mkdir(context);
+      await copyFile(await ensureBusybox(checkLab()), join(context, "busybox"));
+      const steps = [
+        "FROM scratch",
+        "COPY busybox /",
+        'RUN ["/busybox", "sh", "-c", "/busybox cat /proc/1/comm >/made"]',
+      ];
+      await writeFile(join(context, "Dockerfile"), steps.join("\n"));
+      process.env.KUBECONFIG = cluster.kubeconfig;
+      const kubernetes = { context: cluster.context, namespace: "builds", image: buildkit };
+      const { nodes, env } = await resolveBuilder({ kubernetes }, silent);
+      const builder = nodes[0]?.builder ?? "";
+      const { path } = await ensureTool("buildx");
+      const output = ["--output", `type=local,dest=${join(own.folder, "made")}`];
+      await execa(path, ["build", "--builder", builder, ...output, context], { env, stdin: "ignore" });
+      assert.equal(await readFile(join(own.folder, "made/made"), "utf8"), "busybox\n");
+      const { items } = await core.listNamespacedPod({ namespace: "builds" });
+      assert.deepEqual(
+        items.map(({ spec, status }) => [spec?.containers[0]?.image, status?.phase]),
+        [[buildkit, "Running"]],
+      );
+      await removeBuilder(builder);
+    });
+
     it("is left as it is by a second start", async () => {
       const state = () => readFile(join(folder(), "node/host.json"), "utf8");
       const before = await state();
@@ -161,6 +204,20 @@ describe("the lab's cluster", () => {
     });
   });
 });
+
+/** What an image of BuildKit needs: its programs, and runc with its libraries from a lab host's root. */
+async function buildkitFiles(): Promise<Record<string, Uint8Array>> {
+  const root = await ensureLabRoot();
+  const runc = "/usr/sbin/runc";
+  const inRoot = async (...command: string[]) => (await execa("chroot", [root, ...command])).stdout;
+  const libraries = [...(await inRoot("ldd", runc)).matchAll(/(\/\S+) \(/g)].map(([, path = ""]) => path);
+  const files: Record<string, Uint8Array> = { "usr/bin/runc": await readFile(join(root, runc)) };
+  for (const path of libraries)
+    files[path.slice(1)] = await readFile(join(root, (await inRoot("realpath", path)).trim()));
+  for (const name of ["buildkitd", "buildctl"] as const)
+    files[`usr/bin/${name}`] = await readFile((await ensureTool(name)).path);
+  return files;
+}
 
 async function until(done: () => Promise<boolean>): Promise<void> {
   while (!(await done())) await sleep(200);
