@@ -34,6 +34,7 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
     annotations: {} as Record<string, string>,
     greeting: "hello" as string | number,
     adopted: false,
+    broken: false,
   };
 
   before(async () => {
@@ -52,8 +53,13 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
       if (!wanted.present) return;
       const metadata = { namespace: space.metadata.name };
       const own = { ...metadata, name: "web", labels: { tier: wanted.label }, annotations: wanted.annotations };
-      const values = { greeting: wanted.greeting, password: pulumi.secret(wanted.password) };
-      new Release("greeter", { chart: "./chart", namespace: space.metadata.name, values }, options);
+      const { greeting, broken } = wanted;
+      const values = { greeting, broken, password: pulumi.secret(wanted.password) };
+      new Release(
+        "greeter",
+        { chart: "./chart", namespace: space.metadata.name, values, atomic: true, timeout: 60 },
+        options,
+      );
       if (wanted.adopted)
         new core.ConfigMap(
           "adopted",
@@ -113,7 +119,7 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
 
   const greeting = async () => {
     const path = `/api/v1/namespaces/${namespace}/configmaps/greeting`;
-    return (await api.json({ method: "GET", path })).object.data;
+    return (await api.json({ method: "GET", path })).object.data as { text: string; password: string };
   };
   /** Says of pods what a node's kubelet says where their image is not there. */
   const failPods = async (signal: AbortSignal) => {
@@ -214,19 +220,24 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
     assert.equal(ok, false);
     assert.match(text, /greeting has to be a text/);
     assert.doesNotMatch(text, /canary/);
-    wanted.greeting = "hello";
+    wanted.greeting = "good day";
   });
 
   it("fail with their reason where a rollout can't succeed, and go on with the next update", async () => {
     wanted.replicas = 1;
+    wanted.broken = true;
+    wanted.greeting = "good night";
     const stop = new AbortController();
     const [{ ok, text }] = await Promise.all([project.up().finally(() => stop.abort()), failPods(stop.signal)]);
     assert.equal(ok, false);
     assert.match(text, /ErrImagePull/);
     assert.match(text, /localhost\/web:1: not found/);
+    assert.match(text, /greeter-[0-9a-f]{8}/);
+    assert.equal((await greeting()).text, "good day", "helm has put back the version before");
     wanted.replicas = 0;
+    wanted.broken = false;
     await succeed(project.up());
-    assert.equal((await read()).spec.replicas, 0);
+    assert.deepEqual([(await read()).spec.replicas, (await greeting()).text], [0, "good night"]);
   });
 
   it("go, and are waited for", async () => {
@@ -248,6 +259,19 @@ function makeChart(folder: string): void {
       "kind: ConfigMap",
       "metadata: { name: greeting }",
       "data: { text: {{ .Values.greeting | quote }}, password: {{ .Values.password | quote }} }",
+      "{{- if .Values.broken }}",
+      "---",
+      "apiVersion: apps/v1",
+      "kind: Deployment",
+      "metadata: { name: broken }",
+      "spec:",
+      "  selector: { matchLabels: { app: broken } }",
+      "  template:",
+      "    metadata: { labels: { app: broken } }",
+      "    spec:",
+      '      nodeSelector: { "keelson.example/none": "true" }',
+      "      containers: [{ name: web, image: localhost/web:1 }]",
+      "{{- end }}",
       "",
     ].join("\n"),
   );

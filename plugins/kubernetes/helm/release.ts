@@ -90,7 +90,8 @@ export async function applyRelease(
   const what = `${how} release ${release.namespace}/${release.name}`;
   if (cluster.signal.aborted) throw new ReleaseFailedError(`can't ${what}: cancelled`, outputs);
   if (troubles.length > 0) {
-    const back = inputs.atomic === true ? "; helm has put back what was there before" : "";
+    const undone = how === "install" ? "; helm has removed it again" : "; helm has put back the version before";
+    const back = inputs.atomic === true ? undone : "";
     const message = [`can't ${what}: it does not get ready${back}`, ...troubles.map(formatTrouble)].join("\n");
     throw new ReleaseFailedError(message, inputs.atomic === true && how === "install" ? undefined : outputs);
   }
