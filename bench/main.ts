@@ -5,6 +5,7 @@ import { coldBench } from "./cold.ts";
 import { fleetBench } from "./fleet.ts";
 import { graphBench } from "./graph.ts";
 import { hashBench } from "./hash.ts";
+import { hostBench } from "./host.ts";
 import { idleBench } from "./idle.ts";
 import { leafBench } from "./leaf.ts";
 import type { Bench, Figure } from "./measure.ts";
@@ -21,6 +22,7 @@ const BENCHES: readonly Bench[] = [
   graphBench,
   adoptBench,
   toolLoaderBench,
+  hostBench,
   coldBench,
 ];
 

@@ -5,7 +5,7 @@ import { median } from "../core/median.ts";
 export interface Figure {
   readonly name: string;
   readonly value: number;
-  readonly unit: "s" | "x" | "MB" | "count";
+  readonly unit: "s" | "x" | "MB" | "count" | "of 10";
   /** Largest value that is still good; undefined where the figure only informs. */
   readonly atMost?: number;
 }

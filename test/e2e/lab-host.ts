@@ -2,12 +2,12 @@ import { readFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { execa } from "execa";
 import { renderBundle } from "../../core/host/bundle.ts";
 import { renderSecrets } from "../../core/host/secrets.ts";
 import type { HostService } from "../../core/host/service.ts";
 import { type HostVerb, installCommand, sessionCommand } from "../../core/host/session.ts";
 import type { LabHost } from "../../toolchain/lab/index.ts";
+import { labSsh } from "../../toolchain/lab/ssh.ts";
 
 const PROGRAM = join(import.meta.dirname, "../../runtime/host/keelson-host");
 
@@ -28,15 +28,7 @@ export class HostUnderTest {
 
   /** Starts a command by ssh, its standard input given. */
   ssh(command: string, input = "", user = "root") {
-    const { address, keyFile, knownHosts } = this.host;
-    const options = [
-      "BatchMode=yes",
-      `UserKnownHostsFile=${knownHosts}`,
-      "StrictHostKeyChecking=yes",
-      "ConnectTimeout=5",
-    ];
-    const args = [...options.flatMap((o) => ["-o", o]), "-i", keyFile, `${user}@${address}`, command];
-    return execa("ssh", args, { input, all: true, reject: false });
+    return labSsh(this.host, command, input, user);
   }
 
   async run(command: string, input = "", user = "root"): Promise<Said> {

@@ -106,7 +106,7 @@ describe("the host program", () => {
     assert.match(run(`app=other; ${READ}`, whole).said, /the bundle is of clawft, not of other/);
   });
 
-  it("gives each service two addresses of the network, once", () => {
+  it("gives each service two addresses of the network of its own", () => {
     const engine = "engine() { echo 172.19.0.0/16; };";
     const give = (name: string) => {
       const folder = `$state/services/${name}`;
@@ -114,7 +114,6 @@ describe("the host program", () => {
     };
     assert.equal(give("weft"), "172.19.0.2\n172.19.0.3");
     assert.equal(give("other"), "172.19.0.4\n172.19.0.5");
-    assert.equal(give("weft"), "172.19.0.2\n172.19.0.3");
   });
 
   it("removes old images, but none that another service has", () => {
@@ -123,6 +122,27 @@ describe("the host program", () => {
     const script =
       'engine() { echo "$*" >>$work/calls; }; keep=1; prune weft r@5; cat $work/calls; cat $state/services/weft/images';
     assert.equal(said(script), "image rm r@3\nimage rm r@1\nr@5\nr@4\nr@2");
+  });
+
+  it("finds what was not as it was made", () => {
+    const image = service.image;
+    const program = (unit: string, container: string) =>
+      `systemctl() { printf '%b' '${unit}'; }; engine() { echo id; }; xargs() { cat >/dev/null; echo '${container}'; }; look; findings weft`;
+    const unit = (state: string, enabled = "enabled") =>
+      `Id=keelson-clawft-weft-a.service\\nActiveState=${state}\\nUnitFileState=${enabled}\\n`;
+    assert.equal(said(program("", "")), "never-served");
+    write("var/lib/keelson/clawft/services/weft/active", "a\n");
+    slot("weft", "a", image);
+    write("var/lib/keelson/clawft/services/weft/a/unit", "[Unit]\n");
+    write("etc/systemd/system/keelson-clawft-weft-a.service", "[Unit]\n");
+    assert.equal(said(program(unit("active"), `/keelson-clawft-weft-a ${image}`)), "");
+    assert.equal(
+      said(program(unit("failed", "disabled"), "/keelson-clawft-weft-a other")),
+      "stopped\nnot-enabled\nwrong-image",
+    );
+    write("etc/systemd/system/keelson-clawft-weft-a.service", "[Unit]\n# by hand\n");
+    write("etc/systemd/system/keelson-clawft-weft-b.service", "");
+    assert.equal(said(program(unit("active"), `/keelson-clawft-weft-a ${image}`)), "unit-edited\nunfinished");
   });
 
   it("changes a fingerprint with the section and with each secret", () => {
