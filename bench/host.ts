@@ -187,7 +187,7 @@ async function apply(host: LabHost, app: string, services: readonly HostService[
 }
 
 async function ssh(host: LabHost, command: string, input = ""): Promise<string> {
-  const { all, exitCode } = await labSsh(host, command, input);
+  const { all, exitCode } = await labSsh(host, command, { input });
   if (exitCode !== 0) throw new Error(`${command}: ${all}`);
   return all;
 }

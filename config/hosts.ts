@@ -24,6 +24,8 @@ const serverSchema = z
     app: name.optional(),
     /** Images that stay for a rollback. */
     keep: z.int().min(0).max(50).optional(),
+    /** Lets in ssh and what services publish, and nothing else. Default: false. */
+    firewall: z.boolean().optional(),
     /** Where people reach it. Default: its address. */
     url: z.url({ protocol: /^https?$/ }).optional(),
     proxy: z.object(login).strict().optional(),

@@ -15,6 +15,7 @@ export interface PlannedHost {
   readonly address: string;
   readonly app: string;
   readonly keep?: number;
+  readonly firewall?: boolean;
   readonly url?: string;
   readonly services: readonly PlannedHostService[];
 }
@@ -28,6 +29,7 @@ export type HostsChoice = Readonly<
         readonly address: string;
         readonly app?: string | undefined;
         readonly keep?: number | undefined;
+        readonly firewall?: boolean | undefined;
         readonly url?: string | undefined;
       }
   >
@@ -78,7 +80,7 @@ export function planHosts(
   const planned = Object.entries(hosts)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, choice]): PlannedHost => {
-      const { address, app, keep, url } = choice === "lab" ? { address: "lab" } : choice;
+      const { address, app, keep, firewall, url } = choice === "lab" ? { address: "lab" } : choice;
       const services = Object.entries(workloads)
         .filter(([, workload]) => workload.hosts.includes(name))
         .toSorted(([a], [b]) => (a < b ? -1 : 1))
@@ -86,6 +88,7 @@ export function planHosts(
       return {
         ...{ name, address, app: app ?? APP },
         ...(keep === undefined ? {} : { keep }),
+        ...(firewall === undefined ? {} : { firewall }),
         ...(url === undefined ? {} : { url }),
         services,
       };
@@ -95,9 +98,14 @@ export function planHosts(
 }
 
 /** What a host is given, once the images are built. @param refs by name of the image: `repository@sha256:…` */
-export function hostBundle({ app, keep, services }: PlannedHost, refs: (image: string) => string): string {
+export function hostBundle({ app, keep, firewall, services }: PlannedHost, refs: (image: string) => string): string {
   const resolved = services.map((service) => ({ ...service, image: refs(service.image) }));
-  return renderBundle({ app, services: resolved, ...(keep === undefined ? {} : { keep }) });
+  return renderBundle({
+    app,
+    services: resolved,
+    ...(keep === undefined ? {} : { keep }),
+    ...(firewall === undefined ? {} : { firewall }),
+  });
 }
 
 /** Where people reach a service of a host; undefined for one without a port. */

@@ -20,6 +20,7 @@ export function renderBundle(bundle: HostBundle): string {
     BUNDLE_FORMAT,
     `app ${bundle.app}`,
     `keep ${bundle.keep ?? 2}`,
+    ...(bundle.firewall === true ? ["firewall"] : []),
     ...startOrder(bundle.services).flatMap((service) => sectionLines(bundle.app, service)),
     "end\n",
   ].join("\n");

@@ -94,6 +94,8 @@ export interface HostBundle {
   readonly services: readonly HostService[];
   /** Images that stay on the host beside those that run, newest first. Default: 2. */
   readonly keep?: number;
+  /** Of the host: lets in ssh, ping, and the ports that services publish, and nothing else. Default: false. */
+  readonly firewall?: boolean;
 }
 
 export const NAME = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;

@@ -28,7 +28,7 @@ export class HostUnderTest {
 
   /** Starts a command by ssh, its standard input given. */
   ssh(command: string, input = "", user = "root") {
-    return labSsh(this.host, command, input, user);
+    return labSsh(this.host, command, { input, user });
   }
 
   async run(command: string, input = "", user = "root"): Promise<Said> {

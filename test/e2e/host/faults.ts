@@ -4,12 +4,17 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { execa } from "execa";
+import { renderBundle } from "../../../core/host/bundle.ts";
+import { renderSecrets } from "../../../core/host/secrets.ts";
 import { sessionCommand } from "../../../core/host/session.ts";
 import type { LabHost } from "../../../toolchain/lab/index.ts";
+import { labSsh } from "../../../toolchain/lab/ssh.ts";
 import { ensureTls } from "../../../toolchain/services/tls.ts";
+import { CANARY, startRegistry } from "../registry.ts";
 import { holdAt } from "./hold.ts";
 import { Lane, runScenarios } from "./lanes.ts";
-import { pushVariant } from "./variant.ts";
+import { copyImage, pushVariant } from "./variant.ts";
 import { type Digests, embeddedRegistry } from "./weft.ts";
 
 /** Commands of the host program at which a deploy dies with all that it started, one of each of its phases. */
@@ -139,6 +144,34 @@ export function describeFaults(lab: () => { readonly host: LabHost; readonly dig
         await lane.on(`rm ${hook}.no`);
         assert.match(await lane.deploy(service), /^weft: before: [\s\S]*^weft: after: lane\d weft /m);
       },
+      "a registry's login comes with the deploy, and stays nowhere": async (lane: Lane) => {
+        const registry = await startRegistry(join(folder, "registry"), CANARY);
+        const client = await embeddedRegistry();
+        await copyImage(client, registry.client, "weft", lab().digests.own);
+        client.close();
+        const tunnel = labSsh(lab().host, "sleep 300", { forward: Number(registry.host.split(":")[1]) });
+        const service = lane.changed({ image: `${registry.host}/weft@${lab().digests.own}` });
+        const refused = await lane.refused(service);
+        assert.match(
+          refused,
+          /can't be pulled: .*(no basic auth|unauthorized)[\s\S]*\n {2}see the login of localhost:/,
+        );
+        const { username, password } = CANARY;
+        const logins = [{ registry: registry.host, username, password }];
+        const input = renderBundle({ app: lane.vps.app, services: [service] }) + renderSecrets({}, logins);
+        const { code, text } = await lane.vps.run(sessionCommand("apply", lane.vps.app), input);
+        assert.equal(code, 0, text);
+        const encoded = Buffer.from(`${username}:${password}`).toString("base64");
+        const places = "/root /home /etc /run /opt /var/lib/keelson /var/log /tmp";
+        const left = await lane.vps.run(
+          `grep -rlsE -e '${password}|${encoded}' ${places}; journalctl -q --grep '${password}'`,
+        );
+        assert.equal(left.text, "");
+        await lane.deploy();
+        tunnel.kill();
+        await tunnel;
+        registry.stop();
+      },
       "a registry that does not answer is named": async (lane: Lane) => {
         const text = await lane.refused(lane.changed({ image: `${here()}:1/weft@${lab().digests.own}` }));
         assert.match(text, /can't be pulled: .*connection refused\n {2}see that this host reaches \S+:1$/m);
@@ -206,6 +239,36 @@ export function describeFaults(lab: () => { readonly host: LabHost; readonly dig
         }),
       );
       await Promise.all(restart);
+    });
+
+    it("a firewall lets in ssh and what is published, from the first deploy on to the last", async () => {
+      await Promise.allSettled(ends.values());
+      const [first, second] = lanes;
+      assert.ok(first && second);
+      const listener = `use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalPort => 7777, Listen => 9); while ($s->accept) {}`;
+      await first.on(
+        `systemd-run -q --unit=listener perl -e '${listener}'; until ss -Hltn | grep -q :7777; do sleep 0.1; done`,
+      );
+      const connect = `exec 3<>/dev/tcp/${lab().host.address}/7777`;
+      const reached = async () =>
+        (await execa("timeout", ["1", "bash", "-c", connect], { reject: false })).exitCode === 0;
+      const walled = async (wall: boolean) => {
+        const input =
+          renderBundle({ app: first.vps.app, services: [first.service], firewall: wall }) + renderSecrets({});
+        const { code, text } = await first.vps.run(sessionCommand("apply", first.vps.app), input);
+        assert.equal(code, 0, text);
+      };
+      await walled(true);
+      assert.match(await first.on("nft list table inet keelson"), /tcp dport \{ 22, 9000, 9001, 9002, 9003 \} accept/);
+      await Promise.all([first, second].map((lane) => lane.under(async () => {})));
+      assert.equal(await reached(), false);
+      await first.on("systemctl stop keelson-firewall");
+      assert.match((await first.vps.verb("status")).text, /^firewall: it is off$/m);
+      await walled(true);
+      assert.equal(await reached(), false);
+      await walled(false);
+      assert.equal(await reached(), true);
+      await first.on("systemctl stop listener; ! ls /etc/systemd/system/keelson-firewall* 2>&1");
     });
 
     it("after a reboot the old one serves, and the next run finishes", async () => {

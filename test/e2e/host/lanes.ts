@@ -18,7 +18,7 @@ export class Lane {
       image,
       port: { container: 8080, publish: FIRST_PORT + index },
       health: { port: 8080, path: "/health" },
-      drain: "1 s",
+      drain: "10 s",
       stop: "1 s",
     };
   }

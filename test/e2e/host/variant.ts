@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import type { RegistryClient } from "../../../oci/client.ts";
 
+/** Copies an image of one platform to another registry. */
+export async function copyImage(from: RegistryClient, to: RegistryClient, repository: string, digest: string) {
+  const { document, bytes, descriptor } = await from.getManifest(repository, digest);
+  assert.equal(document.kind, "manifest");
+  const { config, layers } = document.manifest;
+  for (const blob of [config, ...layers])
+    await to.pushBytes(repository, await from.getBytes(repository, blob, blob.size), blob.mediaType);
+  await to.putManifest(repository, digest, bytes, descriptor.mediaType);
+}
+
 /**
  * Pushes an image that has another one's layers and another config, untagged.
  * @param change of the config, such as `{ Entrypoint: ["/usr/bin/perl", "-e"] }`.

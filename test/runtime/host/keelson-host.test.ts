@@ -182,6 +182,21 @@ describe("the host program", () => {
     assert.equal(fill("254"), "RestartSteps=6\nb 10.0.0.3 10.0.0.2 10.0.0.3");
   });
 
+  it("opens sshd's ports and those of all applications, those to come among them", () => {
+    for (const [app, name, port] of [
+      ["clawft", "weft", 443],
+      ["other", "api", 80],
+    ])
+      write(
+        `var/lib/keelson/${app}/services/${name}/a/section`,
+        `service ${name}\nlisten ${port}\nfile env\n|listen\nlisten 1\n`,
+      );
+    write("to-come", "service new\nlisten 8443\nfile unit\n");
+    const wall = (sshd: string) => said(`sshd() { ${sshd}; }; render_firewall $(listened ${root}/to-come)`);
+    assert.match(wall("echo port 2222; echo port 22"), /^ {4}tcp dport \{ 22,80,443,2222,8443 \} accept$/m);
+    assert.match(wall("return 1"), /^ {4}tcp dport \{ 22,80,443,8443 \} accept$/m);
+  });
+
   const advice: Readonly<Record<string, RegExp>> = {
     "x509: certificate has expired or is not yet valid: current time": /is this host's clock right\? it says 2\d{3}-/,
     "write /var/lib/docker/tmp/x: no space left on device": /make room in \/var\/lib\/docker/,
