@@ -4,7 +4,7 @@ import { copyFile, mkdir, readFile, stat, symlink, writeFile } from "node:fs/pro
 import { get } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ApiException, CoreV1Api, KubeConfig, type V1PodSpec } from "@kubernetes/client-node";
+import { ApiException, CoreV1Api, KubeConfig, type V1PodSpec, type V1PodStatus } from "@kubernetes/client-node";
 import { execa } from "execa";
 import { openRegistry } from "../../oci/open.ts";
 import { resolveBuilder } from "../../toolchain/builder.ts";
@@ -95,14 +95,7 @@ describe("the lab's cluster", () => {
 
   describe("with a node", () => {
     let image: string;
-    before(async () => {
-      assert.deepEqual(await ensureCluster(), cluster);
-      const registry = await ensureRegistry(silent);
-      const client = await openRegistry(registry.host, { caFile: registry.ca, env: process.env });
-      image = `${registry.host}/${await ensurePause(client, checkLab())}`;
-      client.close();
-    });
-
+    let missing: () => Promise<V1PodStatus | undefined>;
     const run = async (
       name: string,
       container: Partial<V1PodSpec["containers"][number]>,
@@ -112,6 +105,16 @@ describe("the lab's cluster", () => {
       await core.createNamespacedPod({ namespace: "todo", body: { metadata: { name, labels: { app: name } }, spec } });
       return async () => (await core.readNamespacedPod({ namespace: "todo", name })).status;
     };
+
+    before(async () => {
+      assert.deepEqual(await ensureCluster(), cluster);
+      const registry = await ensureRegistry(silent);
+      const client = await openRegistry(registry.host, { caFile: registry.ca, env: process.env });
+      image = `${registry.host}/${await ensurePause(client, checkLab())}`;
+      client.close();
+      // Looked at later: until the kubelet backs off it takes ten seconds.
+      missing = await run("missing", { image: image.replace(/\/.*/, "/acme/nothing:1.0.0") });
+    });
 
     it("runs an image of the embedded registry, and this machine reaches it by pod, service and node", async () => {
       const command = ["/busybox", "httpd", "-f", "-p", "8080"];
@@ -142,8 +145,7 @@ describe("the lab's cluster", () => {
     });
 
     it("says of an image that nobody has that it can't be pulled", async () => {
-      const status = await run("missing", { image: image.replace(/\/.*/, "/acme/nothing:1.0.0") });
-      const waiting = async () => (await status())?.containerStatuses?.[0]?.state?.waiting;
+      const waiting = async () => (await missing())?.containerStatuses?.[0]?.state?.waiting;
       await until(async () => /not found/.test((await waiting())?.message ?? ""));
       await until(async () => (await waiting())?.reason === "ImagePullBackOff");
     });
@@ -188,6 +190,15 @@ describe("the lab's cluster", () => {
       const before = await state();
       await ensureCluster();
       assert.equal(await state(), before);
+    });
+
+    it("is booted anew where it ended, and its pods come back", async () => {
+      const host = JSON.parse(await readFile(join(folder(), "node/host.json"), "utf8"));
+      process.kill(host.process.pid, "SIGKILL");
+      await ensureCluster();
+      const { spec } = await core.readNamespacedService({ namespace: "todo", name: "web" });
+      const address = `http://${clusterAddresses(folder()).node}:${spec?.ports?.[0]?.nodePort}/busybox`;
+      await until(async () => (await fetchStatus(address)) === 200);
     });
   });
 

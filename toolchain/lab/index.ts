@@ -42,6 +42,7 @@ export async function labHosts(): Promise<LabHost[]> {
 
 /** Ends all hosts and removes what they wrote; their common root file system stays. @returns their names. */
 export async function stopLab(): Promise<string[]> {
+  if ((await hostFolders()).length === 0) return [];
   checkLab();
   return locked("stopping the lab", async () => {
     const folders = await hostFolders();

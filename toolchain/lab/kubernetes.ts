@@ -68,8 +68,8 @@ async function startNode(plane: ControlPlane, progress: Progress): Promise<void>
   progress.status("lab cluster: node");
   const booted = await ensureNode(plane, { root, registry, pause, programs });
   await allowDns(plane);
-  await nodeReady(plane);
-  if (booted) progress.say("lab cluster: node ready");
+  await nodeReady(plane, booted ?? new Date(0));
+  if (booted !== undefined) progress.say("lab cluster: node ready");
 }
 
 /** The cluster as it was last started, whether or not it runs; undefined where there is none. */

@@ -37,8 +37,8 @@ export interface NodeParts {
   readonly programs: Readonly<Record<string, string>>;
 }
 
-/** Sees to it that the node runs with its present configuration. @returns whether it was booted for it. */
-export async function ensureNode({ place, pki }: ControlPlane, parts: NodeParts): Promise<boolean> {
+/** Sees to it that the node runs with its present configuration. @returns when it was booted for it. */
+export async function ensureNode({ place, pki }: ControlPlane, parts: NodeParts): Promise<Date | undefined> {
   const folder = nodeFolder(place.folder);
   const { id, api, node, pods } = clusterAddresses(place.folder);
   const port = place.ports["kube-apiserver"];
@@ -60,7 +60,8 @@ export async function ensureNode({ place, pki }: ControlPlane, parts: NodeParts)
     .digest("hex");
   const revisionFile = join(folder, "revision");
   const before = await readFile(revisionFile, "utf8").catch(() => undefined);
-  if (before === revision && (await runningHost(folder)) !== undefined) return false;
+  if (before === revision && (await runningHost(folder)) !== undefined) return undefined;
+  const booted = new Date();
   await bootHost("node", folder, parts.root, parts.registry, {
     ports: [port],
     network: pods,
@@ -78,7 +79,7 @@ export async function ensureNode({ place, pki }: ControlPlane, parts: NodeParts)
     },
   });
   await writeFileAtomic(revisionFile, revision, 0o600);
-  return true;
+  return booted;
 }
 
 /** The name servers of a resolv.conf that are reached from elsewhere than their own machine. */
@@ -117,19 +118,32 @@ export async function allowDns({ place, pki }: ControlPlane): Promise<void> {
 
 const nodeSchema = z.object({
   status: z.object({
-    conditions: z.array(z.object({ type: z.string(), status: z.string(), message: z.string().optional() })),
+    conditions: z.array(
+      z.object({
+        type: z.string(),
+        status: z.string(),
+        message: z.string().optional(),
+        lastHeartbeatTime: z.string().optional(),
+      }),
+    ),
   }),
 });
 
-/** Until pods can be given to the node. @throws UserError with the kubelet's reason where they can't. */
-export async function nodeReady({ place, pki }: ControlPlane): Promise<void> {
+/**
+ * Until pods can be given to the node.
+ * @param since when it was booted: the API believes in a node that ended for another 40 seconds.
+ * @throws UserError with the kubelet's reason where they can't.
+ */
+export async function nodeReady({ place, pki }: ControlPlane, since: Date): Promise<void> {
   let reason = "it did not register";
   const ready = async () => {
     const answer = await ask(place.ports["kube-apiserver"], `/api/v1/nodes/${NODE_NAME}`, pki);
     const node = nodeSchema.safeParse(answer?.body);
     const condition = node.data?.status.conditions.find(({ type }) => type === "Ready");
     if (condition?.message) reason = condition.message;
-    return condition?.status === "True";
+    // The API's times are whole seconds.
+    const heard = Date.parse(condition?.lastHeartbeatTime ?? "") + 1000;
+    return condition?.status === "True" && heard > since.getTime();
   };
   if (await within(READY_WITHIN, ready)) return;
   const key = join(nodeFolder(place.folder), "key");
