@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as apps from "@pulumi/kubernetes/apps/v1/index.js";
@@ -11,12 +11,13 @@ import { execa } from "execa";
 import { Caller, RefusedError } from "../../plugins/kubernetes/call.ts";
 import { readLogin } from "../../plugins/kubernetes/kubeconfig.ts";
 import { readSettings } from "../../plugins/kubernetes/settings.ts";
+import { home } from "../../toolchain/home.ts";
 import { ensureCluster, type LabCluster } from "../../toolchain/lab/kubernetes.ts";
 import { makeProject, type TestProject } from "./plugin/project.ts";
 
 /**
- * The plugin on the real engine and a real API server with its controllers; no node, so no pod runs. All that is asserted holds for
- * Pulumi's own plugin, too: it serves where it is installed in PULUMI_HOME (docs/kubernetes-plugin.md).
+ * The plugin on the real engine and a real API server with its controllers; no pod runs. What is asserted is Pulumi's own plugin's
+ * behaviour, too: that one serves where it is installed in PULUMI_HOME (docs/kubernetes-plugin.md).
  */
 describe("Kubernetes objects, on the real engine and a real API server", function () {
   this.timeout(180_000);
@@ -96,7 +97,7 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
             },
           },
         },
-        options,
+        { ...options, customTimeouts: { create: "60s", update: "60s" } },
       );
     };
   });
@@ -214,7 +215,8 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
     assert.deepEqual((await read()).metadata.labels, { tier: "three" });
   });
 
-  it("are refused in a preview where a chart does not render", async () => {
+  it("are refused in a preview where a chart does not render", async function () {
+    if (isOfficial()) this.skip(); // Pulumi's own plugin renders a chart only when it installs it
     wanted.greeting = 7;
     const { ok, text } = await project.preview();
     assert.equal(ok, false);
@@ -247,7 +249,12 @@ describe("Kubernetes objects, on the real engine and a real API server", functio
   });
 });
 
-/** A chart with one object. */
+/** Whether Pulumi's own plugin serves. */
+function isOfficial(): boolean {
+  return existsSync(join(home().pulumi, "plugins/resource-kubernetes-v4.34.2"));
+}
+
+/** A chart with one object, and with one more that never gets ready. */
 function makeChart(folder: string): void {
   mkdirSync(join(folder, "templates"), { recursive: true });
   writeFileSync(join(folder, "Chart.yaml"), "apiVersion: v2\nname: greeter\nversion: 1.2.3\nappVersion: 4.5.6\n");
