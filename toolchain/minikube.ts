@@ -148,9 +148,9 @@ export async function loadIntoMinikube(
 }
 
 /**
- * Removes images of a profile's node that nothing runs: all others of `repository`'s tags, or the one that is named.
- * @param keep names that stay, whatever runs
- * @returns what was removed
+ * Removes images of a profile's node that no pod uses; what a pod uses stays.
+ * @returns the whole names of what was removed
+ * @throws UserError where nobody says what pods use: then nothing is removed
  */
 export async function removeFromMinikube(
   profile: string,

@@ -2,7 +2,18 @@ const { readdirSync } = require("node:fs");
 const { availableParallelism } = require("node:os");
 
 /** The suites that take minutes, longest first: begun last, each would be waited for alone. */
-const LONG = ["up-faults", "host", "reproduce", "weft", "up", "worker", "fleet", "services", "tool-loader"];
+const LONG = [
+  "up-faults",
+  "kubernetes-app",
+  "host",
+  "reproduce",
+  "weft",
+  "up",
+  "worker",
+  "fleet",
+  "services",
+  "tool-loader",
+];
 
 const suites = readdirSync(__dirname, { recursive: true }).filter((file) => file.endsWith(".test.ts"));
 const rank = (file) => LONG.indexOf(file.slice(0, -".test.ts".length)) + 1 || LONG.length + 1;

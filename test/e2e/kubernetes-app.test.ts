@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AppsV1Api, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
+import { execa } from "execa";
+import { home } from "../../toolchain/home.ts";
+import { ensureLabRoot } from "../../toolchain/lab/root.ts";
+import { cloneCheckout } from "./registry.ts";
+
+const NAMESPACE = "todo";
+/** The chart at 002's path beside the applications: all of its parts anew, by helm. */
+const CHART = `      charts:
+        evolution-todo:
+          chart: ./helm/todo-chatbot
+          namespace: helm
+          images: { backend.image: todo-backend, frontend.image: todo-frontend, postgres.image: postgres }
+          values: { postgres: { size: "" } }
+`;
+
+/** Stack cluster by the real engine, on a real node. Needs root, the toolchain, and the todo images built or a way to. */
+describe("stack cluster", function () {
+  this.timeout("15m");
+  let folder: string;
+  let clone: string;
+  let environment: Record<string, string>;
+  let core: CoreV1Api;
+  let apps: AppsV1Api;
+  let frontend: string;
+  let backend: string;
+  let original: string;
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "keelson-stack-cluster-"));
+    await ensureLabRoot();
+    // The user's home, services and all, with a lab of its own: suites that run at the same time have theirs.
+    const users = home().root;
+    const own = join(folder, "home");
+    mkdirSync(join(own, "lab"), { recursive: true });
+    for (const name of readdirSync(users)) if (name !== "lab") symlinkSync(join(users, name), join(own, name));
+    symlinkSync(join(users, "lab/roots"), join(own, "lab/roots"));
+    environment = { KEELSON_HOME: own, PULUMI_CONFIG_PASSPHRASE: "of the cluster" };
+    clone = await cloneCheckout(join(folder, "keelson"));
+    original = stackFile().replace("      databases:\n", `${CHART}$&`);
+    write(original);
+  });
+  after(async () => {
+    await run("npm run lab -- down");
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const run = (command: string) =>
+    execa("bash", ["-c", command], { cwd: clone, env: environment, input: "", all: true, reject: false });
+  const up = () => run("npm run --silent up -- -s cluster");
+  const stackFile = () => readFileSync(join(clone, "Pulumi.cluster.yaml"), "utf8");
+  const write = (text: string) => writeFileSync(join(clone, "Pulumi.cluster.yaml"), text);
+  const image = async (name: string) =>
+    (await apps.readNamespacedDeployment({ name, namespace: NAMESPACE })).spec?.template.spec?.containers[0]?.image;
+
+  /** This machine is outside of the cluster: it reaches a node's port, which the node leads to the same pods as the Service. */
+  async function reached(name: string): Promise<string> {
+    const { spec } = await core.readNamespacedService({ name, namespace: NAMESPACE });
+    const ports = spec?.ports?.map(({ port, targetPort }) => ({ port, ...(targetPort && { targetPort }) }));
+    const made = await core.createNamespacedService({
+      namespace: NAMESPACE,
+      body: {
+        metadata: { generateName: "outside-" },
+        spec: { type: "NodePort", ...(spec?.selector && { selector: spec.selector }), ...(ports && { ports }) },
+      },
+    });
+    const [node] = (await core.listNode()).items;
+    const address = node?.status?.addresses?.find(({ type }) => type === "InternalIP")?.address;
+    const url = `http://${address}:${made.spec?.ports?.[0]?.nodePort}`;
+    // The node learns of a service a moment after the API server.
+    while ((await ask(`${url}/health`)) !== "200") await sleep(200);
+    return url;
+  }
+
+  it("deploys the database, the applications and the chart", async () => {
+    const { all, exitCode } = await up();
+    assert.equal(exitCode, 0, all);
+    const config = new KubeConfig();
+    config.loadFromFile(join(environment.KEELSON_HOME ?? "", "lab/kubernetes/kubeconfig"));
+    core = config.makeApiClient(CoreV1Api);
+    apps = config.makeApiClient(AppsV1Api);
+    [frontend, backend] = [await reached("todo-frontend"), await reached("todo-backend")];
+    assert.match((await image("todo-backend")) ?? "", /todo-backend@sha256:[0-9a-f]{64}$/);
+    const { items } = await apps.listNamespacedDeployment({ namespace: "helm" });
+    assert.deepEqual(
+      items.map(({ metadata, status }) => [metadata?.name, status?.readyReplicas]),
+      [
+        ["evolution-todo-backend", 1],
+        ["evolution-todo-frontend", 1],
+      ],
+    );
+  });
+
+  it("serves the todo application: create, list, finish and delete", async () => {
+    const form = (path: string, fields: Readonly<Record<string, string>>) =>
+      fetch(`${frontend}${path}`, { method: "POST", body: new URLSearchParams(fields), redirect: "manual" });
+    const listed = async () => {
+      const html = await (await fetch(frontend)).text();
+      return [...html.matchAll(/<li data-id="(\d+)" data-done="(\w+)">.*?<span[^>]*>([^<]*)<\/span>/g)].map(
+        ([, id = "", done, title]) => ({ id, title, done: done === "true" }),
+      );
+    };
+    const ready = await fetch(`${frontend}/ready`);
+    assert.deepEqual([ready.status, await ready.json()], [200, { database: "ok", backend: "ok" }]);
+    for (const title of ["milk", "bread"]) assert.equal((await form("/todos", { title })).status, 303);
+    const [milk, bread] = await listed();
+    assert.deepEqual([milk?.title, bread?.title], ["milk", "bread"]);
+    await form(`/todos/${milk?.id}`, { action: "finish" });
+    assert.equal((await listed()).find(({ id }) => id === milk?.id)?.done, true);
+    await form(`/todos/${bread?.id}`, { action: "delete" });
+    assert.deepEqual(await listed(), [{ id: milk?.id, title: "milk", done: true }]);
+  });
+
+  it("loses no request while a new version rolls out", async () => {
+    const before = await image("todo-backend");
+    const load = underLoad(`${backend}/api/todos`);
+    write(original.replace("      migrate:", '      environment: { COLOUR: "green" }\n$&'));
+    const { all, exitCode } = await up();
+    const { answers, failures } = await load.stop();
+    assert.equal(exitCode, 0, all);
+    assert.match(all, /Deployment todo-backend updated/);
+    assert.deepEqual(failures, []);
+    assert.ok(answers > 100, `${answers} answers`);
+    assert.equal(await image("todo-backend"), before);
+    original = stackFile();
+  });
+
+  it("says at once why an image can't run, rolls back to the version before, and serves all the while", async () => {
+    const before = (await image("todo-backend")) ?? "";
+    const bad = `${before.replace(/@.*/, "")}:9.9.9`;
+    const load = underLoad(`${backend}/api/todos`);
+    const health = "      user: 10001:10001\n      health: { port: 8000, path: /health }\n";
+    write(
+      original
+        .replace("      image: todo-backend\n", `      image: ${bad}\n${health}`)
+        .replace(/ {6}migrate: .*\n/, ""),
+    );
+    const begin = performance.now();
+    const { all, exitCode } = await up();
+    const seconds = (performance.now() - begin) / 1000;
+    const { failures } = await load.stop();
+    assert.notEqual(exitCode, 0);
+    assert.match(all, new RegExp(`ErrImagePull.*${bad}`));
+    assert.match(all, /cause: the registry has no image/);
+    assert.ok(all.includes(`rolled back: todo-backend runs ${before} again, not ${bad}`), all);
+    assert.equal(await image("todo-backend"), before);
+    assert.deepEqual(failures, []);
+    // On an idle machine 10 s with the engine's start; a Deployment's own time is ten minutes.
+    assert.ok(seconds < 120, `${seconds} s`);
+  });
+
+  it("has nothing to do for the version that it was rolled back to", async () => {
+    write(original);
+    const { all, exitCode } = await up();
+    assert.equal(exitCode, 0, all);
+    assert.match(all, /Resources:\n {4}\d+ unchanged/);
+  });
+});
+
+/** Asks again and again, on a new connection each time, and counts. */
+function underLoad(url: string): { readonly stop: () => Promise<{ answers: number; failures: readonly string[] }> } {
+  let running = true;
+  let answers = 0;
+  const failures: string[] = [];
+  const client = async () => {
+    while (running) {
+      const outcome = await ask(url);
+      if (outcome === "200") answers++;
+      else failures.push(outcome);
+      await sleep(20);
+    }
+  };
+  const clients = [client(), client()];
+  return {
+    stop: async () => {
+      running = false;
+      await Promise.all(clients);
+      return { answers, failures };
+    },
+  };
+}
+
+function ask(url: string): Promise<string> {
+  return new Promise((done) => {
+    request(url, { agent: false, timeout: 10_000 }, (response) => {
+      response.resume().on("end", () => done(String(response.statusCode)));
+    })
+      .on("timeout", () => done("timeout"))
+      .on("error", (error) => done(error.message))
+      .end();
+  });
+}
