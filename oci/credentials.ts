@@ -69,8 +69,11 @@ function readConfig(bytes: Buffer, file: string): DockerConfig {
   }
 }
 
-/** The keys under which a registry's login may stand; Docker Hub's is an address of old. */
-function keysFor(host: string): string[] {
+/**
+ * The keys under which a registry's login may stand, the one that docker itself writes first; Docker Hub's is an address
+ * of old, and BuildKit asks for no other.
+ */
+export function keysFor(host: string): string[] {
   const hub = ["docker.io", "index.docker.io", "registry-1.docker.io"];
   if (hub.includes(host)) return ["https://index.docker.io/v1/", ...hub];
   return [host, `https://${host}`, `https://${host}/`, `https://${host}/v1/`, `https://${host}/v2/`];

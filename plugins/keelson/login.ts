@@ -2,10 +2,10 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../core/error.ts";
+import { keysFor } from "../../oci/credentials.ts";
 import type { RegistryInputs } from "./image/inputs.ts";
 
 interface DockerConfig {
-  readonly credsStore?: unknown;
   readonly auths?: Readonly<Record<string, unknown>>;
   readonly credHelpers?: Readonly<Record<string, unknown>>;
 }
@@ -25,14 +25,15 @@ export async function writeLogin(
 ): Promise<Record<string, string>> {
   if (username === undefined || password === undefined) return {};
   const own = environment.DOCKER_CONFIG || join(environment.HOME || homedir(), ".docker");
-  // A credential store would be asked before `auths`, for every registry.
-  const { credsStore: _, ...config } = await readConfig(join(own, "config.json"));
-  const credHelpers = Object.entries(config.credHelpers ?? {}).filter(([name]) => name !== host);
+  const config = await readConfig(join(own, "config.json"));
   const auth = Buffer.from(`${username}:${password}`).toString("base64");
+  const keys = keysFor(host);
+  const all = <Value>(value: Value) => Object.fromEntries(keys.map((key) => [key, value]));
   const merged = {
     ...config,
-    auths: { ...config.auths, [host]: { auth } },
-    credHelpers: Object.fromEntries(credHelpers),
+    auths: { ...config.auths, ...all({ auth }) },
+    // No helper for these: a store of all logins, or a helper of this registry's, would be asked before `auths`.
+    credHelpers: { ...config.credHelpers, ...all("") },
   };
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeFile(join(folder, "config.json"), JSON.stringify(merged), { mode: 0o600 });

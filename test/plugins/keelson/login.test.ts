@@ -34,10 +34,19 @@ describe("writeLogin", () => {
     writeFileSync(join(dir, "own/config.json"), JSON.stringify(own));
     await write();
     const { auths, credHelpers, credsStore, HttpHeaders } = made();
-    assert.deepEqual(Object.keys(auths), ["docker.io", "ghcr.io"]);
+    assert.deepEqual(auths["docker.io"], { auth: "x" });
     assert.notEqual(auths["ghcr.io"].auth, "old");
-    assert.deepEqual([credHelpers, credsStore, HttpHeaders], [{ "eu.gcr.io": "gcloud" }, undefined, { a: "b" }]);
+    // An empty helper stands before the store of all logins: docker and BuildKit then read `auths`.
+    assert.deepEqual([credHelpers["ghcr.io"], credHelpers["eu.gcr.io"]], ["", "gcloud"]);
+    assert.deepEqual([credsStore, HttpHeaders], ["desktop", { a: "b" }]);
   });
+
+  for (const host of ["docker.io", "index.docker.io", "registry-1.docker.io"])
+    it(`gives the login of ${host} under the one key that BuildKit asks Docker Hub's for`, async () => {
+      await writeLogin({ ...login, host }, host, join(dir, "made"), { DOCKER_CONFIG: join(dir, "own") });
+      const { auth } = made().auths["https://index.docker.io/v1/"];
+      assert.equal(Buffer.from(auth, "base64").toString(), "ada:canary-hunter2");
+    });
 
   it("writes nothing where the stack has no login", async () => {
     assert.deepEqual(await writeLogin({ host: "ghcr.io" }, "ghcr.io", join(dir, "made")), {});
