@@ -18,7 +18,7 @@ export const pinned: DockerfileGate = {
     subject.dockerfile.stages.flatMap((stage) =>
       stage.instructions.flatMap((instruction) => {
         if (instruction.keyword === "RUN")
-          return commandsOf(instruction).flatMap((command, i, all) => judge(subject, command, all[i + 1]));
+          return commandsOf(instruction).flatMap((command, i, all) => judge(subject, command, all.slice(i + 1)));
         if (instruction.keyword !== "ADD" || instruction.flags.some((flag) => flag.name === "checksum")) return [];
         const names = instruction.sources.filter((source) => /^https?:\/\//.test(source));
         return finding(subject, instruction.line, {
@@ -30,18 +30,53 @@ export const pinned: DockerfileGate = {
     ),
 };
 
-function judge(subject: DockerfileSubject, command: ShellCommand, next: ShellCommand | undefined): Finding[] {
-  const script =
-    command.piped &&
-    /^(?:curl|wget)$/.test(command.words[0] ?? "") &&
-    /^(?:\/bin\/)?(?:ba|da|z)?sh$|^python3?$/.test(next?.words[0] ?? "");
-  if (script) {
-    const names = command.words.filter((word) => /^https?:/.test(word));
+/** @param later commands of the same RUN that come after it. */
+function judge(subject: DockerfileSubject, command: ShellCommand, later: readonly ShellCommand[]): Finding[] {
+  if (/^(?:curl|wget)$/.test(command.words[0] ?? "")) return fetched(subject, command, later);
+  const manager = [...MANAGERS, cloned(later)].map((loose) => loose(command.words));
+  const loose = manager.find((found) => found !== undefined);
+  return loose === undefined ? [] : finding(subject, command.line, loose);
+}
+
+/** What curl and wget bring: run as it comes, or kept without a look at what it is. */
+function fetched(subject: DockerfileSubject, command: ShellCommand, later: readonly ShellCommand[]): Finding[] {
+  const names = command.words.filter((word) => /^https?:/.test(word));
+  if (command.piped && /^(?:\/bin\/)?(?:ba|da|z)?sh$|^python3?$/.test(later[0]?.words[0] ?? "")) {
     const fix = "download the script, check its sha256, then run it; or install from a lock file";
     return finding(subject, command.line, { rule: "script", names: names.length > 0 ? names : ["a script"], fix });
   }
-  const loose = MANAGERS.map((manager) => manager(command.words)).find((found) => found !== undefined);
-  return loose === undefined ? [] : finding(subject, command.line, loose);
+  const checked = later.some(({ words }) => words.some((word) => CHECKS.test(word)));
+  const fix =
+    "check its sha256 in the same RUN (`echo 'SHA256  FILE' | sha256sum --check`), or use ADD --checksum=sha256:…";
+  return finding(subject, command.line, { rule: "download", names: checked ? [] : names, fix });
+}
+
+/** Programs that hold a file against a hash or a signature. */
+const CHECKS =
+  /^(?:.*\/)?(?:(?:sha(?:1|224|256|384|512)?|b2|md5)sum|shasum|gpgv?2?|cosign|minisign|openssl|slsa-verifier)$/;
+
+/** A clone stays what it is where the same RUN says which commit or release it wants. */
+function cloned(later: readonly ShellCommand[]): (words: readonly string[]) => Loose | undefined {
+  return ([program, ...words]) => {
+    if (program !== "git" || !words.includes("clone")) return undefined;
+    const at = words.findIndex((word) => word === "--branch" || word === "-b");
+    const release =
+      (at >= 0 && /\d/.test(words[at + 1] ?? "")) || words.some((word) => /^--(?:branch|revision)=.*\d/.test(word));
+    const moved = later.some((c) => c.words[0] === "git" && /^(?:checkout|reset|switch|fetch)$/.test(verbOf(c.words)));
+    const names = words.filter((word) => /^(?:https?|ssh|git):|^git@/.test(word));
+    return {
+      rule: "git",
+      names: release || moved ? [] : names,
+      fix: "name a release (--branch v1.2.3), or check a commit out in the same RUN",
+    };
+  };
+}
+
+/** git's own verb, past its options. */
+function verbOf(words: readonly string[]): string {
+  return (
+    words.slice(1).find((word, i, all) => !word.startsWith("-") && all[i - 1] !== "-C" && all[i - 1] !== "-c") ?? ""
+  );
 }
 
 function finding(subject: DockerfileSubject, line: number, { rule, names, fix }: Loose): Finding[] {
@@ -92,9 +127,16 @@ const MANAGERS: readonly ((words: readonly string[]) => Loose | undefined)[] = [
       "--target",
       "-t",
     ]);
+    const lists = rest.flatMap((word, i) =>
+      word === "-r" || word === "--requirement"
+        ? [`-r ${rest[i + 1] ?? ""}`]
+        : word.startsWith("--requirement=")
+          ? [word]
+          : [],
+    );
     return {
       rule: "pip",
-      names: names.filter((name) => !/==|@/.test(name)),
+      names: [...names.filter((name) => !/==|@/.test(name)), ...lists],
       fix: "install with --require-hashes -r requirements.txt, or write name==version",
     };
   },
