@@ -12,8 +12,9 @@ import { hasHosts, keepersInState } from "../core/prune-keepers.ts";
 import { formatTable } from "../core/table.ts";
 import { hashTag } from "../core/tags.ts";
 import { deleteManifests, surveyRepository } from "../oci/prune.ts";
-import { projectRoot } from "../toolchain/home.ts";
+import { prepareHome, projectRoot } from "../toolchain/home.ts";
 import { pulumiEnvironment } from "../toolchain/pulumi-environment.ts";
+import { collectAtNextStart } from "../toolchain/services/registry.ts";
 import { ensureTool } from "../toolchain/tools.ts";
 import { confirm } from "./confirm.ts";
 import { openStack, type Stack } from "./targets.ts";
@@ -38,6 +39,31 @@ export function pruneCommand(): Command {
 
 async function prune(options: Options): Promise<void> {
   const stack = await openStack(options.stack);
+  const decision = await decide(stack);
+  if (options.json) console.log(JSON.stringify(decision, null, 2));
+  else show(stack, decision);
+  if (decision.drop.length === 0 || options.dryRun || (options.json && !options.yes)) return;
+  if (!options.yes && !(await confirm(`delete ${decision.drop.length} from ${stack.client.host}?`)))
+    return console.log("nothing deleted");
+  // Minutes may have passed: what somebody tagged or brought up meanwhile stays.
+  const unwanted = new Set((await decide(stack)).drop.map(keyOf));
+  const drop = decision.drop.filter((manifest) => unwanted.has(keyOf(manifest)));
+  await deleteManifests(stack.client, drop);
+  const embedded = stack.plan.registry === "embedded";
+  if (embedded) await collectAtNextStart(prepareHome().services);
+  if (options.json) return;
+  const spared = decision.drop.length - drop.length;
+  if (spared > 0) console.log(`kept ${spared}, which came into use meanwhile`);
+  const when = embedded
+    ? "at its next start: `npm run down`, then whatever needs it"
+    : "when the registry collects its garbage";
+  console.log(`deleted ${drop.length}; their bytes go ${when}`);
+}
+
+const keyOf = ({ repository, digest }: StoredManifest): string => `${repository}@${digest}`;
+
+/** What the registry holds, and which of it is in use. */
+async function decide(stack: Stack): Promise<ReturnType<typeof decidePrune>> {
   const repositories = stack.plan.images.map((image) => image.repository).sort();
   const stored: StoredManifest[] = [];
   for (const repository of repositories) stored.push(...(await surveyRepository(stack.client, repository)));
@@ -48,15 +74,7 @@ async function prune(options: Options): Promise<void> {
     if (hasHosts(state)) workloads.push(...(await workloadHistories(name, stack)));
   }
   const rollbacks = Math.max(0, ...workloads.map(({ digests }) => digests.length - 1));
-  const decision = decidePrune({ stored, keepers, workloads, rollbacks });
-  if (options.json) console.log(JSON.stringify(decision, null, 2));
-  else show(stack, decision);
-  if (decision.drop.length === 0 || options.dryRun || (options.json && !options.yes)) return;
-  if (!options.yes && !(await confirm(`delete ${decision.drop.length} from ${stack.client.host}?`)))
-    return console.log("nothing deleted");
-  await deleteManifests(stack.client, decision.drop);
-  if (!options.json)
-    console.log(`deleted ${decision.drop.length}; their bytes go when the registry collects its garbage`);
+  return decidePrune({ stored, keepers, workloads, rollbacks });
 }
 
 function show({ client }: Stack, { keep, drop }: ReturnType<typeof decidePrune>): void {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
@@ -9,6 +10,10 @@ import { gunzipSync } from "node:zlib";
 import { execa } from "execa";
 import sinon from "sinon";
 import { UserError } from "../../core/error.ts";
+import { digestOf } from "../../oci/digest.ts";
+import { openRegistry } from "../../oci/open.ts";
+import { MEDIA } from "../../oci/schemas.ts";
+import { sourceOf } from "../../oci/upload.ts";
 import { type Builder, resolveBuilder } from "../../toolchain/builder.ts";
 import { home } from "../../toolchain/home.ts";
 import { silent } from "../../toolchain/progress.ts";
@@ -22,6 +27,7 @@ import {
   stopServices,
 } from "../../toolchain/services/index.ts";
 import { mountsBelow } from "../../toolchain/services/mounts.ts";
+import { collectAtNextStart } from "../../toolchain/services/registry.ts";
 import { ensureTls } from "../../toolchain/services/tls.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
 import { type TemporaryHome, temporaryHome } from "./home.ts";
@@ -372,6 +378,38 @@ RUN ["/probe", "env", "NODE_EXTRA_CA_CERTS"]
     assert.equal(registry.host, moved);
     assert.deepEqual(notices, []);
     assert.equal((await inspect("e2e/probe:1")).manifests.length, 2, "the images moved along");
+  });
+
+  it("give back the disk of what was deleted, at the registry's next start, and of nothing else", async () => {
+    const open = async () => {
+      const { registry } = await ensureServices(silent);
+      return openRegistry(registry.host, { caFile: registry.ca, env: process.env });
+    };
+    const bytes = Buffer.from("{}unwanted");
+    const blob = sourceOf(bytes, digestOf(bytes));
+    const client = await open();
+    await client.pushBlob("e2e/unwanted", blob);
+    const { digest } = await client.putManifest("e2e/unwanted", "1", {
+      schemaVersion: 2,
+      mediaType: MEDIA.manifest,
+      config: { mediaType: MEDIA.config, digest: blob.digest, size: blob.size },
+      layers: [],
+    });
+    await client.deleteManifest("e2e/unwanted", digest);
+    const held = join(
+      home().services,
+      "registry/data/docker/registry/v2/blobs/sha256",
+      blob.digest.slice(7, 9),
+      blob.digest.slice(7),
+    );
+    assert.ok(existsSync(held));
+    await collectAtNextStart(home().services);
+    client.close();
+    await stopServices(silent);
+    const again = await open();
+    assert.ok(!existsSync(held));
+    again.close();
+    assert.equal((await inspect("e2e/probe:1")).manifests.length, 2);
   });
 
   it("refuse a user who can't run a builder, before anything is started", async () => {

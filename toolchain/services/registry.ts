@@ -1,7 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:https";
 import { join } from "node:path";
+import { execa } from "execa";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
 import { writeFileChanged } from "../files.ts";
@@ -63,18 +65,45 @@ export async function registryService(
   });
   await writeFileChanged(configFile(directory), config, 0o600);
   const certificate = await readFile(tls.certificate, "utf8");
+  const env = { ...daemonEnvironment(), OTEL_TRACES_EXPORTER: "none" };
   return {
     name: "registry",
     directory,
     command: tool.path,
     args: registryArguments(directory),
-    env: { ...daemonEnvironment(), OTEL_TRACES_EXPORTER: "none" },
+    env,
+    prepare: () => collectGarbage(directory, tool, env),
     revision: createHash("sha256").update(`${tool.version}\0${config}\0${certificate}`).digest("hex"),
     answers: () => answers(port, tls.ca),
     readyWithin: 20,
     port,
     ...(notice === undefined ? {} : { notice }),
   };
+}
+
+/**
+ * Has the registry give back, before its next start, the disk of blobs that no manifest needs any more. While it serves,
+ * docker-registry can't: it would take away layers whose manifest is still to be pushed.
+ */
+export async function collectAtNextStart(services: string): Promise<void> {
+  await writeFile(garbageMark(registryDirectory(services)), "");
+}
+
+function garbageMark(directory: string): string {
+  return join(directory, "collect-garbage");
+}
+
+/** One that fails is tried again at the next start: the registry serves all the same. */
+async function collectGarbage(directory: string, tool: Tool, env: Readonly<Record<string, string>>): Promise<void> {
+  if (!existsSync(garbageMark(directory))) return;
+  const { failed } = await execa(tool.path, ["garbage-collect", configFile(directory)], {
+    env: { ...env },
+    extendEnv: false,
+    reject: false,
+    stdout: "ignore",
+    stderr: "ignore",
+  });
+  if (!failed) await rm(garbageMark(directory));
 }
 
 /** How to stop the registry, whether or not its configuration can be read. */
