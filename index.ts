@@ -5,7 +5,7 @@ import { hadolintReport } from "./config/hadolint.ts";
 import { loadPlan, surroundings } from "./config/load.ts";
 import type { StackConfig } from "./config/schema.ts";
 import { enginePassphraseProblem, engineSecretKeys, engineStackConfig } from "./config/stack.ts";
-import { UserError } from "./core/error.ts";
+import { asUserError, UserError } from "./core/error.ts";
 import { describeFinding, formatFinding } from "./core/finding.ts";
 import type { Snapshot } from "./core/impact.ts";
 import type { Plan } from "./core/plan.ts";
@@ -201,7 +201,8 @@ function secretPassword(): pulumi.Output<string> {
 let outputs: Record<string, unknown>;
 try {
   outputs = await program();
-} catch (error) {
+} catch (failure) {
+  const error = asUserError(failure);
   if (!(error instanceof UserError)) throw error;
   throw new pulumi.RunError(`${error.message}\n${error.fix}`);
 }

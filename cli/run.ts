@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
-import { UserError } from "../core/error.ts";
+import { asUserError, UserError } from "../core/error.ts";
 import { projectRoot } from "../toolchain/home.ts";
 import { endOnSignals } from "./signals.ts";
 
@@ -71,19 +71,18 @@ async function load(called = ""): Promise<Command[]> {
   return Promise.all((only ? [only] : Object.values(COMMANDS)).map((command) => command()));
 }
 
-function tell(error: unknown): number {
+function tell(failure: unknown): number {
+  const error = asUserError(failure);
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof UserError) process.stderr.write(`error: ${error.message}\n  ${error.fix}\n`);
   else if (isRefusal(error))
-    process.stderr.write(
-      `error: ${error.message}\n  name a path that is there and that you can write, or free room on its disk\n`,
-    );
+    process.stderr.write(`error: ${error.message}\n  name a path that is there and that you can write\n`);
   else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   return 1;
 }
 
 /** What the file system refuses for a user's reasons; in any other error the trace helps more. */
-const REFUSALS = new Set(["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EISDIR", "ENOTDIR", "ENOENT"]);
+const REFUSALS = new Set(["EACCES", "EPERM", "EROFS", "EISDIR", "ENOTDIR", "ENOENT"]);
 
 function isRefusal(error: unknown): error is NodeJS.ErrnoException {
   if (!(error instanceof Error)) return false;

@@ -11,19 +11,20 @@ import type { StackConfig } from "../config/schema.ts";
 import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
 import type { Plan } from "../core/plan.ts";
+import { formatBytes } from "../core/size.ts";
 import { formatSummary, formatUrls, type HostUrls, type ImageResult } from "../core/summary.ts";
 import { judgePlan } from "../gates/plan.ts";
 import { breakStaleLocks, healAttributes, liveStackLocks, stackExists } from "../toolchain/backend.ts";
-import { HOME_BYTES } from "../toolchain/bootstrap/room.mjs";
+import { BUILD_BYTES, HOME_BYTES } from "../toolchain/bootstrap/room.mjs";
 import { resolveBuilder } from "../toolchain/builder.ts";
-import { requireSpace } from "../toolchain/disk.ts";
+import { freeBytes, requireSpace } from "../toolchain/disk.ts";
 import { type Home, prepareHome, projectRoot } from "../toolchain/home.ts";
 import { forgetInterrupted } from "../toolchain/interrupted.ts";
 import { removeDead } from "../toolchain/leftovers.ts";
 import { breakDeadLocks, describeHolder, withLock } from "../toolchain/lock.mjs";
 import { RUN_MARK, stopOrphans } from "../toolchain/orphans.ts";
 import { passphraseProblem } from "../toolchain/passphrase.ts";
-import { ensureRegistry } from "../toolchain/services/index.ts";
+import { ensureRegistry, lastKnownServices } from "../toolchain/services/index.ts";
 import { ensureTool, isReady } from "../toolchain/tools.ts";
 import { runEngine } from "./engine.ts";
 import { pulumiEnvironment } from "./env.ts";
@@ -71,7 +72,7 @@ export async function up({ stack, preview, run }: UpOptions): Promise<number> {
   const loaded = await loadPlan(root, stack, config, surroundings(root));
   report(await judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, true)));
   const home = prepareHome();
-  if (!(await isReady("pulumi"))) await requireSpace(home.root, HOME_BYTES, "a first `npm run up`");
+  await requireRoom(home, config);
   const environment = pulumiEnvironment(root);
   const problem = passphraseProblem(stack, { ...process.env, ...environment });
   if (problem !== undefined) throw problem;
@@ -97,6 +98,18 @@ export async function up({ stack, preview, run }: UpOptions): Promise<number> {
       },
     },
   );
+}
+
+/** What is missing decides how much room there must be; one who has all of it may be content with less. */
+async function requireRoom(home: Home, { builder, registry }: StackConfig): Promise<void> {
+  if (!(await isReady("pulumi"))) return requireSpace(home.root, HOME_BYTES, "a first `npm run up`");
+  if (registry !== "embedded" || typeof builder === "object") return;
+  if ((await lastKnownServices()) === undefined) return requireSpace(home.root, BUILD_BYTES, "a first build");
+  const free = await freeBytes(home.root);
+  if (free < BUILD_BYTES)
+    tell(
+      `${home.root} has ${formatBytes(free)} left: what has to be built may not fit (\`keelson prune\`, \`npm run down -- --purge\`)`,
+    );
 }
 
 /** Ends and removes what a killed run left, so that this one starts from order. */

@@ -12,3 +12,20 @@ export class UserError extends Error {
     this.fix = fix;
   }
 }
+
+/**
+ * A system's refusal that whoever sits there can mend, as a {@link UserError}; any other error as it is.
+ * @example asUserError(error).message // "no space is left on the disk (write)"
+ */
+export function asUserError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof UserError) return error;
+  const { code, path, syscall } = error as Error & { code?: unknown; path?: unknown; syscall?: unknown };
+  if (code !== "ENOSPC" && code !== "EDQUOT") return error;
+  const what = code === "ENOSPC" ? "no space is left on the disk" : "the disk quota is used up";
+  const where = [syscall, path].filter((part) => typeof part === "string").join(" ");
+  return new UserError(
+    where === "" ? what : `${what} (${where})`,
+    "make room, then run this again: what is done is kept. `keelson prune` and `npm run down -- --purge` give some back",
+    { cause: error },
+  );
+}

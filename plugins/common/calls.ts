@@ -1,4 +1,5 @@
 import { Metadata, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import { asUserError } from "../../core/error.ts";
 
 /**
  * The calls that a plugin has under way, and their cancellation.
@@ -61,7 +62,8 @@ function metadataOf(error: unknown): Metadata {
 }
 
 /** A message for people; a stack only where nobody foresaw the failure. */
-function describe(error: unknown): string {
+function describe(failure: unknown): string {
+  const error = asUserError(failure);
   if (!(error instanceof Error)) return String(error);
   if ("fix" in error) return `${error.message}\n  fix: ${String(error.fix)}`;
   const expected = error.message === "cancelled" || ("expected" in error && error.expected === true);

@@ -13,3 +13,6 @@ export const HOME_ROOM = `${HOME_BYTES / 1e9} GB`;
 
 /** Bytes that node's package takes while npm unpacks it: the archive in npm's cache, the program and its headers. */
 export const NODE_BYTES = 300e6;
+
+/** Of these, what the first builds take where the tools are there: store, builder and registry. */
+export const BUILD_BYTES = 4e9;
