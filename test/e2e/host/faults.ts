@@ -116,7 +116,7 @@ export function describeFaults(lab: () => { readonly host: LabHost; readonly dig
         assert.match(text, /^weft: not healthy after 2 s/m);
       },
       "a container that takes no TERM is killed after its time": async (lane: Lane) => {
-        const stubborn = lane.changed({ image: image(variants.stubborn), health: { port: 8080, path: "/" } });
+        const stubborn = lane.changed({ image: image(variants.stubborn) });
         await lane.deploy(stubborn);
         await lane.deploy();
       },
