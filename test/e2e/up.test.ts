@@ -30,8 +30,9 @@ async function until(holds: () => Promise<boolean>): Promise<boolean> {
 }
 
 /**
- * What a new user does, in a fresh clone under a path with spaces. On a fresh machine this is the cold run; on a
- * machine that has built before, the registry and the toolchain are there already, and the same must hold.
+ * What a new user does, in a fresh clone under a path with spaces. Tools, services and the base are there
+ * already (setup.ts makes them, for all suites once), and images too on a machine that has built them before: what is made
+ * from nothing is measured by `npm run bench -- cold`, and an edit below is built for certain.
  */
 describe("a fresh clone", function () {
   this.timeout("60m");
@@ -117,6 +118,20 @@ describe("a fresh clone", function () {
       const index = JSON.parse(stdout) as { manifests: { platform: { os: string; architecture: string } }[] };
       assert.deepEqual(index.manifests.map((m) => `${m.platform.os}/${m.platform.architecture}`).toSorted(), PLATFORMS);
     }
+  });
+
+  it("reports the worker images as pushed: 001's tables and a verdict, and a page with pictures", async () => {
+    const report = (...args: string[]) => npm(["run", "--silent", "keelson", "--", "report", ...args]);
+    const { stdout, exitCode } = await report("worker", "--json");
+    assert.equal(exitCode, 0, stdout);
+    assert.match(JSON.stringify(JSON.parse(stdout).verdict), /GO/);
+    assert.match((await report("worker", "--markdown")).stdout, /^\| .*linux\/arm64/m);
+    const page = join(folder, "report.html");
+    const { exitCode: code, all } = await report(...IMAGES, "--html", page);
+    assert.equal(code, 0, all);
+    const html = readFileSync(page, "utf8");
+    for (const image of IMAGES) assert.ok(html.includes(image));
+    assert.match(html, /<svg/);
   });
 
   it("does nothing the second time", async () => {
