@@ -32,6 +32,13 @@ const provider = new Provider({
       const [{ BucketType }, tools] = await Promise.all([import("./bucket/bucket.ts"), toolboxOf()]);
       return new BucketType(tools);
     },
+    "keelson:index:ContainerApplication": async () => {
+      const [{ ContainerApplicationType }, tools] = await Promise.all([
+        import("./container/application.ts"),
+        toolboxOf(),
+      ]);
+      return new ContainerApplicationType(tools);
+    },
   },
   schema: () => readFile(new URL("schema.json", import.meta.url), "utf8"),
 });

@@ -51,7 +51,7 @@ export class Provider {
       create: this.calls.unary((request: provider.CreateRequest) => this.create(request)),
       read: this.calls.unary((request: provider.ReadRequest) => this.read(request)),
       update: this.calls.unary((request: provider.UpdateRequest) => this.update(request)),
-      delete: this.calls.unary(async () => new empty.Empty()),
+      delete: this.calls.unary((request: provider.DeleteRequest) => this.delete(request)),
       cancel: this.calls.unary(async () => {
         this.calls.cancel();
         return new empty.Empty();
@@ -86,10 +86,15 @@ export class Provider {
     if (changes.length === 0) return response;
     response.setChanges(provider.DiffResponse.DiffChanges.DIFF_SOME);
     response.setHasdetaileddiff(true);
-    response.setDiffsList([...new Set(changes.map(({ path }) => topOf(path)))]);
+    const tops = [...new Set(changes.map(({ path }) => topOf(path)))];
+    const replaces = (path: string) => type.replaces?.includes(topOf(path)) === true;
+    response.setDiffsList(tops);
+    response.setReplacesList(tops.filter(replaces));
+    response.setDeletebeforereplace(tops.some(replaces));
     for (const { path, of } of changes) {
+      const { Kind } = provider.PropertyDiff;
       const detail = new provider.PropertyDiff();
-      detail.setKind(provider.PropertyDiff.Kind.UPDATE);
+      detail.setKind(replaces(path) ? Kind.UPDATE_REPLACE : Kind.UPDATE);
       detail.setInputdiff(of === "inputs");
       response.getDetaileddiffMap().set(path, detail);
     }
@@ -136,6 +141,12 @@ export class Provider {
     response.setProperties(encode(found.state));
     response.setInputs(encode(found.inputs, oldInputs.secretKeys));
     return response;
+  }
+
+  private async delete(request: provider.DeleteRequest): Promise<empty.Empty> {
+    const type = await this.type(request.getUrn());
+    await type.delete?.(request.getId(), decode(request.getOldInputs()).values, this.call(request.getUrn()));
+    return new empty.Empty();
   }
 
   private call(urn: string): Call {

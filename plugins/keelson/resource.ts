@@ -52,9 +52,11 @@ export interface Found extends Applied {
 
 /**
  * One resource type of the plugin. Create and update are one: both bring about what the inputs say, from whatever
- * there is. Nothing is ever replaced or deleted: a registry may be in use by other stacks, and `keelson prune` knows.
+ * there is. What is in a registry is never replaced or deleted: it may be in use by other stacks, and `keelson prune` knows.
  */
 export interface ResourceType {
+  /** Inputs of which a change calls for a new resource, once the old one is gone. Default: none. */
+  readonly replaces?: readonly string[];
   /** All that is wrong with the inputs, at once (unknown values are taken as right), and what the plugin adds to them. */
   check(inputs: Values, call: Call): Promise<Checked>;
   /** What changed and calls for an update; empty for nothing to do. */
@@ -63,4 +65,6 @@ export interface ResourceType {
   preview(inputs: Values, previous: Previous | undefined, call: Call): Promise<Readonly<Record<string, unknown>>>;
   apply(inputs: Values, previous: Previous | undefined, call: Call): Promise<Applied>;
   read(id: string, previous: Previous | undefined, call: Call): Promise<Found | undefined>;
+  /** Default: it stays. One that is gone already is fine. */
+  delete?(id: string, inputs: Values, call: Call): Promise<void>;
 }

@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { CloudflareSandbox, type CloudflareSandboxArgs, runnable } from "../../../components/cloudflare/sandbox.ts";
+import type { Image } from "../../../components/image/image.ts";
+import { R2Volume } from "../../../components/volume/r2-volume.ts";
+import type { Plan, PlannedImage } from "../../../core/plan.ts";
+import { planVolume } from "../../../core/volume/volume.ts";
+import { type Registered, register } from "../mocks.ts";
+
+const ACCOUNT = "0123456789abcdef0123456789abcdef";
+const DIGEST = `sha256:${"a".repeat(64)}`;
+const worker = readFileSync(join(import.meta.dirname, "../../../components/cloudflare/worker.mjs"), "utf8");
+const planned = {
+  name: "gateway-core",
+  repository: "acme/gateway-core",
+  base: { kind: "external", name: "cloudflare/sandbox:0.7.0" },
+} as unknown as PlannedImage;
+const plan = (origin = "upstream") =>
+  ({ images: [planned], bases: [{ name: "cloudflare/sandbox:0.7.0", origin }] }) as unknown as Plan;
+
+/** What the component registers. */
+const sandbox = (more: (() => Partial<CloudflareSandboxArgs>) | undefined = undefined) =>
+  register(
+    () => {
+      const image = { platforms: pulumi.output([{ platform: "linux/amd64", digest: DIGEST }]) } as unknown as Image;
+      const registry = { host: "embedded" };
+      new CloudflareSandbox("gateway", {
+        account: ACCOUNT,
+        planned,
+        plan: plan(),
+        image,
+        registry,
+        worker,
+        ...more?.(),
+      });
+    },
+    (r) =>
+      r.type === "keelson:index:Bucket"
+        ? { endpoint: "http://127.0.0.1:5643", accessKeyId: "K", secretAccessKey: "canary" }
+        : {},
+  );
+const inputs = (all: Registered[], type: string) =>
+  all.find((r) => r.type.endsWith(`:${type}`))?.inputs ?? assert.fail(`${type} is there`);
+
+describe("CloudflareSandbox", () => {
+  it("is a Worker with a container's class, its deployment, and the application behind it, by the official types", async () => {
+    const all = await sandbox();
+    assert.deepEqual(
+      all.map((r) => `${r.type} ${r.name}`),
+      [
+        "cloudflare:index/worker:Worker gateway",
+        "cloudflare:index/workerVersion:WorkerVersion gateway-version",
+        "cloudflare:index/workersDeployment:WorkersDeployment gateway-deployment",
+        "keelson:cloudflare:CloudflareSandbox gateway",
+        "keelson:index:ContainerApplication gateway-application",
+      ],
+    );
+    const version = inputs(all, "WorkerVersion");
+    assert.equal(version.workerId, "gateway-id");
+    assert.deepEqual(version.migrations, { newTag: "v1", newSqliteClasses: ["Sandbox"] });
+    assert.deepEqual(version.containers, [{ className: "Sandbox" }]);
+    assert.deepEqual(version.bindings, [{ type: "durable_object_namespace", name: "SANDBOX", className: "Sandbox" }]);
+    const [module] = version.modules as { name: string; contentBase64: string }[];
+    assert.equal(module?.name, version.mainModule);
+    assert.match(Buffer.from(module?.contentBase64 ?? "", "base64").toString(), /export class Sandbox extends/);
+    assert.deepEqual(inputs(all, "WorkersDeployment").versions, [{ versionId: "gateway-version-id", percentage: 100 }]);
+    assert.deepEqual(inputs(all, "ContainerApplication"), {
+      ...{ accountId: ACCOUNT, name: "gateway", registry: { host: "embedded" }, repository: "acme/gateway-core" },
+      ...{ digest: DIGEST, scriptName: "gateway", className: "Sandbox", instanceType: "standard-1", maxInstances: 1 },
+      ...{ logs: true, steps: [10, 100], gracePeriod: 0, within: 900 },
+    });
+  });
+
+  it("binds a volume's bucket, and hands the loader's settings to the container as secrets", async () => {
+    const all = await sandbox(() => {
+      const volume = new R2Volume("tools", { volume: planVolume("tools", { backend: "embedded", prefix: "gateway" }) });
+      return { volume: { bucket: "tools", volume }, apiToken: "canary-token" };
+    });
+    // The mocks show a secret in its envelope.
+    const said = JSON.stringify(inputs(all, "WorkerVersion").bindings);
+    assert.match(said, /"bucketName":"tools","name":"VOLUME","type":"r2_bucket"/);
+    assert.match(said, /"name":"TOOL_LOADER_VOLUME","text":"s3:\/\/tools\/gateway","type":"secret_text"/);
+    assert.doesNotMatch(said, /plain_text/);
+  });
+
+  it("refuses an image on anything but Cloudflare's own, before anything is made", async () => {
+    await assert.rejects(
+      sandbox(() => ({ plan: plan("bootstrapped") })),
+      /stand-in for cloudflare\/sandbox:0\.7\.0/,
+    );
+  });
+
+  it("says what Cloudflare can't run", () => {
+    assert.equal(runnable("x", [{ platform: "linux/amd64", digest: DIGEST }]), DIGEST);
+    assert.throws(() => runnable("x", [{ platform: "linux/arm64", digest: DIGEST }]), /x has no linux\/amd64/);
+  });
+});
+
+describe("the Worker of CloudflareSandbox", () => {
+  /** The module with what Cloudflare gives it replaced: a class, and a clock that a test can wait for. */
+  async function sandboxOf(container: object, env: object = {}) {
+    const text = worker.replace(
+      /^import .*cloudflare:workers";$/m,
+      "class DurableObject { constructor(c, e) { this.ctx = c; this.env = e; } }",
+    );
+    const module = await import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
+    return { sandbox: new module.Sandbox({ container }, env), fetch: module.default.fetch };
+  }
+  const request = new Request("https://gateway.example/health?full=true");
+
+  it("starts the container with the Worker's texts, and waits until it listens", async () => {
+    const started: unknown[] = [];
+    const asked: string[] = [];
+    const port = {
+      fetch: async (url: string) => {
+        asked.push(url);
+        if (asked.length < 3) throw new Error("connection refused");
+        return new Response("healthy");
+      },
+    };
+    const container = { running: false, start: (options: unknown) => started.push(options), getTcpPort: () => port };
+    const env = { TOOL_LOADER_VOLUME: "s3://tools", SANDBOX: {}, VOLUME: {} };
+    const { sandbox: one } = await sandboxOf(container, env);
+    assert.equal(await (await one.fetch(request)).text(), "healthy");
+    assert.deepEqual(started, [{ enableInternet: true, env: { TOOL_LOADER_VOLUME: "s3://tools" } }]);
+    assert.deepEqual(asked, Array(3).fill("http://gateway.example/health?full=true"));
+  });
+
+  it("leaves one alone that runs, and sends all requests to the one", async () => {
+    const container = {
+      running: true,
+      start: () => assert.fail(),
+      getTcpPort: () => ({ fetch: async () => new Response("ok") }),
+    };
+    const { sandbox: one, fetch } = await sandboxOf(container);
+    const SANDBOX = {
+      idFromName: (name: string) => name,
+      get: (id: string) => (id === "sandbox" ? one : assert.fail(id)),
+    };
+    assert.equal(await (await fetch(request, { SANDBOX })).text(), "ok");
+  });
+});
