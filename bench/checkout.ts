@@ -28,6 +28,7 @@ export async function benchCheckout(
   symlinkSync(join(projectRoot(), "node_modules"), join(root, "node_modules"));
   const file = join(root, "Pulumi.dev.yaml");
   const yaml = parseDocument(readFileSync(file, "utf8"));
+  yaml.deleteIn(["config", "keelson:gateway"]);
   yaml.setIn(["config", "keelson:images"], stack.images);
   yaml.setIn(["config", "keelson:platforms"], stack.platforms);
   yaml.setIn(["config", "keelson:builder"], "embedded");

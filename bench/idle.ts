@@ -35,7 +35,7 @@ export const idleBench: Bench = {
       const keelson = () => execa("pulumi", [...up, "--expect-no-changes"], { cwd: root, env });
       const nothing = () => execa("pulumi", up, { cwd: empty, env: emptyEnv });
       say("bringing stack dev up, then one round each to warm up");
-      await execa(process.execPath, [join(root, "cli", "main.ts"), "up"], { cwd: root });
+      await execa(process.execPath, [join(root, "cli", "main.ts"), "up", "--no-run"], { cwd: root });
       await keelson();
       await nothing();
       return ratio("up with nothing to do", await sideBySide(7, keelson, nothing), 1.5);
