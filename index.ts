@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { type BuildPlatforms, buildImages, type Image } from "./components/image/image.ts";
 import type { RegistryInputs } from "./components/image/keelson.ts";
@@ -68,11 +70,16 @@ async function program(): Promise<Record<string, unknown>> {
 /** The stack's config; all that is wrong with it is told at once. */
 async function readConfig(): Promise<StackConfig> {
   try {
-    return engineStackConfig(pulumi.runtime.allConfig(), engineSecretKeys(), stack);
+    return engineStackConfig(pulumi.runtime.allConfig(), engineSecretKeys(), stack, await stackFile());
   } catch (error) {
     const { withUnknownNames } = await import("./config/read-stack.ts");
     throw await withUnknownNames(root, stack, error);
   }
+}
+
+/** A stack that is given its config in another way has no file here. */
+async function stackFile(): Promise<string> {
+  return await readFile(join(root, `Pulumi.${stack}.yaml`), "utf8").catch(() => "");
 }
 
 /** Where each volume is, and what reaches it; loaded for stacks that have some. */

@@ -40,7 +40,10 @@ class Walk implements WalkedTree {
       entries = readdirSync(join(this.root, path), { withFileTypes: true });
     } catch (error) {
       this.findings.push(
-        unreadable(path || ".", { what: `the folder cannot be listed (${code(error)})`, fix: RIGHTS }),
+        unreadable(path || ".", {
+          what: `the folder cannot be listed (${code(error)})`,
+          fix: path.includes("\uFFFD") ? NAME : RIGHTS,
+        }),
       );
       return;
     }
@@ -146,6 +149,7 @@ function code(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }
 
+const NAME = "its name is not UTF-8: rename it";
 const RIGHTS = "give the reading user rights to it";
 const FIXES: Readonly<Record<string, string>> = {
   EACCES: RIGHTS,

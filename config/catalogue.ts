@@ -61,7 +61,7 @@ export function readBasesLock(root: string): BasesLock {
     root,
     join(FOLDER, "bases.lock.json"),
     basesLock,
-    "run `npm run keelson -- bases update`",
+    "take it back from git: `git restore images/bases.lock.json`",
   ) as BasesLock;
 }
 
@@ -325,6 +325,6 @@ export function readJson<T>(root: string, file: string, schema: z.ZodType<T>, fi
   }
   const parsed = schema.safeParse(raw);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((i) => `${i.path.join(".")}: ${i.message}`).join("; ");
+  const problems = parsed.error.issues.map((i) => `${i.path.join(".") || "as a whole"}: ${i.message}`).join("; ");
   throw new UserError(`${file} is not what it should be: ${problems}`, fix);
 }

@@ -4,7 +4,7 @@ import { parse, YAMLParseError } from "yaml";
 import { UserError } from "../core/error.ts";
 import { hint } from "../core/lineage.ts";
 import type { StackConfig } from "./schema.ts";
-import { parseStackConfig, strangerFindings, withoutPrefix } from "./stack.ts";
+import { outsideFindings, parseStackConfig, strangerFindings, withoutPrefix } from "./stack.ts";
 
 /** The stacks that have a file here. @example stackNames("/checkout") // ["dev", "prod"] */
 export function stackNames(root: string): string[] {
@@ -25,9 +25,22 @@ export function readStackFile(root: string, stack: string): StackConfig {
       `there is no stack "${stack}": ${file} does not exist`,
       `use one of: ${known.join(", ")}${hint(stack, known)}`,
     );
-  const config = stackFileConfig(readFileSync(join(root, file), "utf8"), file);
+  const text = stackFileText(root, file);
+  const config = stackFileConfig(text, file);
   const own = withoutPrefix(config);
-  return parseStackConfig(own, file, own, strangerFindings(Object.keys(config), file));
+  return parseStackConfig(own, file, own, [
+    ...outsideFindings(text, file),
+    ...strangerFindings(Object.keys(config), file),
+  ]);
+}
+
+function stackFileText(root: string, file: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(join(root, file)));
+  } catch (error) {
+    const why = error instanceof TypeError ? "it is not UTF-8" : (error as Error).message;
+    throw new UserError(`${file} can't be read: ${why}`, "write it anew, or take it back from git (`git restore`)");
+  }
 }
 
 /** The keys of a stack's file, with their namespaces. */
@@ -39,6 +52,11 @@ function stackFileConfig(text: string, file: string): Record<string, unknown> {
     if (!(error instanceof YAMLParseError)) throw error;
     throw new UserError(`${file} is no valid YAML: ${error.message}`, "correct the line that it names");
   }
+  if (typeof (document ?? {}) !== "object" || Array.isArray(document))
+    throw new UserError(
+      `${file}: expected a map with the key "config", found ${JSON.stringify(document)}`,
+      "write one",
+    );
   const config = (document as { config?: unknown } | null)?.config ?? {};
   if (typeof config !== "object" || Array.isArray(config))
     throw new UserError(`${file}: expected a map under "config", found ${JSON.stringify(config)}`, "write keys there");

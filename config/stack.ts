@@ -12,11 +12,13 @@ const PREFIX = "keelson:";
 /**
  * A stack's config inside the program, from what the engine passed: values are JSON text, secrets decrypted.
  * A secret's value is dropped here; who needs it asks `pulumi.Config` for it, as an Output.
+ * @param text of the stack's file, for what the engine passes over in it
  */
 export function engineStackConfig(
   all: Readonly<Record<string, string>>,
   secretKeys: ReadonlySet<string>,
   stack: string,
+  text = "",
 ): StackConfig {
   const raw: Record<string, unknown> = {};
   for (const [key, text] of Object.entries(all)) {
@@ -25,7 +27,7 @@ export function engineStackConfig(
   }
   const shown = Object.entries(raw).map(([key, value]) => [key, secretKeys.has(key) ? { secure: "" } : value]);
   const file = `Pulumi.${stack}.yaml`;
-  const strangers = strangerFindings(Object.keys(all), file);
+  const strangers = [...outsideFindings(text, file), ...strangerFindings(Object.keys(all), file)];
   return parseStackConfig(withoutPrefix(raw), file, withoutPrefix(Object.fromEntries(shown)), strangers);
 }
 
@@ -65,6 +67,31 @@ function usable(raw: Readonly<Record<string, unknown>>, { issues }: z.ZodError):
   );
   const rest = stackSchema.safeParse(Object.fromEntries(Object.entries(raw).filter(([key]) => !keys.includes(key))));
   return rest.success ? rest.data : undefined;
+}
+
+/** What Pulumi reads at the top of a stack's file. */
+const OUTSIDE = ["config", "encryptionsalt", "encryptedkey", "secretsprovider", "environment"];
+
+/**
+ * Keys beside `config` that nobody reads, line by line: a misspelt `config` would be a stack that wants nothing, and `up`
+ * would take all away that it has.
+ * @example outsideFindings("cofnig:\n  keelson:images: [a]\n", "Pulumi.dev.yaml")[0]?.where?.line // 1
+ */
+export function outsideFindings(text: string, file: string): Finding[] {
+  return text.split("\n").flatMap((line, index): Finding[] => {
+    const [, key] = /^["']?([A-Za-z_][\w:.-]*)["']?\s*:(?:\s|$)/.exec(line) ?? [];
+    if (key === undefined || OUTSIDE.includes(key)) return [];
+    return [
+      {
+        rule: "config/unknown-key",
+        severity: "error",
+        subject: key,
+        message: "nobody reads this key: it stands beside config",
+        fix: key.includes(":") ? "indent it below config" : `write one of: ${OUTSIDE.join(", ")}${hint(key, OUTSIDE)}`,
+        where: { file, line: index + 1 },
+      },
+    ];
+  });
 }
 
 /**

@@ -100,7 +100,9 @@ export class Session {
         await delay(asked ?? wait);
       } catch (error) {
         if (error instanceof UserError) throw error;
-        if (wait === undefined || !isTransientError(error)) throw this.unreachable(ask.doing, error);
+        // One that says nothing for so long is asked once more, not for minutes.
+        const silent = errorCode(error) === "ETIMEDOUT" && attempt > 0;
+        if (wait === undefined || silent || !isTransientError(error)) throw this.unreachable(ask.doing, error);
         await delay(wait);
       }
     }
@@ -114,7 +116,7 @@ export class Session {
     const message = `could not ${doing} at ${this.host}: ${what}`;
     const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code);
     const advice = untrusted
-      ? "trust its certificate: set the registry's ca, or NODE_EXTRA_CA_CERTS"
+      ? "trust its certificate: set NODE_EXTRA_CA_CERTS to the file of the CA that signed it"
       : noTls
         ? "give it a certificate: what it holds could be exchanged on the way over plain http"
         : `check that ${this.host} is right, runs and can be reached from here`;

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { ConfigError } from "../../config/diagnostics.ts";
 import { NAMESPACES, stackSchema } from "../../config/schema.ts";
-import { engineStackConfig, parseStackConfig } from "../../config/stack.ts";
+import { engineStackConfig, outsideFindings, parseStackConfig } from "../../config/stack.ts";
 import { readStackFile } from "../../config/stack-file.ts";
 
 function findings(raw: Record<string, unknown>): string[] {
@@ -93,6 +93,23 @@ describe("stack config", () => {
       'config/unknown-namespace acme:images: "acme" is no namespace of this project, so the key would mean nothing; write keelson:images',
     ]);
     assert.deepEqual(engine({ "aws:region": "x", "pulumi:tags": "{}", "cloudflare:apiToken": "x" }), []);
+  });
+
+  it("refuses what stands beside config in a stack's file: a misspelt config would be a stack that wants nothing", () => {
+    const text = "# a comment: here\ncofnig:\n  keelson:images: [a]\nencryptionsalt: v1:x\nkeelson:images: [b]\n";
+    assert.deepEqual(
+      outsideFindings(text, "Pulumi.dev.yaml").map((f) => [f.subject, f.where?.line, f.fix]),
+      [
+        [
+          "cofnig",
+          2,
+          'write one of: config, encryptionsalt, encryptedkey, secretsprovider, environment; did you mean "config"?',
+        ],
+        ["keelson:images", 5, "indent it below config"],
+      ],
+    );
+    assert.throws(() => engineStackConfig({}, new Set(), "dev", text), ConfigError);
+    assert.deepEqual(engineStackConfig({}, new Set(), "dev", "config:\n  keelson:images: []\n").images, []);
   });
 
   it("knows the namespaces of the providers that the project depends on", () => {
@@ -185,6 +202,19 @@ describe("stack config", () => {
         message: /there is no stack "dve"/,
         fix: /use one of: dev; did you mean "dev"\?/,
       }));
+
+    it("says what is wrong with a file that is no stack's", () => {
+      const file = join(root, "Pulumi.dev.yaml");
+      const wrong = (message: RegExp) =>
+        assert.throws(() => readStackFile(root, "dev"), { name: "UserError", message });
+      writeFileSync(file, "[]");
+      wrong(/Pulumi\.dev\.yaml: expected a map with the key "config", found \[\]/);
+      writeFileSync(file, Buffer.from([0xff, 0xfe, 0]));
+      wrong(/Pulumi\.dev\.yaml can't be read: it is not UTF-8/);
+      rmSync(file);
+      mkdirSync(file);
+      wrong(/Pulumi\.dev\.yaml can't be read: EISDIR/);
+    });
 
     it("names the line of broken YAML", () => {
       writeFileSync(join(root, "Pulumi.dev.yaml"), "config:\n  a: [\n");
