@@ -164,16 +164,18 @@ function findCycles(nodes: readonly LineageNode[]): string[][] {
   const names = new Set(definitions.keys());
   const done = new Set(buildOrder([...definitions.values()]).map((d) => d.name));
   const cycles: string[][] = [];
-  for (const start of [...names].toSorted()) {
-    const path: string[] = [];
-    let at: string | undefined = start;
-    while (at !== undefined && !done.has(at) && !path.includes(at)) {
-      path.push(at);
-      at = parents(definitions.get(at) as ImageDefinition, names).find((p) => !done.has(p));
+  const path: string[] = [];
+  // Depth first: each parent that is still on the path closes a cycle of its own.
+  const follow = (name: string): void => {
+    path.push(name);
+    for (const parent of parents(definitions.get(name) as ImageDefinition, names)) {
+      if (path.includes(parent)) cycles.push(path.slice(path.indexOf(parent)));
+      else if (!done.has(parent)) follow(parent);
     }
-    if (at !== undefined && path.includes(at)) cycles.push(path.slice(path.indexOf(at)));
-    for (const name of path) done.add(name);
-  }
+    path.pop();
+    done.add(name);
+  };
+  for (const start of [...names].toSorted()) if (!done.has(start)) follow(start);
   return cycles;
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cruise, type IForbiddenRuleType } from "dependency-cruiser";
 
@@ -61,6 +61,21 @@ function builtins(): string {
 }
 
 describe("architecture", () => {
+  it("core/ knows no clock, no chance and no environment", () => {
+    const impure =
+      /\b(?:Date\.now|new Date\(\)|Math\.random|performance\.now|process\.(?:env|argv|cwd|platform|hrtime))\b/;
+    const files = readdirSync(join(root, "core"), { recursive: true, encoding: "utf8" }).filter((f) =>
+      f.endsWith(".ts"),
+    );
+    assert.ok(files.length > 100);
+    const code = (file: string) =>
+      readFileSync(join(root, "core", file), "utf8").replaceAll(/\/\*.*?\*\/|^\s*\/\/.*$/gms, "");
+    assert.deepEqual(
+      files.filter((file) => impure.test(code(file))),
+      [],
+    );
+  });
+
   it("imports point one way", async function () {
     this.timeout(60_000);
     const result = await cruise(

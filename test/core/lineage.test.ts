@@ -58,6 +58,18 @@ describe("lineage", () => {
     assert.match(found.at(-1) ?? "", /d → e → d \(images\/e-5\/image\.ts\)$/);
   });
 
+  it("finds two cycles that share an image, each", () => {
+    const reads = { contexts: { tools: { image: "c" } } };
+    const found = check(image("a", "b", reads), image("b", "a"), image("c", "a"), image("d", "a"));
+    assert.deepEqual(
+      found.map((f) => f.replace(/ \(.*/, "")),
+      [
+        "lineage/cycle a: images are built from each other: a → b → a",
+        "lineage/cycle a: images are built from each other: a → c → a",
+      ],
+    );
+  });
+
   it("finds an image that is its own base", () =>
     assert.deepEqual(check(image("a", "a")), ["lineage/cycle a: images are built from each other: a → a"]));
 
