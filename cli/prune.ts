@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { execa } from "execa";
+import { hashesBefore } from "../config/past-builds.ts";
 import { readStack } from "../config/read-stack.ts";
 import { cacheTag } from "../core/build-options.ts";
 import { UserError } from "../core/error.ts";
 import { histories } from "../core/host-status.ts";
+import type { PlannedImage } from "../core/plan.ts";
 import { platformSlug } from "../core/platform.ts";
 import { decidePrune, type Keeper, type StoredManifest, type WorkloadHistory } from "../core/prune.ts";
 import { hasHosts, keepersInState } from "../core/prune-keepers.ts";
@@ -21,6 +23,7 @@ import { openStack, type Stack } from "./targets.ts";
 
 interface Options {
   readonly stack: string;
+  readonly keep: number;
   readonly yes?: boolean;
   readonly dryRun?: boolean;
   readonly json?: boolean;
@@ -31,22 +34,28 @@ export function pruneCommand(): Command {
   return new Command("prune")
     .description("delete images from a stack's registry that no stack's state, no release tag and no plan refers to")
     .option("-s, --stack <name>", "stack whose registry is pruned", "dev")
+    .option("--keep <n>", "versions before the present one that each image keeps for a rollback", count, 2)
     .option("--dry-run", "list only")
     .option("-y, --yes", "don't ask")
     .option("--json", "list as JSON; deletes only with --yes")
     .action(prune);
 }
 
+function count(text: string): number {
+  if (!/^\d{1,3}$/.test(text)) throw new InvalidArgumentError("expected a number such as 2");
+  return Number(text);
+}
+
 async function prune(options: Options): Promise<void> {
   const stack = await openStack(options.stack);
-  const decision = await decide(stack);
+  const decision = await decide(stack, options.keep);
   if (options.json) console.log(JSON.stringify(decision, null, 2));
   else show(stack, decision);
   if (decision.drop.length === 0 || options.dryRun || (options.json && !options.yes)) return;
   if (!options.yes && !(await confirm(`delete ${decision.drop.length} from ${stack.client.host}?`)))
     return console.log("nothing deleted");
   // Minutes may have passed: what somebody tagged or brought up meanwhile stays.
-  const unwanted = new Set((await decide(stack)).drop.map(keyOf));
+  const unwanted = new Set((await decide(stack, options.keep)).drop.map(keyOf));
   const drop = decision.drop.filter((manifest) => unwanted.has(keyOf(manifest)));
   await deleteManifests(stack.client, drop);
   const embedded = stack.plan.registry === "embedded";
@@ -63,11 +72,11 @@ async function prune(options: Options): Promise<void> {
 const keyOf = ({ repository, digest }: StoredManifest): string => `${repository}@${digest}`;
 
 /** What the registry holds, and which of it is in use. */
-async function decide(stack: Stack): Promise<ReturnType<typeof decidePrune>> {
+async function decide(stack: Stack, versions: number): Promise<ReturnType<typeof decidePrune>> {
   const repositories = stack.plan.images.map((image) => image.repository).sort();
   const stored: StoredManifest[] = [];
   for (const repository of repositories) stored.push(...(await surveyRepository(stack.client, repository)));
-  const keepers = keepersInPlan(stack);
+  const keepers = [...keepersInPlan(stack), ...keepersInHistory(stack, versions)];
   const workloads: WorkloadHistory[] = [];
   for (const [name, state] of await stackStates()) {
     keepers.push(...keepersInState(name, repositories, state));
@@ -113,13 +122,29 @@ const shorten = (tag: string): string => (tag.length > 40 ? `${tag.slice(0, 14)}
 function keepersInPlan({ plan, name }: Stack): Keeper[] {
   const reason = `stack ${name} as it stands in this checkout`;
   return plan.images.flatMap(({ repository, contentHash, builds }) => [
-    ...["", ...builds.map(({ platform }) => `-${platformSlug(platform)}`)].map((suffix) => ({
-      repository,
-      reference: hashTag(contentHash) + suffix,
-      reason,
-    })),
+    ...references(contentHash, builds).map((reference) => ({ repository, reference, reason })),
     ...builds.map(({ platform }) => ({ repository, reference: cacheTag(platform), reason: "build cache" })),
   ]);
+}
+
+/** What a rollback of any workload may go back to: builds of this checkout before the one that is planned. */
+function keepersInHistory({ plan }: Stack, versions: number): Keeper[] {
+  return plan.images.flatMap((image) =>
+    hashesBefore(projectRoot(), image)
+      .slice(0, versions)
+      .flatMap((hash, i) =>
+        references(hash, image.builds).map((reference) => ({
+          repository: image.repository,
+          reference,
+          reason: `built before, for a rollback (${i + 1} of ${versions})`,
+        })),
+      ),
+  );
+}
+
+/** Tags of a content hash: the index's, and those of platforms that wait for others. */
+function references(hash: string, builds: PlannedImage["builds"]): string[] {
+  return ["", ...builds.map(({ platform }) => `-${platformSlug(platform)}`)].map((suffix) => hashTag(hash) + suffix);
 }
 
 /**

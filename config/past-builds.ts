@@ -6,6 +6,8 @@ import { type BuildRecord, type History, openHistory } from "../toolchain/histor
 
 /** Builds that a median is taken over. */
 const RECENT = 10;
+/** Builds that a rollback may go back over. */
+const LONG_AGO = 100;
 
 /**
  * What past builds of a plan's images took on this checkout; images that were never built here are left out. Bytes of the
@@ -38,6 +40,19 @@ export function sizesBefore(
       return compressed === undefined || unpacked === undefined ? [] : [[platform, { compressed, unpacked }]];
     }),
   );
+}
+
+/** What an image was made from before, newest first, as far as this checkout built it: hashes of content. */
+export function hashesBefore(
+  root: string,
+  { name, contentHash, builds }: Pick<PlannedImage, "name" | "contentHash" | "builds">,
+): string[] {
+  using history = openHistory(root);
+  const built = builds
+    .flatMap(({ platform }) => history.builds(name, platform, LONG_AGO))
+    .filter(({ outcome }) => outcome === "built")
+    .toSorted((a, b) => b.at - a.at);
+  return [...new Set(built.map((b) => b.contentHash))].filter((hash) => hash !== contentHash);
 }
 
 function builtOf(history: History, image: string, platform: Platform): BuildRecord[] {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pastBuilds, sizesBefore } from "../../config/past-builds.ts";
+import { hashesBefore, pastBuilds, sizesBefore } from "../../config/past-builds.ts";
 import type { Plan, PlannedImage } from "../../core/plan.ts";
 import { openHistory } from "../../toolchain/history.ts";
 
@@ -39,6 +39,12 @@ describe("past builds", () => {
         ["app", { seconds: 4, bytes: 500 }],
       ],
     );
+  });
+
+  it("tell what an image was made from before, newest first", () => {
+    const of = (contentHash: string) => hashesBefore(root, { ...app, contentHash } as unknown as PlannedImage);
+    assert.deepEqual(of("a3"), ["a2", "a1"]);
+    assert.deepEqual(of("a4"), ["a3", "a2", "a1"]);
   });
 
   it("tell an image's sizes before its content changed, for the growth gate", () => {
