@@ -6,13 +6,13 @@ import type { RegistryClient } from "../oci/client.ts";
 /** Milliseconds without a byte after which a registry counts as one that does not answer. */
 const PATIENCE = 5000;
 
-/** Opens a client for a registry; one that gives up soon, and at once. */
+/** Opens a client for a registry; one that gives up soon, though not for one answer that failed in passing. */
 export type OpenUpstream = (host: string) => RegistryClient | Promise<RegistryClient>;
 
 /** Most plans ask no registry: the client is loaded for those that do. */
 const openUpstream: OpenUpstream = async (host) => {
   const client = await import("../oci/client.ts");
-  return new client.RegistryClient({ host, env: process.env, idleTimeout: PATIENCE, backoff: [] });
+  return new client.RegistryClient({ host, env: process.env, idleTimeout: PATIENCE, backoff: [500] });
 };
 
 /**
