@@ -79,7 +79,9 @@ interface Run {
 
 async function reproduce(name: string, { stack, platform: platforms }: Options): Promise<Reproduction> {
   const root = projectRoot();
-  const config = { ...(await readStack(root, stack)), images: [name] };
+  // Of a stack's config what builds counts here: what it runs is not in this plan.
+  const { gateway, ...rest } = await readStack(root, stack);
+  const config = { ...rest, images: [name], ...(gateway && { gateway: { ...gateway, run: undefined } }) };
   const { plan, findings } = await loadPlan(root, stack, config, surroundings(root));
   const errors = findings.filter((f) => f.severity === "error");
   if (errors.length > 0)
