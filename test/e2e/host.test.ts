@@ -97,8 +97,11 @@ describe("a host", function () {
     assert.equal(await on(`${container} whoami`), "weft");
     assert.equal((await vps.run(`${container} touch /x`)).code, 1);
     assert.equal(
-      (await vps.run("grep -rsl s3cr[3]t /etc /proc/[0-9]*/cmdline /run/systemd /opt /var/lib/keelson/clawft/audit.log"))
-        .text,
+      (
+        await vps.run(
+          "grep -rsl s3cr[3]t /etc /proc/[0-9]*/cmdline /run/systemd /opt /var/lib/keelson/clawft/audit.log",
+        )
+      ).text,
       "",
     );
     assert.match(
