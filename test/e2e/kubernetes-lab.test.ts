@@ -12,7 +12,6 @@ import { removeBuilder } from "../../toolchain/buildx.ts";
 import { ensureBusybox } from "../../toolchain/busybox.ts";
 import { home } from "../../toolchain/home.ts";
 import { controlPlaneRemains } from "../../toolchain/lab/kubernetes/control-plane.ts";
-import { pushFlatImage } from "../../toolchain/lab/kubernetes/flat-image.ts";
 import { clusterAddresses } from "../../toolchain/lab/kubernetes/node.ts";
 import { ensurePause } from "../../toolchain/lab/kubernetes/pause.ts";
 import { clusterPrograms, ensureCluster, type LabCluster, stopCluster } from "../../toolchain/lab/kubernetes.ts";
@@ -21,6 +20,7 @@ import { silent } from "../../toolchain/progress.ts";
 import { ensureRegistry, stopServices } from "../../toolchain/services/index.ts";
 import { runningProcesses } from "../../toolchain/services/supervise.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
+import { pushBuildkit } from "./buildkit-image.ts";
 import { type TemporaryHome, temporaryHome } from "./home.ts";
 
 const folder = () => join(home().root, "lab/kubernetes");
@@ -154,10 +154,7 @@ describe("the lab's cluster", () => {
       await core.createNamespace({ body: { metadata: { name: "builds" } } });
       const registry = await ensureRegistry(silent);
       const client = await openRegistry(registry.host, { caFile: registry.ca, env: process.env });
-      const files = await buildkitFiles();
-      const config = { Entrypoint: ["/usr/bin/buildkitd"], Env: ["PATH=/usr/bin"] };
-      const made = { repository: "keelson/lab-buildkit", platform: checkLab(), files, config };
-      const buildkit = `${registry.host}/${await pushFlatImage(client, made)}`;
+      const buildkit = `${registry.host}/${await pushBuildkit(client)}`;
       client.close();
 
       const context = join(own.folder, "context");
@@ -215,20 +212,6 @@ describe("the lab's cluster", () => {
     });
   });
 });
-
-/** What an image of BuildKit needs: its programs, and runc with its libraries from a lab host's root. */
-async function buildkitFiles(): Promise<Record<string, Uint8Array>> {
-  const root = await ensureLabRoot();
-  const runc = "/usr/sbin/runc";
-  const inRoot = async (...command: string[]) => (await execa("chroot", [root, ...command])).stdout;
-  const libraries = [...(await inRoot("ldd", runc)).matchAll(/(\/\S+) \(/g)].map(([, path = ""]) => path);
-  const files: Record<string, Uint8Array> = { "usr/bin/runc": await readFile(join(root, runc)) };
-  for (const path of libraries)
-    files[path.slice(1)] = await readFile(join(root, (await inRoot("realpath", path)).trim()));
-  for (const name of ["buildkitd", "buildctl"] as const)
-    files[`usr/bin/${name}`] = await readFile((await ensureTool(name)).path);
-  return files;
-}
 
 async function until(done: () => Promise<boolean>): Promise<void> {
   while (!(await done())) await sleep(200);
