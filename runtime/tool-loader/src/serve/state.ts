@@ -109,8 +109,9 @@ export function next(state: ToolState, event: ToolEvent, rules: Rules): ToolStat
     case "failed":
       return failed(state, event.message, event.transient, rules);
     case "absent":
+      // A start that found nothing to restore was no attempt: what is pending has one left, also after one too many.
       return state.status === "installing"
-        ? { ...idle(state), status: "pending", attempts: Math.max(0, state.attempts - 1) }
+        ? { ...idle(state), status: "pending", attempts: Math.min(rules.attempts, Math.max(1, state.attempts)) - 1 }
         : state;
     case "lost":
       return state.status === "installing" ? failed(state, event.message, true, rules) : state;

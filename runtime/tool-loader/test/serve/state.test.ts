@@ -88,6 +88,12 @@ describe("a tool's state", () => {
     assert.equal(due([...tools, awaited], 0)[0]?.name, "1");
   });
 
+  it("has an attempt left where it is pending, though it was started once too often", () => {
+    const lost = { event: "lost", tool: "x", message: "gone" } as const;
+    const s = after(initial(), transient, started, permanent, started, lost, started, { event: "absent", tool: "x" });
+    assert.deepEqual([s.status, s.attempts], ["pending", rules.attempts - 1]);
+  });
+
   it("is installed only by an installation, whatever is told in whatever order", () => {
     const event: fc.Arbitrary<ToolEvent> = fc.oneof(
       fc.constantFrom<ToolEvent>(started, transient, permanent, installed),
