@@ -2,8 +2,10 @@ import type { Duration } from "./duration.ts";
 import { UserError } from "./error.ts";
 import type { Finding } from "./finding.ts";
 import type { Health } from "./image.ts";
+import type { AppIngress, AppRoute } from "./kubernetes/entrance.ts";
 import { workloadImage } from "./kubernetes/workload-image.ts";
 import { hint } from "./lineage.ts";
+import { defined, type Loose } from "./optional.ts";
 import { parseSize, type Size } from "./size.ts";
 
 /** How a cluster is found; nobody's rights stand here. */
@@ -54,18 +56,8 @@ export interface PlannedApp {
   readonly database?: string;
   readonly migrate?: readonly string[];
   readonly writable?: readonly string[];
-  readonly ingress?: {
-    readonly host: string;
-    readonly className?: string;
-    readonly tlsSecret?: string;
-    readonly controllerNamespace: string;
-  };
-  readonly route?: {
-    readonly host: string;
-    readonly gateway: string;
-    readonly gatewayNamespace: string;
-    readonly section?: string;
-  };
+  readonly ingress?: AppIngress;
+  readonly route?: AppRoute;
   readonly after?: readonly string[];
   readonly rollback?: true;
 }
@@ -97,13 +89,6 @@ export interface PlannedCluster {
   readonly apps: readonly PlannedApp[];
   readonly charts: readonly PlannedChart[];
 }
-
-/** Optional fields, at any depth, may also stand there undefined, as a schema gives them. */
-type Loose<T> = T extends string | number | boolean
-  ? T
-  : T extends readonly (infer Item)[]
-    ? readonly Loose<Item>[]
-    : { readonly [K in keyof T]: Loose<T[K]> | (Record<never, never> extends Pick<T, K> ? undefined : never) };
 
 /** `keelson:kubernetes` as far as a plan needs it. */
 export type ClustersChoice = Readonly<
@@ -522,11 +507,4 @@ function circleFindings(apps: AppsChoice): Finding[] {
 
 function sorted<T>(record: Readonly<Record<string, T>>): [string, T][] {
   return Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1));
-}
-
-/** Without what is undefined, at any depth of objects. */
-function defined<T>(value: T): T {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
-  return Object.fromEntries(entries.map(([key, v]) => [key, defined(v)])) as T;
 }

@@ -4,6 +4,7 @@ import { renderBundle } from "./host/bundle.ts";
 import type { HostSecret, HostService } from "./host/service.ts";
 import type { Health } from "./image.ts";
 import { hint } from "./lineage.ts";
+import { defined, type Loose } from "./optional.ts";
 
 /** A container on a host, before its image is built: `image` is the catalogue's name of it. */
 export type PlannedHostService = HostService;
@@ -46,13 +47,6 @@ export type WorkloadsChoice = Readonly<
     }
   >
 >;
-
-/** Optional fields, at any depth, may also stand there undefined, as a schema gives them. */
-type Loose<T> = T extends string | number | boolean
-  ? T
-  : T extends readonly (infer Item)[]
-    ? readonly Loose<Item>[]
-    : { readonly [K in keyof T]: Loose<T[K]> | (Record<never, never> extends Pick<T, K> ? undefined : never) };
 
 /** The default of `app`. */
 export const APP = "keelson";
@@ -190,13 +184,4 @@ function sharedFindings(hosts: readonly PlannedHost[]): Finding[] {
       message: `application ${host.app} on ${host.address} is another host's already`,
       fix: "give it another app, or its workloads to the other host",
     }));
-}
-
-function defined<T extends object>(value: T): T {
-  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
-  const inner = ([key, v]: [string, unknown]) => [
-    key,
-    typeof v === "object" && v !== null && !Array.isArray(v) ? defined(v) : v,
-  ];
-  return Object.fromEntries(entries.map(inner)) as T;
 }

@@ -13,6 +13,7 @@ import type { input } from "@pulumi/kubernetes/types/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../core/error.ts";
 import type { Health } from "../../core/image.ts";
+import type { AppIngress, AppRoute } from "../../core/kubernetes/entrance.ts";
 import { probesOf } from "../../core/kubernetes/probes.ts";
 import { ROLLBACK } from "../../core/kubernetes/rollback.ts";
 import { workloadImage } from "../../core/kubernetes/workload-image.ts";
@@ -51,21 +52,8 @@ export interface KubernetesAppArgs {
     readonly username: pulumi.Input<string>;
     readonly password: pulumi.Input<string>;
   };
-  /** From outside of the cluster, through the namespace that its controller runs in. */
-  readonly ingress?: {
-    readonly host: string;
-    readonly className?: string;
-    readonly tlsSecret?: string;
-    readonly controllerNamespace: string;
-  };
-  /** From outside of the cluster, through a Gateway that is there. */
-  readonly route?: {
-    readonly host: string;
-    readonly gateway: string;
-    readonly gatewayNamespace: string;
-    /** Name of the Gateway's listener. */
-    readonly section?: string;
-  };
+  readonly ingress?: AppIngress;
+  readonly route?: AppRoute;
   /** Puts the version before back where a rollout fails, and fails all the same; keelson's own provider does. Default: false. */
   readonly rollback?: boolean;
 }
