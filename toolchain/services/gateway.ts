@@ -12,6 +12,7 @@ import { daemonEnvironment } from "./environment.ts";
 import { hostTrust, IN_CONTAINER, readHostSettings, writeHostTrust } from "./host-trust.ts";
 import { locked } from "./locked.ts";
 import { choosePort, onFreePort } from "./port.ts";
+import { answersWell } from "./probe.ts";
 import {
   ensureRunning,
   type Outcome,
@@ -232,16 +233,6 @@ function urlOf({ health }: GatewayState): string {
   return `http://127.0.0.1:${health}`;
 }
 
-async function isHealthy({ health: port }: GatewayState): Promise<boolean> {
-  return new Promise((resolve) => {
-    const query = request({ host: "127.0.0.1", port, path: "/health", timeout: 2000, agent: false });
-    query.once("response", (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    query.once("timeout", () => query.destroy());
-    query.once("error", () => resolve(false));
-    query.once("close", () => resolve(false));
-    query.end();
-  });
+function isHealthy({ health: port }: GatewayState): Promise<boolean> {
+  return answersWell(request({ host: "127.0.0.1", port, path: "/health", timeout: 2000, agent: false }));
 }

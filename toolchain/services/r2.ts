@@ -2,12 +2,14 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { writeFileChanged } from "../files.ts";
 import { type Progress, plainProgress } from "../progress.ts";
 import { daemonEnvironment } from "./environment.ts";
 import { locked } from "./locked.ts";
 import { type ChosenPort, choosePort, onFreePort } from "./port.ts";
+import { answersWell } from "./probe.ts";
 import { findByEnvironment, identify, signal, waitForEnd } from "./process.ts";
 import { ensureRunning, type Service, type ServiceRemains } from "./supervise.ts";
 
@@ -172,17 +174,7 @@ async function miniflareVersion(): Promise<string> {
 }
 
 /** Whether the server that was started with this configuration answers. */
-async function answers({ port, revision }: R2Config): Promise<boolean> {
-  return new Promise((resolve) => {
-    const query = request({ host: "127.0.0.1", port, path: "/", timeout: 2000, agent: false });
-    query.once("response", async (response) => {
-      let text = "";
-      for await (const chunk of response.setEncoding("utf8")) text += chunk;
-      resolve(response.statusCode === 200 && text === revision);
-    });
-    query.once("timeout", () => query.destroy());
-    query.once("error", () => resolve(false));
-    query.once("close", () => resolve(false));
-    query.end();
-  });
+function answers({ port, revision }: R2Config): Promise<boolean> {
+  const query = request({ host: "127.0.0.1", port, path: "/", timeout: 2000, agent: false });
+  return answersWell(query, async (response) => (await text(response)) === revision && response.statusCode === 200);
 }

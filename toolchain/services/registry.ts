@@ -10,6 +10,7 @@ import { writeFileChanged } from "../files.ts";
 import type { Tool } from "../tool.ts";
 import { daemonEnvironment } from "./environment.ts";
 import { type ChosenPort, choosePort } from "./port.ts";
+import { answersWell } from "./probe.ts";
 import { runningProcesses, type Service, type ServiceRemains } from "./supervise.ts";
 import type { TlsFiles } from "./tls.ts";
 
@@ -145,15 +146,5 @@ function configFile(directory: string): string {
 async function answers(port: number, caFile: string): Promise<boolean> {
   const ca = await readFile(caFile, "utf8").catch(() => undefined);
   if (ca === undefined) return false;
-  return new Promise((resolve) => {
-    const query = request({ host: "127.0.0.1", servername: "localhost", port, path: "/v2/", ca, timeout: 2000 });
-    query.once("response", (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    query.once("timeout", () => query.destroy());
-    query.once("error", () => resolve(false));
-    query.once("close", () => resolve(false));
-    query.end();
-  });
+  return answersWell(request({ host: "127.0.0.1", servername: "localhost", port, path: "/v2/", ca, timeout: 2000 }));
 }
