@@ -518,7 +518,11 @@ describe("the keelson plugin on the real engine", function () {
 
     for (const signal of ["SIGINT", "SIGKILL"] as const)
       it(`an engine that gets ${signal}`, async () => {
-        const engine = async () => process.kill((await engines())[0] ?? 0, signal);
+        const engine = async () => {
+          const [pid] = await engines();
+          assert.ok(pid);
+          process.kill(pid, signal);
+        };
         const done = await fail(project.up(whenBuilding(engine)));
         if (signal === "SIGINT") assert.match(done.text, /error: cancelled/);
         await nothingLeft();

@@ -204,7 +204,8 @@ RUN ["/probe", "env", "NODE_EXTRA_CA_CERTS"]
 
   it("come back when a daemon hangs", async () => {
     const { buildkit } = await pids();
-    process.kill(buildkit ?? 0, "SIGSTOP");
+    assert.ok(buildkit);
+    process.kill(buildkit, "SIGSTOP");
     await ensureServices(silent);
     assert.notEqual((await pids()).buildkit, buildkit);
   });
@@ -459,7 +460,8 @@ RUN ["/probe", "env", "NODE_EXTRA_CA_CERTS"]
     `;
     const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { cwd: ROOT, detached: true });
     await once(child.stdout, "data");
-    process.kill(-(child.pid ?? 0), "SIGINT"); // what Ctrl-C sends: to the whole foreground group
+    assert.ok(child.pid);
+    process.kill(-child.pid, "SIGINT"); // what Ctrl-C sends: to the whole foreground group
     await once(child, "exit");
     assert.deepEqual(new Set((await servicesStatus()).map(({ state }) => state)), new Set(["running"]));
   });

@@ -9,10 +9,16 @@ export function answersWell(
   query: ClientRequest,
   isGood: (response: IncomingMessage) => boolean | Promise<boolean> = isOk,
 ): Promise<boolean> {
+  // An answer that breaks off in the middle is no good one.
+  const judged = async (response: IncomingMessage) => {
+    try {
+      return await isGood(response);
+    } catch {
+      return false;
+    }
+  };
   return new Promise((resolve) => {
-    query.once("response", async (response) => {
-      resolve(await isGood(response));
-    });
+    query.once("response", (response) => resolve(judged(response)));
     query.once("timeout", () => query.destroy());
     query.once("error", () => resolve(false));
     query.once("close", () => resolve(false));
