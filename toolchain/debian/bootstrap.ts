@@ -94,7 +94,11 @@ export async function bootstrapDebian(
 }
 
 /** A directory with a platform's packages that apt takes for an archive of the suite. */
-async function makeRepository(bootstrap: Bootstrap, platform: Platform, options: BootstrapOptions): Promise<string> {
+export async function makeRepository(
+  bootstrap: Bootstrap,
+  platform: Platform,
+  options: Pick<BootstrapOptions, "dir" | "store" | "signal">,
+): Promise<string> {
   const dir = join(options.dir, `packages-${platformSlug(platform)}`);
   await stageLock(bootstrap.packages, platform, dir, options.store, { signal: options.signal });
   const debs = (await readdir(dir))
