@@ -8,6 +8,7 @@ import { AppsV1Api, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import { execa } from "execa";
 import { home } from "../../toolchain/home.ts";
 import { ensureLabRoot } from "../../toolchain/lab/root.ts";
+import { withPage } from "./browser.ts";
 import { cloneCheckout } from "./registry.ts";
 
 const NAMESPACE = "todo";
@@ -97,24 +98,33 @@ describe("stack cluster", function () {
     );
   });
 
-  it("serves the todo application: create, list, finish and delete", async () => {
-    const form = (path: string, fields: Readonly<Record<string, string>>) =>
-      fetch(`${frontend}${path}`, { method: "POST", body: new URLSearchParams(fields), redirect: "manual" });
-    const listed = async () => {
-      const html = await (await fetch(frontend)).text();
-      return [...html.matchAll(/<li data-id="(\d+)" data-done="(\w+)">.*?<span[^>]*>([^<]*)<\/span>/g)].map(
-        ([, id = "", done, title]) => ({ id, title, done: done === "true" }),
-      );
-    };
+  it("serves the todo application to a browser: create, list, finish and delete, and a reload shows what is kept", async () => {
     const ready = await fetch(`${frontend}/ready`);
     assert.deepEqual([ready.status, await ready.json()], [200, { database: "ok", backend: "ok" }]);
-    for (const title of ["milk", "bread"]) assert.equal((await form("/todos", { title })).status, 303);
-    const [milk, bread] = await listed();
-    assert.deepEqual([milk?.title, bread?.title], ["milk", "bread"]);
-    await form(`/todos/${milk?.id}`, { action: "finish" });
-    assert.equal((await listed()).find(({ id }) => id === milk?.id)?.done, true);
-    await form(`/todos/${bread?.id}`, { action: "delete" });
-    assert.deepEqual(await listed(), [{ id: milk?.id, title: "milk", done: true }]);
+    await withPage(async (page) => {
+      const listed = () =>
+        page
+          .locator("li")
+          .evaluateAll((items) =>
+            items.map((item) => [item.querySelector("span")?.textContent, item.getAttribute("data-done") === "true"]),
+          );
+      const item = (title: string) => page.locator("li", { hasText: title });
+      await page.goto(frontend);
+      await page.getByText("Nothing is left to do.").waitFor();
+      for (const title of ["milk", "bread"]) {
+        await page.getByLabel("What is to be done").fill(title);
+        await page.getByRole("button", { name: "Add" }).click();
+        await item(title).waitFor();
+      }
+      await page.getByText("2 to do").waitFor();
+      await item("milk").getByRole("button", { name: "Done" }).click();
+      await item("milk").getByRole("button", { name: "Again" }).waitFor();
+      await page.getByRole("button", { name: "Delete bread" }).click();
+      await item("bread").waitFor({ state: "detached" });
+      assert.deepEqual(await listed(), [["milk", true]]);
+      await page.reload();
+      assert.deepEqual(await listed(), [["milk", true]]);
+    });
   });
 
   it("loses no request while a new version rolls out", async () => {
