@@ -33,6 +33,8 @@ export interface Stack {
   readonly name: string;
   readonly plan: Plan;
   readonly client: RegistryClient;
+  /** Before each repository of the stack's; empty for none. */
+  readonly prefix: string;
   readonly gates: GateSettings;
 }
 
@@ -44,7 +46,9 @@ export async function openStack(name: string): Promise<Stack> {
   const root = projectRoot();
   const config = await readStack(root, name);
   const { plan } = await loadWholePlan(root, name, config, surroundings(root));
-  return { name, plan, client: await openStackRegistry(name, config.registry), gates: config.gates as GateSettings };
+  const client = await openStackRegistry(name, config.registry);
+  const prefix = config.registry === "embedded" ? "" : (config.registry.prefix ?? "");
+  return { name, plan, client, prefix, gates: config.gates as GateSettings };
 }
 
 /** With the stack's own login where its config has one; its password is decrypted when the registry asks for it. */

@@ -1,7 +1,7 @@
 import type { PastBuilds } from "../core/impact.ts";
 import { median } from "../core/median.ts";
 import type { Plan, PlannedImage } from "../core/plan.ts";
-import type { Platform } from "../core/platform.ts";
+import { PLATFORMS, type Platform } from "../core/platform.ts";
 import { type BuildRecord, type History, openHistory } from "../toolchain/history.ts";
 
 /** Builds that a median is taken over. */
@@ -42,14 +42,22 @@ export function sizesBefore(
   );
 }
 
-/** What an image was made from before, newest first, as far as this checkout built it: hashes of content. */
+/** Names of all images that this checkout has built, sorted: those that have left the catalogue since among them. */
+export function imagesBuilt(root: string): string[] {
+  using history = openHistory(root);
+  return history.images();
+}
+
+/**
+ * What an image was made from before, newest first, as far as this checkout built it: hashes of content.
+ * @param image.contentHash what it is made from now; absent for one that has left the catalogue
+ */
 export function hashesBefore(
   root: string,
-  { name, contentHash, builds }: Pick<PlannedImage, "name" | "contentHash" | "builds">,
+  { name, contentHash }: { readonly name: string; readonly contentHash?: string },
 ): string[] {
   using history = openHistory(root);
-  const built = builds
-    .flatMap(({ platform }) => history.builds(name, platform, LONG_AGO))
+  const built = PLATFORMS.flatMap((platform) => history.builds(name, platform, LONG_AGO))
     .filter(({ outcome }) => outcome === "built")
     .toSorted((a, b) => b.at - a.at);
   return [...new Set(built.map((b) => b.contentHash))].filter((hash) => hash !== contentHash);

@@ -18,3 +18,16 @@ export function keepersInState(stack: string, repositories: readonly string[], s
 export function hasHosts(state: unknown): boolean {
   return (JSON.stringify(state) ?? "").includes('"type":"keelson:host:Host"');
 }
+
+/** The repositories of a registry that the images in a stack's state stand in, sorted. @param host as the plan has it, `embedded` for the toolchain's own */
+export function repositoriesInState(state: unknown, host: string): string[] {
+  const { deployment } = (state ?? {}) as { deployment?: { resources?: readonly StateResource[] } | null };
+  const images = (deployment?.resources ?? []).filter(({ type }) => type === "keelson:index:Image");
+  const here = images.filter(({ inputs }) => inputs?.registry?.host === host);
+  return [...new Set(here.flatMap(({ inputs }) => inputs?.repository ?? []))].toSorted();
+}
+
+interface StateResource {
+  readonly type: string;
+  readonly inputs?: { readonly repository?: string; readonly registry?: { readonly host?: string } };
+}

@@ -1,3 +1,5 @@
+import { isBuildTag, isCommitTag } from "./tags.ts";
+
 /** A manifest or index in a repository, with the tags on it. */
 export interface StoredManifest {
   readonly repository: string;
@@ -8,6 +10,8 @@ export interface StoredManifest {
   readonly children: readonly string[];
   /** The manifest that this one is about: it goes when that goes. */
   readonly subject?: string;
+  /** Nothing in it says that keelson pushed it: a base, somebody else's image. */
+  readonly foreign?: true;
 }
 
 /** What keeps a manifest, and why: by digest, or by a tag on it. */
@@ -42,8 +46,9 @@ export interface PruneDecision {
 
 /**
  * Decides what no reference keeps. Kept are: what a keeper names; each workload's running version and so many before
- * it; releases (tags that are a semver, or a part of one, or `latest`); and all that is needed by or about what is
- * kept. When in doubt a manifest stays: a digest with one kept tag keeps all its tags.
+ * it; releases (tags that are a semver, or a part of one, or `latest`); what has a tag that no build gives; what keelson
+ * did not push; and all that is needed by or about what is kept. When in doubt a manifest stays: a digest with one kept
+ * tag keeps all its tags.
  * @example decidePrune({ stored, keepers: [{ repository: "worker", reference: digest, reason: "stack prod runs it" }], workloads: [], rollbacks: 2 }).drop
  */
 export function decidePrune(input: PruneInput): PruneDecision {
@@ -71,9 +76,9 @@ export function decidePrune(input: PruneInput): PruneDecision {
       );
     }
   }
-  for (const { repository, digest, tags } of input.stored) {
-    const release = tags.find(isReleaseTag);
-    if (release !== undefined) keep(repository, digest, `release ${release}`);
+  for (const manifest of input.stored) {
+    const reason = reasonOfItsOwn(manifest);
+    if (reason !== undefined) keep(manifest.repository, manifest.digest, reason);
   }
   keepAbout(input.stored, reasons, keep);
   const ordered = input.stored.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
@@ -82,6 +87,17 @@ export function decidePrune(input: PruneInput): PruneDecision {
     return reason === undefined ? [] : [{ manifest, reason }];
   });
   return { keep: kept, drop: ordered.filter((m) => !reasons.has(keyOf(m.repository, m.digest))) };
+}
+
+/** Why a manifest stays whatever refers to it: somebody may pull it by its tag, or it is none of ours. */
+function reasonOfItsOwn({ tags, subject, foreign }: StoredManifest): string | undefined {
+  const release = tags.find(isReleaseTag);
+  if (release !== undefined) return `release ${release}`;
+  // What is about another manifest has its tag from that; without a tag, what it is part of decides.
+  if (subject !== undefined || tags.length === 0) return undefined;
+  const given = tags.find((tag) => !isBuildTag(tag) && !isCommitTag(tag));
+  if (foreign) return "keelson did not push it";
+  return given === undefined ? undefined : `somebody tagged it ${given}`;
 }
 
 /** A signature of a signature is kept too: repeated until nothing is added. */

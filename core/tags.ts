@@ -1,5 +1,6 @@
 import semver from "semver";
-import { type Platform, platformSlug } from "./platform.ts";
+import { cacheTag } from "./build-options.ts";
+import { PLATFORMS, type Platform, platformSlug } from "./platform.ts";
 
 /** What git says of the commit that is built. */
 export interface Revision {
@@ -107,4 +108,18 @@ export function hashTag(contentHash: string): string {
  */
 export function uncheckedTag(contentHash: string, platform: Platform): string {
   return `unchecked-${contentHash}-${platformSlug(platform)}`;
+}
+
+/**
+ * True for a tag that a build gives by itself, to be found again by it and by nobody else: of a content hash, of a
+ * platform that waits for others or for its checks, of a build's cache.
+ * @example isBuildTag(hashTag("0ab1…")) // true
+ */
+export function isBuildTag(tag: string): boolean {
+  return /^(?:h|unchecked)-[0-9a-f]{64}(?:-[a-z0-9-]+)?$/.test(tag) || PLATFORMS.some((p) => cacheTag(p) === tag);
+}
+
+/** True for a tag of the form that {@link imageTags} gives a commit, whoever gave it. @example isCommitTag("worker-20261121-d9330cd") // true */
+export function isCommitTag(tag: string): boolean {
+  return /^[a-z0-9._-]+-\d{8}-[0-9a-f]{7}(?:-[a-z0-9]+){0,2}$/.test(tag);
 }

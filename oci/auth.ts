@@ -34,13 +34,14 @@ export function basic(username: string, password: string): string {
 }
 
 /** What a token may do. @example { repository: "team/worker", actions: "pull,push" } */
-export interface Scope {
-  readonly repository: string;
-  readonly actions: "pull" | "pull,push" | "pull,push,delete" | "delete";
-}
+export type Scope =
+  | { readonly repository: string; readonly actions: "pull" | "pull,push" | "pull,push,delete" | "delete" }
+  /** List the registry's repositories. */
+  | "catalog";
 
 /** The scope in the token protocol's notation. @example "repository:team/worker:pull,push" */
-export const formatScope = (scope: Scope): string => `repository:${scope.repository}:${scope.actions}`;
+export const formatScope = (scope: Scope): string =>
+  scope === "catalog" ? "registry:catalog:*" : `repository:${scope.repository}:${scope.actions}`;
 
 /**
  * The request that gets a token: a GET, with Basic credentials if there are any, or a POST that trades the identity

@@ -1,9 +1,11 @@
 import type { Readable } from "node:stream";
+import type { Scope } from "./auth.ts";
 import { digestOf, matchesDigest } from "./digest.ts";
 import { type BlobRef, downloadBlob } from "./download.ts";
 import { RegistryError } from "./errors.ts";
 import { discard, type HttpAnswer, readAll } from "./http.ts";
 import {
+  catalog,
   type Descriptor,
   type Document,
   type ImageConfig,
@@ -34,8 +36,23 @@ const MANIFEST_LIMIT = 4 * 1024 * 1024;
 /** Far above any config seen; bounds what a hostile one takes of memory. */
 const CONFIG_LIMIT = 16 * 1024 * 1024;
 const LIST_LIMIT = 16 * 1024 * 1024;
-/** Pages of a tag list that are followed. */
+/** Pages of a list that are followed. */
 const MAX_PAGES = 10_000;
+/** What registries answer that have no list of repositories, or keep it to themselves. */
+const UNTOLD: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 501]);
+
+/** A list that a registry gives in pages. */
+interface List {
+  readonly path: string;
+  readonly scopes: readonly Scope[];
+  readonly doing: string;
+  /** Statuses that say that there is no such list. */
+  readonly none: readonly number[];
+  /** @throws RangeError where it is no such list. */
+  readonly read: (json: unknown) => readonly string[];
+  /** What it lists, in a word. */
+  readonly of: string;
+}
 
 /**
  * One OCI registry. Everything read is checked against its digest and schema; what failed in passing (429 with its
@@ -235,32 +252,48 @@ export class RegistryClient {
 
   /** All tags of a repository, sorted; none where the repository is unknown. */
   async listTags(repository: string): Promise<string[]> {
-    const doing = `list the tags of ${repository}`;
-    const tags = new Set<string>();
-    let next: URL | undefined = new URL(`/v2/${repository}/tags/list?n=1000`, this.#session.root);
+    const what = { path: `/v2/${repository}/tags/list`, scopes: [{ repository, actions: "pull" } as const] };
+    const read = (json: unknown) => parseAs(tagList, json).tags ?? [];
+    return (await this.#list({ ...what, doing: `list the tags of ${repository}`, none: [404], read, of: "tag" })) ?? [];
+  }
+
+  /**
+   * All repositories, sorted; undefined where the registry tells them to nobody, or not to this login, as most shared ones do.
+   * @throws RegistryError
+   */
+  async listRepositories(): Promise<string[] | undefined> {
+    const read = (json: unknown) => parseAs(catalog, json).repositories ?? [];
+    const what = { path: "/v2/_catalog", scopes: ["catalog" as const], doing: "list the repositories" };
+    try {
+      return await this.#list({ ...what, none: [...UNTOLD], read, of: "repository" });
+    } catch (error) {
+      if (error instanceof RegistryError && UNTOLD.has(error.status ?? 0)) return undefined;
+      throw error;
+    }
+  }
+
+  /** A list in pages, sorted; undefined where the first answer is one that says there is none. */
+  async #list({ path, scopes, doing, none, read, of }: List): Promise<string[] | undefined> {
+    const found = new Set<string>();
+    let next: URL | undefined = new URL(`${path}?n=1000`, this.#session.root);
     for (let page = 0; next; page++) {
-      const answer = await this.#session.ask({
-        method: "GET",
-        path: next,
-        scopes: [{ repository, actions: "pull" }],
-        expect: [200, 404],
-        doing,
-      });
-      if (answer.status === 404) {
+      const answer = await this.#session.ask({ method: "GET", path: next, scopes, expect: [200, ...none], doing });
+      if (answer.status !== 200) {
         await discard(answer.body);
-        break;
+        return page === 0 ? undefined : [...found].sort();
       }
       const url: URL = next;
       next = await this.#checked(doing, async () => {
-        const list = parseAs(tagList, parseJson(await readAll(answer.body, LIST_LIMIT)));
-        const before = tags.size;
-        for (const tag of list.tags ?? []) tags.add(tag);
+        const entries = read(parseJson(await readAll(answer.body, LIST_LIMIT)));
+        const before = found.size;
+        for (const entry of entries) found.add(entry);
         const link = nextPage(answer, url);
-        if (link && (page >= MAX_PAGES || tags.size === before)) throw new RangeError("pages that lead to no new tag");
+        if (link && (page >= MAX_PAGES || found.size === before))
+          throw new RangeError(`pages that lead to no new ${of}`);
         return link;
       });
     }
-    return [...tags].sort();
+    return [...found].sort();
   }
 
   /** What refers to a manifest: signatures, SBOMs, provenance. Falls back to the tag scheme where there is no API. */

@@ -2,6 +2,9 @@ import type { FetchedManifest, RegistryClient } from "./client.ts";
 import { RegistryError } from "./errors.ts";
 import type { Descriptor, ImageConfig, ImageIndex, ImageManifest } from "./schemas.ts";
 
+/** Annotation of a platform in an index of keelson's: bytes that its layers' archives hold, so that nobody needs to fetch and count. */
+export const UNPACKED = "io.keelson.image.unpacked";
+
 /** One platform's manifest of an image. */
 export interface PlatformImage {
   /** @example "linux/amd64", "linux/arm/v7" */

@@ -1,8 +1,10 @@
 import type { StoredManifest } from "../core/prune.ts";
-import type { RegistryClient } from "./client.ts";
+import { isBuildTag } from "../core/tags.ts";
+import type { FetchedManifest, RegistryClient } from "./client.ts";
+import { UNPACKED } from "./platforms.ts";
 
-/** The tag scheme under which referrers stand where a registry has no API for them. */
-const REFERRERS_TAG = /^sha256-([0-9a-f]{64})$/;
+/** The tag scheme under which referrers stand where a registry has no API for them, and that of cosign before there was one. */
+const REFERRERS_TAG = /^sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?$/;
 
 /**
  * Everything in a repository that a tag leads to: images, their platforms, and what refers to them. Manifests that no tag
@@ -24,7 +26,12 @@ export async function surveyRepository(client: RegistryClient, repository: strin
     const { document } = manifest;
     const children = document.kind === "index" ? document.index.manifests.map((m) => m.digest) : [];
     const about = subject ?? (document.kind === "index" ? document.index.subject : document.manifest.subject)?.digest;
-    found.set(digest, { children, tags: tag === undefined ? [] : [tag], subject: about });
+    found.set(digest, {
+      children,
+      tags: tag === undefined ? [] : [tag],
+      subject: about,
+      ownForm: hasOwnForm(document),
+    });
     for (const child of children) await visit(child);
     if (subject !== undefined) return;
     for (const referrer of await client.referrers(repository, digest)) await visit(referrer.digest);
@@ -33,19 +40,32 @@ export async function surveyRepository(client: RegistryClient, repository: strin
     const about = REFERRERS_TAG.exec(tag)?.[1];
     await visit(tag, tag, about === undefined ? undefined : `sha256:${about}`);
   }
-  return [...found].map(([digest, { children, tags: own, subject }]) => ({
+  return [...found].map(([digest, { children, tags: given, subject, ownForm }]) => ({
     repository,
     digest,
-    tags: own.sort(),
+    tags: given.sort(),
     children,
     ...(subject === undefined ? {} : { subject }),
+    ...(ownForm || given.some(isBuildTag) ? {} : { foreign: true as const }),
   }));
+}
+
+/** An index as keelson writes it: each platform with the bytes that its layers unpack to. */
+function hasOwnForm(document: FetchedManifest["document"]): boolean {
+  if (document.kind !== "index" || document.index.manifests.length === 0) return false;
+  return document.index.manifests.every(({ annotations }) => annotations?.[UNPACKED] !== undefined);
+}
+
+/** Whether keelson ever pushed into a repository: any of its tags is one that a build gives. */
+export async function hasBuilds(client: RegistryClient, repository: string): Promise<boolean> {
+  return (await client.listTags(repository)).some(isBuildTag);
 }
 
 interface Found {
   readonly tags: string[];
   readonly children: readonly string[];
   readonly subject: string | undefined;
+  readonly ownForm: boolean;
 }
 
 /**

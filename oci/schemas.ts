@@ -88,6 +88,8 @@ export const imageConfig = z.object({
     .nullish(),
 });
 
+export const catalog = z.object({ repositories: z.array(z.string()).nullish() });
+
 export const tagList = z.object({ name: z.string().nullish(), tags: z.array(z.string()).nullish() });
 
 export const tokenAnswer = z

@@ -99,6 +99,12 @@ export class History implements Disposable {
     return rows.map(readRow);
   }
 
+  /** Names of all images that it has records of, sorted. */
+  images(): string[] {
+    const rows = this.db.prepare("SELECT DISTINCT image FROM build ORDER BY image").all();
+    return rows.map(({ image }) => String(image));
+  }
+
   [Symbol.dispose](): void {
     this.db.close();
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { hashesBefore, pastBuilds, sizesBefore } from "../../config/past-builds.ts";
+import { hashesBefore, imagesBuilt, pastBuilds, sizesBefore } from "../../config/past-builds.ts";
 import type { Plan, PlannedImage } from "../../core/plan.ts";
 import { openHistory } from "../../toolchain/history.ts";
 
@@ -45,6 +45,12 @@ describe("past builds", () => {
     const of = (contentHash: string) => hashesBefore(root, { ...app, contentHash } as unknown as PlannedImage);
     assert.deepEqual(of("a3"), ["a2", "a1"]);
     assert.deepEqual(of("a4"), ["a3", "a2", "a1"]);
+  });
+
+  it("tell all images that were ever built, and what one was made from that is in no plan any more", () => {
+    assert.deepEqual(imagesBuilt(root), ["app", "base"]);
+    assert.deepEqual(hashesBefore(root, { name: "app" }), ["a3", "a2", "a1"]);
+    assert.deepEqual(hashesBefore(root, { name: "other" }), []);
   });
 
   it("tell an image's sizes before its content changed, for the growth gate", () => {

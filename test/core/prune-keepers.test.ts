@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { hasHosts, keepersInState } from "../../core/prune-keepers.ts";
+import { hasHosts, keepersInState, repositoriesInState } from "../../core/prune-keepers.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
 const tag = `h-${"b".repeat(64)}`;
@@ -34,5 +34,21 @@ describe("hasHosts", () => {
     assert.ok(hasHosts(state("keelson:host:Host")));
     assert.ok(!hasHosts(state("keelson:image:Image")));
     assert.ok(!hasHosts(undefined));
+  });
+});
+
+describe("repositoriesInState", () => {
+  it("finds where a registry's images of a stack stand, other registries' left out", () => {
+    const image = (repository: string, host: string) => ({
+      type: "keelson:index:Image",
+      inputs: { repository, registry: { host } },
+    });
+    const resources = [image("b", "embedded"), image("a", "embedded"), image("c", "ghcr.io"), image("a", "embedded")];
+    const odd = [{ type: "keelson:index:Image" }, { type: "keelson:host:Host", inputs: { repository: "h" } }];
+    const state = { deployment: { resources: [...resources, ...odd] } };
+    assert.deepEqual(repositoriesInState(state, "embedded"), ["a", "b"]);
+    assert.deepEqual(repositoriesInState(state, "ghcr.io"), ["c"]);
+    for (const empty of [undefined, {}, { deployment: null }, { deployment: {} }])
+      assert.deepEqual(repositoriesInState(empty, "embedded"), []);
   });
 });

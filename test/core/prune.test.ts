@@ -15,21 +15,61 @@ const dropped = (manifests: StoredManifest[], over: Partial<PruneInput> = {}) =>
   decide(manifests, over).drop.map((m) => m.digest);
 const keeper = (reference: string) => ({ keepers: [{ repository: "app", reference, reason: "stack dev" }] });
 
+/** A tag as a build gives it. */
+const built = (n: number) => `h-${String(n).repeat(64)}`;
+
 describe("decidePrune", () => {
+  it("keeps what keelson did not push, with all its parts", () => {
+    const foreign = stored("a", { tags: ["worker-20261121-abc1234"], children: ["p"], foreign: true });
+    assert.deepEqual(dropped([foreign, stored("p", { foreign: true }), stored("b", { tags: [built(1)] })]), ["b"]);
+    assert.deepEqual(
+      decide([foreign]).keep.map((k) => k.reason),
+      ["keelson did not push it"],
+    );
+  });
+
+  it("keeps what has a tag that no build gives", () => {
+    const tagged = stored("a", { tags: [built(1), "production"] });
+    assert.deepEqual(
+      decide([tagged]).keep.map((k) => k.reason),
+      ["somebody tagged it production"],
+    );
+    const own = [
+      built(1),
+      `unchecked-${"0".repeat(64)}-linux-amd64`,
+      "cache-linux-arm64",
+      "worker-20261121-abc1234-cu121",
+    ];
+    assert.deepEqual(dropped(own.map((tag, i) => stored(`d${i}`, { tags: [tag] }))), ["d2", "d0", "d1", "d3"]);
+  });
+
+  it("drops what is about what goes, whoever pushed it and however it is tagged", () =>
+    assert.deepEqual(
+      dropped([
+        stored("a", { tags: [built(1)] }),
+        stored("s", { tags: [`sha256-${"0".repeat(64)}.sig`], subject: "a", foreign: true }),
+        stored("u", { foreign: true, subject: "a" }),
+      ]),
+      ["a", "s", "u"],
+    ));
+
   it("drops what nothing keeps", () => {
-    assert.deepEqual(dropped([stored("a", { tags: ["h-1"] }), stored("b", { tags: ["h-2"] })], keeper("h-2")), ["a"]);
-    assert.deepEqual(dropped([stored("a", { tags: ["h-1"] }), stored("b")], keeper("b")), ["a"]);
+    assert.deepEqual(
+      dropped([stored("a", { tags: [built(1)] }), stored("b", { tags: [built(2)] })], keeper(built(2))),
+      ["a"],
+    );
+    assert.deepEqual(dropped([stored("a", { tags: [built(1)] }), stored("b")], keeper("b")), ["a"]);
   });
 
   it("keeps an index's platforms, also one that a dropped index shares", () => {
     const manifests = [
-      stored("i", { tags: ["h-1"], children: ["p", "q"] }),
-      stored("j", { tags: ["h-2"], children: ["q", "r"] }),
+      stored("i", { tags: [built(1)], children: ["p", "q"] }),
+      stored("j", { tags: [built(2)], children: ["q", "r"] }),
       stored("p"),
       stored("q"),
       stored("r"),
     ];
-    assert.deepEqual(dropped(manifests, keeper("h-2")), ["i", "p"]);
+    assert.deepEqual(dropped(manifests, keeper(built(2))), ["i", "p"]);
   });
 
   it("keeps what is about what is kept, and drops it with what it is about", () => {
@@ -54,7 +94,7 @@ describe("decidePrune", () => {
 
   it("keeps releases, and all tags on a kept digest", () => {
     assert.deepEqual(
-      dropped([stored("a", { tags: ["1.2.3", "h-1"] }), stored("b", { tags: ["worker-20261121-abc1234"] })]),
+      dropped([stored("a", { tags: ["1.2.3", built(1)] }), stored("b", { tags: ["worker-20261121-abc1234"] })]),
       ["b"],
     );
   });
@@ -67,7 +107,7 @@ describe("decidePrune", () => {
     const digest = fc.constantFrom("a", "b", "c", "d", "e", "f");
     const manifest = fc.record({
       digest,
-      tags: fc.subarray(["h-1", "h-2", "1.0.0"]),
+      tags: fc.subarray([built(1), built(2), "1.0.0", "mine"]),
       children: fc.uniqueArray(digest, { maxLength: 3 }),
       subject: fc.option(digest, { nil: undefined }),
     });
@@ -83,6 +123,7 @@ describe("decidePrune", () => {
         assert.ok(!gone.has(reference));
         for (const { manifest: m } of keep) for (const child of m.children) assert.ok(!gone.has(child));
         for (const m of drop) assert.ok(!m.tags.some(isReleaseTag));
+        for (const m of drop) assert.ok(m.subject !== undefined || !m.tags.includes("mine"));
       }),
     );
   });

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { floatingTags, higherRelease, imageTags, promotedTags } from "../../core/tags.ts";
+import {
+  floatingTags,
+  hashTag,
+  higherRelease,
+  imageTags,
+  isBuildTag,
+  isCommitTag,
+  promotedTags,
+  uncheckedTag,
+} from "../../core/tags.ts";
 
 const commit = "d9330cd0a1b2c3d4e5f60718293a4b5c6d7e8f90";
 
@@ -57,6 +66,25 @@ describe("tags", () => {
       [],
     );
     assert.deepEqual(imageTags({ family: "worker" }, undefined), []);
+  });
+
+  it("knows the tags that a build gives by itself, and those of a commit's form", () => {
+    const hash = "0a".repeat(32);
+    for (const tag of [hashTag(hash), `h-${hash}-linux-arm64`, uncheckedTag(hash, "linux/amd64"), "cache-linux-amd64"])
+      assert.ok(isBuildTag(tag), tag);
+    for (const tag of ["h-0a", "h-feature", "cache", "cache-windows", "latest", "worker-20261121-d9330cd"])
+      assert.ok(!isBuildTag(tag), tag);
+    const revision = { commit: "d9330cd0".repeat(5), date: "2026-11-21", dirty: false };
+    for (const track of [undefined, "cu121"])
+      for (const content of [undefined, hash]) {
+        const [tag = ""] = imageTags(
+          { family: "base-gpu", ...(track === undefined ? {} : { track }) },
+          revision,
+          content,
+        );
+        assert.ok(isCommitTag(tag), tag);
+      }
+    for (const tag of ["production", "20261121-d9330cd", "worker-20261121", "1.2.3"]) assert.ok(!isCommitTag(tag), tag);
   });
 
   it("refuses what is no semver", () =>

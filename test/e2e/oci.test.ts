@@ -8,6 +8,8 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { execa } from "execa";
 import { analyzeImage } from "../../core/analysis.ts";
 import { decidePrune } from "../../core/prune.ts";
+import { repositoriesToPrune } from "../../core/prune-repositories.ts";
+import { hashTag } from "../../core/tags.ts";
 import { checkImage } from "../../gates/check.ts";
 import { readImage } from "../../oci/analyze.ts";
 import { ScanCache } from "../../oci/cache.ts";
@@ -15,7 +17,8 @@ import { RegistryClient } from "../../oci/client.ts";
 import { copyImage } from "../../oci/copy.ts";
 import { digestOf } from "../../oci/digest.ts";
 import { openRegistry } from "../../oci/open.ts";
-import { deleteManifests, surveyRepository } from "../../oci/prune.ts";
+import { UNPACKED } from "../../oci/platforms.ts";
+import { deleteManifests, hasBuilds, surveyRepository } from "../../oci/prune.ts";
 import { type Descriptor, MEDIA } from "../../oci/schemas.ts";
 import { findVerdict, putVerdict } from "../../oci/verdict.ts";
 import { home } from "../../toolchain/home.ts";
@@ -226,13 +229,14 @@ describe("oci, on a real registry", function () {
   });
 
   it("prunes what nothing keeps, referrers too, and leaves the rest whole", async () => {
+    const tag = (n: number) => hashTag(String(n).repeat(64));
     const images: string[] = [];
     for (const n of [1, 2, 3, 4]) {
       const platforms = [
         await push("pruned", "amd64", [await small(`x${n}`)]),
         await push("pruned", "arm64", [await small(`y${n}`)]),
       ];
-      const digest = await pushIndex("pruned", `h-${n}`, platforms);
+      const digest = await pushIndex("pruned", tag(n), platforms);
       if (n <= 2 && platforms[0]) await judge("pruned", digest, platforms[0]);
       images.push(digest);
     }
@@ -247,11 +251,11 @@ describe("oci, on a real registry", function () {
     });
     assert.equal(drop.length, 3 + 3 + 2);
     await deleteManifests(client, drop);
-    assert.deepEqual(await client.listTags("pruned"), ["h-2", "h-3", second.replace(":", "-")].sort());
+    assert.deepEqual(await client.listTags("pruned"), [tag(2), tag(3), second.replace(":", "-")].sort());
     assert.equal(await client.headManifest("pruned", first), undefined);
     assert.equal((await findVerdict(client, "pruned", second, terms)).size, 1);
     assert.equal((await findVerdict(client, "pruned", first, terms)).size, 0);
-    await skopeo("inspect", `docker://${host}/pruned:h-3`);
+    await skopeo("inspect", `docker://${host}/pruned:${tag(3)}`);
     assert.deepEqual(
       (await surveyRepository(client, "pruned")).map((m) => m.digest).sort(),
       stored
@@ -259,6 +263,28 @@ describe("oci, on a real registry", function () {
         .map((m) => m.digest)
         .sort(),
     );
+  });
+
+  it("prunes an image that has left the catalogue, and nothing that somebody else pushed beside it", async () => {
+    const marked = { annotations: { [UNPACKED]: "2048" } };
+    const platform = await push("gone", "amd64", [await small("gone")]);
+    const index = await pushIndex("gone", "gone-20261121-abc1234", [{ ...platform, ...marked }]);
+    const theirs = await pushIndex("gone", "gone-20261120-abc1234", [
+      await push("gone", "amd64", [await small("theirs")]),
+    ]);
+    const base = await pushIndex("library/base", "1", [await push("library/base", "amd64", [await small("base")])]);
+    const listed = await client.listRepositories();
+    const found = { planned: ["pruned"], built: ["pruned", "gone"], inStates: [], named: [], prefix: "" };
+    const { examined, others } = repositoriesToPrune({ ...found, listed });
+    assert.ok(examined.includes("gone") && others.includes("library/base"));
+    assert.equal(await hasBuilds(client, "library/base"), false);
+    const stored = [...(await surveyRepository(client, "gone")), ...(await surveyRepository(client, "library/base"))];
+    const { drop } = decidePrune({ stored, keepers: [], workloads: [], rollbacks: 0 });
+    assert.deepEqual(drop.map((m) => m.digest).sort(), [index, platform.digest].sort());
+    await deleteManifests(client, drop);
+    assert.equal(await client.headManifest("gone", index), undefined);
+    await skopeo("inspect", `docker://${host}/gone@${theirs}`);
+    await skopeo("inspect", `docker://${host}/library/base@${base}`);
   });
 
   it("reads every packing of layers, finds what gates look for, and caches scans by digest", async () => {

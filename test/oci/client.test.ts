@@ -266,6 +266,40 @@ describe("RegistryClient", () => {
     });
   });
 
+  describe("repositories", () => {
+    it("are listed page by page, sorted", async () => {
+      const double = await serve((request, response) =>
+        request.url.includes("last=b")
+          ? answer(response, 200, '{"repositories":["a"]}')
+          : answer(response, 200, '{"repositories":["c","b"]}', { link: '</v2/_catalog?n=2&last=b>; rel="next"' }),
+      );
+      assert.deepEqual(await double.client().listRepositories(), ["a", "b", "c"]);
+    });
+
+    for (const status of [400, 401, 403, 404, 405, 501])
+      it(`are nobody's to know where the registry answers ${status}`, async () => {
+        const double = await serve((_, response) => answer(response, status));
+        assert.equal(await double.client().listRepositories(), undefined);
+      });
+
+    it("ask for a login to the whole list", async () => {
+      const double = await serve((request, response) => {
+        if (request.url.startsWith("/token")) return answer(response, 200, '{"token":"t"}');
+        if (request.headers.authorization === "Bearer t") return answer(response, 200, '{"repositories":[]}');
+        const realm = `http://${request.headers.host}/token`;
+        return answer(response, 401, "", { "www-authenticate": `Bearer realm="${realm}",service="s"` });
+      });
+      assert.deepEqual(await double.client().listRepositories(), []);
+      const asked = double.seen.find(({ url }) => url.startsWith("/token"))?.url ?? "";
+      assert.equal(new URL(asked, "http://x").searchParams.get("scope"), "registry:catalog:*");
+    });
+
+    it("that make no sense are told", async () => {
+      const double = await serve((_, response) => answer(response, 200, '{"repositories":[1]}'));
+      await assert.rejects(double.client().listRepositories(), says(/list the repositories/));
+    });
+  });
+
   describe("blobs", () => {
     const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
     const ref = { digest: digestOf(bytes), size: bytes.length };

@@ -1,13 +1,10 @@
 import { type Platform, platformSlug } from "../../../core/platform.ts";
 import { hashTag } from "../../../core/tags.ts";
 import { digestOf } from "../../../oci/digest.ts";
-import { imageEntries, platformName } from "../../../oci/platforms.ts";
+import { imageEntries, platformName, UNPACKED } from "../../../oci/platforms.ts";
 import { type Descriptor, type ImageIndex, MEDIA } from "../../../oci/schemas.ts";
 
-export { hashTag };
-
-/** Annotation of a platform in an index: bytes that its layers' archives hold, so that nobody needs to fetch and count. */
-export const UNPACKED = "io.keelson.image.unpacked";
+export { hashTag, UNPACKED };
 
 /** One platform of an image that lies in the registry, checked. Sizes in bytes. */
 export interface PlatformManifest {
