@@ -1,8 +1,11 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ArchNotation } from "../core/cuda.ts";
+import type { Duration } from "../core/duration.ts";
 import { type Finding, sortFindings } from "../core/finding.ts";
-import type { Fleet } from "../core/fleet.ts";
+import { type Fleet, fleetWorkloads } from "../core/fleet.ts";
+import { APP, type WorkloadsChoice } from "../core/host-plan.ts";
+import { hint } from "../core/lineage.ts";
 import { type MachinePlan, planMachine, plannedMachine } from "../core/machine-plan.ts";
 import type { MachineInput } from "../core/plan.ts";
 import type { StackConfig } from "./schema.ts";
@@ -71,4 +74,47 @@ export function missingImages({ plan, images }: LoadedMachine, known: readonly s
       };
     });
   return sortFindings(findings);
+}
+
+/**
+ * The stack's workloads on hosts with the fleet's services among them, where `keelson:machine.host` names the host that runs them.
+ * @param own the stack's, from `keelson:workloads`
+ * @param within what an image gives its containers until they are healthy
+ */
+export function withFleet(
+  { plan }: LoadedMachine,
+  { machine, hosts }: Pick<StackConfig, "machine" | "hosts">,
+  own: WorkloadsChoice,
+  within: (image: string) => Duration | undefined,
+): { readonly workloads: WorkloadsChoice; readonly findings: readonly Finding[] } {
+  const host = machine?.host;
+  if (plan === undefined || host === undefined) return { workloads: own, findings: [] };
+  const found = Object.hasOwn(hosts, host) ? hosts[host] : undefined;
+  if (found === undefined) {
+    const known = Object.keys(hosts).toSorted();
+    const finding: Finding = {
+      rule: "config/unknown-name",
+      severity: "error",
+      subject: "keelson:machine.host",
+      message: `expected a host of keelson:hosts, found ${JSON.stringify(host)}`,
+      fix:
+        known.length === 0
+          ? `add it: pulumi config set --path 'keelson:hosts.${host}.address' ADDRESS`
+          : `write one of: ${known.join(", ")}${hint(host, known)}`,
+    };
+    return { workloads: own, findings: [finding] };
+  }
+  const app = (found !== "lab" && found.app) || APP;
+  const fleet = fleetWorkloads({ services: plan.services, environment: plan.environment, host, app, within });
+  const twice = Object.keys(own).filter((name) => Object.hasOwn(fleet, name));
+  return {
+    workloads: { ...fleet, ...own },
+    findings: twice.map((name) => ({
+      rule: "fleet/workload",
+      severity: "error",
+      subject: `keelson:workloads.${name}`,
+      message: `${name} is a service of the machine's fleet already`,
+      fix: "give the workload another name, or leave the service out of keelson:services",
+    })),
+  };
 }

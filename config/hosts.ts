@@ -79,6 +79,10 @@ export const serviceSchema = z
     drain: duration.optional(),
     stop: duration.optional(),
     after: z.array(name).optional(),
+    wave: z.int().min(0).max(1000).optional(),
+    optional: z.boolean().optional(),
+    aliases: z.array(name).optional(),
+    engine: z.boolean().optional(),
     schedule: z.string().min(1).optional(),
     gpus: z.array(z.string().min(1)).optional(),
     init: z

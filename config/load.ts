@@ -82,7 +82,8 @@ export async function loadPlan(
   const registry = config.registry === "embedded" ? { host: "embedded", prefix: "" } : config.registry;
   const bases = readBasesLock(root);
   const health = new Map([...catalogue, ...others].map(({ definition }) => [definition.name, definition.health]));
-  const onHosts = hostPlan?.planHosts(config.hosts, hosted, health);
+  const fleetHosted = machine && fleet?.withFleet(machine, config, hosted, (image) => health.get(image)?.within);
+  const onHosts = hostPlan?.planHosts(config.hosts, fleetHosted?.workloads ?? hosted, health);
   const facts = new Map([...catalogue, ...others].map(({ definition }) => [definition.name, definition]));
   const onClusters = clusterPlan?.planClusters(config.kubernetes, apps, facts, stack, registry.host);
   const charts = onClusters && (await (await import("./charts.ts")).readCharts(root, onClusters.clusters));
@@ -122,6 +123,7 @@ export async function loadPlan(
   const found = machine === undefined ? [] : [...machine.findings, ...(fleet?.missingImages(machine, known) ?? [])];
   const all = [
     ...[...findings, ...made.findings, ...locks, ...found, ...(volumes?.findings ?? []), ...(onHosts?.findings ?? [])],
+    ...(fleetHosted?.findings ?? []),
     ...[...(onClusters?.findings ?? []), ...(charts?.findings ?? [])],
     ...[...away, ...unasked, ...prisma],
     ...[...withoutMachine(config, stack), ...runFindings(made.plan)],

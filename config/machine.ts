@@ -21,6 +21,8 @@ export const machineSchema = z
     driver: z.string().min(1).optional(),
     environment: z.record(z.string(), z.string()).optional(),
     bake: z.boolean().optional(),
+    /** Host of `keelson:hosts` that runs its services. Default: none, they are only planned. */
+    host: z.string().min(1).optional(),
   })
   .strict();
 
@@ -42,7 +44,7 @@ export function machineFindings(raw: Readonly<Record<string, unknown>>, file: st
   const archs = cudaArchsSchema.safeParse(raw.cudaArchs);
   const found: Finding[] = [];
   if (machine.success) {
-    const { profile, bake: _, ...overrides } = machine.data;
+    const { profile, bake: _, host: __, ...overrides } = machine.data;
     found.push(...resolveMachine("keelson:machine", profile, overrides).findings);
   }
   if (archs.success && archs.data !== "")

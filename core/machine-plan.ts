@@ -40,6 +40,8 @@ export interface MachineConfig extends MachineOverrides {
    * environment alone. Default: true.
    */
   readonly bake?: boolean | undefined;
+  /** Host of `keelson:hosts` that runs its services. Default: none. */
+  readonly host?: string | undefined;
 }
 
 /** All that a machine's plan follows from. */
@@ -121,7 +123,7 @@ export function planMachine(input: MachinePlanInput): {
   readonly findings: readonly Finding[];
 } {
   const { stack } = input;
-  const { profile: entry, bake = true, ...overrides } = input.machine;
+  const { profile: entry, bake = true, host: _, ...overrides } = input.machine;
   const { profile, findings: impossible } = resolveMachine(stack, entry, overrides);
   const parsed =
     input.cudaArchs === undefined ? undefined : parseArchs(input.cudaArchs, { subject: "keelson:cudaArchs" });

@@ -23,6 +23,8 @@ export interface PlannedService {
   readonly gpu: boolean;
   /** Sockets and devices of the machine that it is given, by their paths. */
   readonly mounts: readonly string[];
+  /** Keeps data of its own, in a folder: Redis, and what notes say keeps a database in SQLite. */
+  readonly data: boolean;
   /** The machine works without it. */
   readonly optional: boolean;
 }
@@ -35,7 +37,7 @@ export function planServices(
 ): PlannedService[] {
   return waves.flatMap((wave) =>
     wave.placements.map((placement): PlannedService => {
-      const { service, family, entrypoint, port, health, environment, needs, optional } = placement;
+      const { service, family, entrypoint, port, health, environment, needs, uses, optional } = placement;
       return {
         service,
         name: kebab(service),
@@ -47,6 +49,7 @@ export function planServices(
         environment,
         gpu: needs.includes("gpu"),
         mounts: needs.includes("docker") ? ["/var/run/docker.sock"] : [],
+        data: family === "redis" || uses.includes("sqlite"),
         optional,
       };
     }),

@@ -38,6 +38,8 @@ function sectionLines(app: string, service: HostService): string[] {
     ...(port === undefined ? [] : [`listen ${port.publish}`, `port ${port.container}`]),
     ...(health === undefined ? [] : [`health ${health.port} ${health.path ?? ""}`.trimEnd()]),
     `within ${Math.ceil(parseDuration(health?.within ?? HEALTHY_WITHIN))}`,
+    ...(service.optional ? ["optional"] : []),
+    ...(service.gpus ?? []).map((gpu) => `gpu ${gpu}`),
     ...(service.secrets ?? []).map(({ name }) => `secret ${name}`),
     ...(service.volumes ?? []).map(({ source }) => `folder ${volumeSource(app, source)}`),
     ...(init === undefined

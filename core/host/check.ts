@@ -4,11 +4,12 @@ import { type HostBundle, type HostService, NAME, updateOf } from "./service.ts"
 /** @throws UserError with everything that keeps the services from running together. */
 export function checkBundle({ app, services }: HostBundle): void {
   const names = services.map((s) => s.name);
+  const waves = new Map(services.map((s) => [s.name, s.wave ?? 0]));
   const wrong = [
     ...(NAME.test(app) ? [] : [`the application's name is ${JSON.stringify(app)}: use 1 to 40 of a-z, 0-9 and -`]),
     ...duplicates(names).map((name) => `${name} stands there twice`),
     ...duplicates(services.flatMap((s) => s.port?.publish ?? [])).map((port) => `port ${port} is published twice`),
-    ...services.flatMap((service) => serviceFaults(service, names).map((fault) => `${service.name}: ${fault}`)),
+    ...services.flatMap((service) => serviceFaults(service, waves).map((fault) => `${service.name}: ${fault}`)),
   ];
   if (wrong.length > 0)
     throw new UserError(
@@ -18,7 +19,7 @@ export function checkBundle({ app, services }: HostBundle): void {
   startOrder(services);
 }
 
-function serviceFaults(service: HostService, names: readonly string[]): string[] {
+function serviceFaults(service: HostService, waves: ReadonlyMap<string, number>): string[] {
   const { name, image, after = [], secrets = [], volumes = [], port, health, init, hooks } = service;
   const texts = [...volumes.flatMap((v) => [v.source, v.target]), health?.path ?? "", init?.file ?? ""];
   return [
@@ -26,7 +27,7 @@ function serviceFaults(service: HostService, names: readonly string[]): string[]
     ...(/^[\w.:/-]+@sha256:[0-9a-f]{64}$/.test(image)
       ? []
       : [`expected an image by digest, found ${JSON.stringify(image)}`]),
-    ...after.filter((n) => !names.includes(n)).map((n) => `starts after ${n}, which is no service of this host`),
+    ...after.filter((n) => !waves.has(n)).map((n) => `starts after ${n}, which is no service of this host`),
     ...secrets
       .filter((s) => !/^[A-Za-z_]\w*$/.test(s.name))
       .map((s) => `a secret's name is ${JSON.stringify(s.name)}: use letters, digits and _`),
@@ -48,26 +49,46 @@ function serviceFaults(service: HostService, names: readonly string[]): string[]
       ? ["only a service with a port can be updated beside the old one"]
       : []),
     ...(service.schedule !== undefined && port !== undefined ? ["what runs on a schedule has no port"] : []),
+    ...((service.aliases ?? []).length > 0 && (service.schedule !== undefined || updateOf(service) === "beside")
+      ? ["only a service that is replaced (update: replace) has aliases"]
+      : []),
+    ...(service.aliases ?? [])
+      .filter((alias) => !NAME.test(alias))
+      .map((alias) => `an alias is 1 to 40 of a-z, 0-9 and -, found ${JSON.stringify(alias)}`),
+    ...(service.gpus ?? [])
+      .filter((gpu) => !/^[A-Za-z0-9][A-Za-z0-9.:_-]*$/.test(gpu))
+      .map((gpu) => `a GPU is a CDI device such as 0 or all, found ${JSON.stringify(gpu)}`),
+    ...after
+      .filter((n) => (waves.get(n) ?? 0) > (service.wave ?? 0))
+      .map((n) => `starts after ${n}, which is of a later wave`),
     ...(service.schedule !== undefined && /[\r\n]/.test(service.schedule) ? ["its schedule has a line break"] : []),
   ];
 }
 
-/** Services in an order in which each stands behind those that it starts after; else by name. */
+/** Services wave by wave, each behind those that it starts after; else by name. */
 export function startOrder(services: readonly HostService[]): HostService[] {
-  const order: HostService[] = [];
-  const left = services.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  while (left.length > 0) {
-    const next = left.findIndex(({ after = [] }) => after.every((name) => order.some((o) => o.name === name)));
-    if (next < 0)
-      throw new UserError(
-        `services wait for each other: ${left.map((s) => s.name).join(", ")}`,
-        "break the circle of `after`",
-      );
-    order.push(...left.splice(next, 1));
-  }
-  return order;
+  const sorted = services.toSorted((a, b) => (a.wave ?? 0) - (b.wave ?? 0) || (a.name < b.name ? -1 : 1));
+  const byName = new Map(sorted.map((service) => [service.name, service]));
+  const done = new Set<HostService>();
+  const begun = new Set<HostService>();
+  const place = (service: HostService) => {
+    if (done.has(service)) return;
+    if (begun.has(service)) {
+      const circle = [...begun].filter((s) => !done.has(s)).map((s) => s.name);
+      throw new UserError(`services wait for each other: ${circle.join(", ")}`, "break the circle of `after`");
+    }
+    begun.add(service);
+    for (const name of service.after ?? []) {
+      const before = byName.get(name);
+      if (before !== undefined) place(before);
+    }
+    done.add(service);
+  };
+  for (const service of sorted) place(service);
+  return [...done];
 }
 
 function duplicates<T>(values: readonly T[]): T[] {
-  return [...new Set(values.filter((value, i) => values.indexOf(value) !== i))];
+  const seen = new Set<T>();
+  return [...new Set(values.filter((value) => seen.size === seen.add(value).size))];
 }

@@ -23,5 +23,11 @@ export function proxyConfig(app: string, service: string): string {
   return `/etc/keelson/${app}/${service}.cfg`;
 }
 
+/** Stands for the group that may talk to the engine, which only the host knows. */
+export const ENGINE_GROUP = "@ENGINE_GROUP@";
+
+/** The engine's socket. */
+export const ENGINE_SOCKET = "/var/run/docker.sock";
+
 /** The docker network of all services, which the host program makes. */
 export const NETWORK = "keelson";

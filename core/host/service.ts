@@ -36,9 +36,21 @@ export interface HostService {
   readonly stop?: Duration;
   /** Services of the same host that start before. */
   readonly after?: readonly string[];
+  /** Services of a lower wave are all healthy before one of a higher wave is changed. Default: 0. */
+  readonly wave?: number;
+  /** Where it fails, the services behind it are changed all the same, and the deploy succeeds, saying so. */
+  readonly optional?: boolean;
+  /**
+   * Names by which containers of the host reach it directly, past its proxy: for what the host's network shall not see. Only for
+   * one that is replaced, since two containers would answer to the name in an update beside.
+   * @example ["redis"]
+   */
+  readonly aliases?: readonly string[];
+  /** It is given the engine's socket, and with it the host: whoever may talk to the engine is root there. */
+  readonly engine?: boolean;
   /** When it runs, in systemd's calendar notation: a job that ends, not a service. @example "*-*-* 03:00" */
   readonly schedule?: string;
-  /** Devices in CDI's notation, behind `nvidia.com/gpu=`. @example ["all"] */
+  /** Devices in CDI's notation, behind `nvidia.com/gpu=`; a host that does not have them refuses the service. @example ["all"] */
   readonly gpus?: readonly string[];
   /** Makes a file of the config folder with the image's own command, once; a file that is there is never touched. */
   readonly init?: { readonly file: string; readonly command: readonly string[] };

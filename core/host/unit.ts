@@ -1,6 +1,6 @@
 import { parseDuration } from "../duration.ts";
 import { parseSize, type Size } from "../size.ts";
-import { ADDRESS, HOST_PROGRAM, NETWORK, SLOT, stateFolder, unitName } from "./names.ts";
+import { ADDRESS, ENGINE_GROUP, ENGINE_SOCKET, HOST_PROGRAM, NETWORK, SLOT, stateFolder, unitName } from "./names.ts";
 import { commandLine } from "./quote.ts";
 import { CALLS, FILES, KERNEL } from "./sandbox.ts";
 import { type HostService, STOP } from "./service.ts";
@@ -102,6 +102,7 @@ function runCommand(app: string, service: HostService, mode: readonly string[]):
     "--restart=no",
     `--network=${NETWORK}`,
     `--ip=${ADDRESS}`,
+    ...(service.aliases ?? []).map((alias) => `--network-alias=${alias}`),
     "--add-host=host.docker.internal:host-gateway",
     `--hostname=${service.name}`,
     `--label=io.keelson.app=${app}`,
@@ -121,6 +122,9 @@ function runCommand(app: string, service: HostService, mode: readonly string[]):
     ...(limits.cpus === undefined ? [] : [`--cpus=${limits.cpus}`]),
     ...(service.gpus ?? []).map((gpu) => `--device=nvidia.com/gpu=${gpu}`),
     ...(service.user === undefined ? [] : [`--user=${service.user}`]),
+    ...(service.engine
+      ? [`--group-add=${ENGINE_GROUP}`, `--mount=type=bind,src=${ENGINE_SOCKET},dst=${ENGINE_SOCKET}`]
+      : []),
     `--env-file=${folder}/${SLOT}/env`,
     ...(service.secrets?.length ? secretOptions(app, service) : []),
     ...(service.volumes ?? []).map(

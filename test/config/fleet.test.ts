@@ -92,6 +92,34 @@ describe("a stack with a machine", () => {
     );
   });
 
+  const hosts = { gpu2: { address: "192.0.2.2", hostKey: "ssh-ed25519 AAAA", app: "agents" } };
+  it("runs its services on the host that it names, beside the stack's own workloads", async () => {
+    const workloads = { own: { image: "service-cpu", hosts: ["gpu2"], port: { container: 8000, publish: 80 } } };
+    const { plan, findings } = await load({ machine: { ...machine, host: "gpu2" }, services, hosts, workloads });
+    assert.deepEqual(findings, []);
+    assert.deepEqual(
+      plan.hosts?.map(({ name, app, services }) => [name, app, services.map((s) => s.name)]),
+      [["gpu2", "agents", ["central-error-bus", "own", "tiered-responder"]]],
+    );
+    const [bus] = plan.hosts?.[0]?.services ?? [];
+    assert.deepEqual(bus?.health, { port: 7150, path: "/health", within: "30 s" });
+    assert.equal(bus?.environment?.OMP_NUM_THREADS, "4");
+  });
+
+  it("is told of a host that there is none of, and of a workload that takes a service's name", async () => {
+    const none = await load({ machine: { ...machine, host: "gpu1" }, services, hosts });
+    assert.match(
+      text(none.findings),
+      /config\/unknown-name keelson:machine\.host .*expected a host of keelson:hosts, found "gpu1"; write one of: gpu2; did you mean "gpu2"/,
+    );
+    const workloads = { "tiered-responder": { image: "service-cpu", hosts: ["gpu2"] } };
+    const twice = await load({ machine: { ...machine, host: "gpu2" }, services, hosts, workloads });
+    assert.match(
+      text(twice.findings),
+      /^error fleet\/workload keelson:workloads\.tiered-responder .*is a service of the machine's fleet/,
+    );
+  });
+
   it("that has none is told of keys that mean nothing there", async () => {
     const { plan, findings } = await load({ services, cudaArchs: "8.9" });
     assert.equal(plan.machine, undefined);

@@ -88,6 +88,23 @@ for (const stack of stackNames(root)) {
   });
 }
 
+/** The two machines as hosts: their addresses are their owners' to say. */
+for (const stack of ["mainpc", "pc2"])
+  describe(`stack ${stack} on a host`, () => {
+    it("gives its golden list of services", async () => {
+      const config = readStackFile(root, stack);
+      const hosts = { [stack]: { address: "192.0.2.1", hostKey: "ssh-ed25519 AAAA" } };
+      const machine = config.machine && { ...config.machine, host: stack };
+      const around = { host: "linux/amd64", revision: undefined } as const;
+      const { plan, findings } = await loadPlan(root, stack, { ...config, hosts, machine }, around);
+      assert.deepEqual(
+        findings.filter((f) => f.severity === "error"),
+        [],
+      );
+      golden(`${stack}.hosts.json`, plan.hosts);
+    });
+  });
+
 describe("switching from mainpc to pc2", () => {
   const STACKS = ["mainpc", "pc2"] as const;
   const plans = async () => (await Promise.all(STACKS.map(load))).map((l) => l.plan) as [Plan, Plan];

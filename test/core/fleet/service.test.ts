@@ -30,6 +30,7 @@ describe("a service of the plan", () => {
       },
       gpu: false,
       mounts: [],
+      data: false,
       optional: false,
     });
     const supervisor = on("pc2").find((s) => s.service === "SelfHealingSupervisor");

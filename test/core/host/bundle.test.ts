@@ -9,6 +9,7 @@ import { WEFT } from "./sample.ts";
 const bundle = (...services: HostService[]) => renderBundle({ app: "clawft", services });
 
 describe("a host's bundle", () => {
+  const { port: _, health: __, ...worker } = WEFT;
   it("is the same text from the same services, whatever their order", () => {
     const other = { ...WEFT, name: "other", port: { container: 80, publish: 81 } };
     assert.equal(bundle(WEFT, other), bundle(other, WEFT));
@@ -18,6 +19,25 @@ describe("a host's bundle", () => {
     const first = { ...WEFT, name: "zed", port: { container: 80, publish: 81 } };
     const text = bundle({ ...WEFT, after: ["zed"] }, first);
     assert.ok(text.indexOf("\nservice zed\n") < text.indexOf("\nservice weft\n"));
+  });
+
+  it("has a wave behind the waves before it, whatever the names", () => {
+    const named = (name: string, more: Partial<HostService>) => ({ ...worker, name, secrets: [], ...more });
+    const text = bundle(
+      named("a", { wave: 2 }),
+      named("b", { wave: 1, after: ["d"] }),
+      named("c", {}),
+      named("d", { wave: 1 }),
+    );
+    assert.deepEqual(
+      [...text.matchAll(/^service (.*)$/gm)].map((m) => m[1]),
+      ["c", "d", "b", "a"],
+    );
+  });
+
+  it("says which GPUs a service wants, and whether the others do without it", () => {
+    assert.match(bundle({ ...WEFT, gpus: ["0", "GPU-1:2"], optional: true }), /^optional\ngpu 0\ngpu GPU-1:2$/m);
+    assert.doesNotMatch(bundle(WEFT), /^(optional|gpu)/m);
   });
 
   it("ends with its own word, so that one that was cut is not taken", () => {
@@ -31,13 +51,28 @@ describe("a host's bundle", () => {
     assert.match(bundle({ ...WEFT, environment }), /^file env\n\|A=end\n\|B=service x\n\|TLS_KEY_FILE=/m);
   });
 
-  const { port: _, health: __, ...worker } = WEFT;
   const wrong: Readonly<Record<string, readonly [HostService[], RegExp]>> = {
     "a tag": [[{ ...WEFT, image: "weft:latest" }], /weft: expected an image by digest, found "weft:latest"/],
     "a bad name": [[{ ...WEFT, name: "../x" }], /a service's name is 1 to 40/],
     "a name twice": [[worker, worker], /weft stands there twice/],
     "a port twice": [[WEFT, { ...WEFT, name: "other" }], /port 8080 is published twice/],
     "an unknown service": [[{ ...WEFT, after: ["db"] }], /weft: starts after db, which is no service/],
+    "a service that starts after one of a later wave": [
+      [
+        { ...WEFT, after: ["db"] },
+        { ...worker, name: "db", wave: 1 },
+      ],
+      /weft: starts after db, which is of a later wave/,
+    ],
+    "a name for two containers": [[{ ...WEFT, aliases: ["weft"] }], /only a service that is replaced .* has aliases/],
+    "a GPU that is an option": [[{ ...WEFT, gpus: ["0 --privileged"] }], /a GPU is a CDI device such as 0 or all/],
+    "a circle of several": [
+      [
+        { ...worker, name: "a", after: ["b"] },
+        { ...worker, name: "b", after: ["a"] },
+      ],
+      /services wait for each other: a, b/,
+    ],
     "a circle": [[{ ...WEFT, after: ["weft"] }], /services wait for each other: weft/],
     "a relative volume": [
       [{ ...WEFT, volumes: [{ source: "../x", target: "/x" }] }],

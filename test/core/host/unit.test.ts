@@ -33,6 +33,19 @@ describe("the unit of a service", () => {
       assert.ok(unit.split("\n").includes(line), line);
   });
 
+  it("gives a service the engine, a name and GPUs where it is said, and else none of them", () => {
+    const extra = runArguments(
+      renderUnit("clawft", { ...WEFT, update: "replace", engine: true, aliases: ["db"], gpus: ["0"] }),
+    );
+    const more = extra.filter((option) => !run.includes(option));
+    assert.deepEqual(more, [
+      "--network-alias=db",
+      "--device=nvidia.com/gpu=0",
+      "--group-add=@ENGINE_GROUP@",
+      "--mount=type=bind,src=/var/run/docker.sock,dst=/var/run/docker.sock",
+    ]);
+  });
+
   it("runs the image by digest, and never pulls while it starts", () => {
     assert.equal(run.at(-1), WEFT.image);
     assert.ok(run.includes("--pull=never"));

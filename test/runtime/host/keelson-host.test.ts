@@ -147,6 +147,45 @@ describe("the host program", () => {
     assert.equal(said(program(unit("active"), `/keelson-clawft-weft-a ${image}`)), "unit-edited\nunfinished");
   });
 
+  const CDI = {
+    "nvidia.yaml":
+      'cdiVersion: 0.5.0\ndevices:\n- containerEdits:\n    deviceNodes:\n    - path: /dev/nvidia0\n  name: "0"\n- name: all\nkind: nvidia.com/gpu\n',
+    "nvidia.json":
+      '{"cdiVersion":"0.5.0","kind":"nvidia.com/gpu","devices":[{"name":"0"},{"name":"all","containerEdits":{}}]}',
+  };
+  for (const [file, text] of Object.entries(CDI))
+    it(`knows the GPUs that ${file} has`, () => {
+      write(`cdi/${file}`, text);
+      write("cdi/other.yaml", "kind: acme.com/gpu\ndevices:\n- name: '9'\n");
+      const has = (device: string) => run(`has_gpu ${device} ${root}/none ${root}/cdi`).code === 0;
+      assert.deepEqual(["0", "all", "1", "al", "9", "gpu"].map(has), [true, true, false, false, false, false]);
+    });
+
+  it("refuses a service whose GPU the host does not have, before anything stops", () => {
+    write("section", "image r@1\ngpu 0\ngpu 1\nfile unit\n|gpu 2\n");
+    write("plain", "image r@1\n");
+    const check = (section: string, folders: string) =>
+      run(
+        `engine() { case $1 in info) ${folders} ;; version) echo 20.10.24 ;; esac; }; check_gpus weft ${root}/${section}`,
+      );
+    assert.deepEqual(check("plain", "false"), { code: 0, said: "" });
+    const old = check("section", "false");
+    assert.equal(old.code, 1);
+    assert.match(
+      old.said,
+      /^weft: it wants a GPU, and this host's docker 20\.10\.24 gives none by CDI\n {2}take docker 28\.3/,
+    );
+    write("cdi/nvidia.yaml", CDI["nvidia.yaml"]);
+    const one = check("section", `echo ${root}/cdi`);
+    assert.equal(one.code, 1);
+    assert.match(
+      one.said,
+      /^weft: no CDI specification in \S+\/cdi has nvidia\.com\/gpu=1\n {2}install .*nvidia-ctk cdi generate/,
+    );
+    write("section", "image r@1\ngpu 0\ngpu all\n");
+    assert.deepEqual(check("section", `echo ${root}/cdi`), { code: 0, said: "" });
+  });
+
   it("changes a fingerprint with the section and with each secret", () => {
     write("section", "image r@1\nsecret A\nsecret B\n");
     const of = (a: string, b: string) => {
