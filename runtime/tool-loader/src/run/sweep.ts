@@ -21,15 +21,15 @@ export async function processesOf(prefix: string, proc = "/proc"): Promise<numbe
  * @returns how many were ended
  */
 export async function sweep(prefix: string): Promise<number> {
-  let ended = 0;
+  const ended = new Set<number>(); // one that dies slowly is met again
   for (let pass = 0; pass < 20; pass++) {
     const pids = await processesOf(prefix);
     if (pids.length === 0) break;
     for (const pid of pids) signal(pid, "SIGSTOP");
-    for (const pid of pids) if (signal(pid, "SIGKILL")) ended++;
+    for (const pid of pids) if (signal(pid, "SIGKILL")) ended.add(pid);
     await new Promise((resolve) => setTimeout(resolve, 5 * pass));
   }
-  return ended;
+  return ended.size;
 }
 
 /** @param pid negative for a process group */
