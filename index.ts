@@ -3,6 +3,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { type BuildPlatforms, buildImages, type Image } from "./components/image/image.ts";
 import type { RegistryInputs } from "./components/image/keelson.ts";
+import type { R2Volume } from "./components/volume/r2-volume.ts";
 import { hadolintReport } from "./config/hadolint.ts";
 import { loadPlan, surroundings } from "./config/load.ts";
 import type { StackConfig } from "./config/schema.ts";
@@ -43,11 +44,14 @@ async function program(): Promise<Record<string, unknown>> {
     gates: config.gates,
     buildPlatforms: await platformBuilder(config.imageResource),
   });
-  const volumes = plan.volumes === undefined ? {} : await volumesOf(plan.volumes);
+  const volumes = plan.volumes === undefined ? new Map() : await volumesOf(plan.volumes);
   const hosts = plan.hosts === undefined ? {} : await hostsOf(plan.hosts, config, images);
   const clusters = plan.clusters === undefined ? {} : await clustersOf(plan, config, images);
+  const cloudflare = plan.sandboxes === undefined ? {} : await cloudflareOf(plan, config, images, volumes);
   if (!pulumi.runtime.isDryRun())
-    pulumi.all([[...images.values()].map(({ digest }) => digest), hosts, clusters]).apply(() => keep(loaded));
+    pulumi
+      .all([[...images.values()].map(({ digest }) => digest), hosts, clusters, cloudflare])
+      .apply(() => keep(loaded));
   return {
     images: Object.fromEntries(
       plan.images.map((image) => {
@@ -61,9 +65,12 @@ async function program(): Promise<Record<string, unknown>> {
         { image: images.get(image)?.ref, wave, port },
       ]),
     ),
-    volumes,
+    volumes: Object.fromEntries(
+      [...volumes].map(([name, { endpoint, bucket, environment }]) => [name, { endpoint, bucket, environment }]),
+    ),
     hosts,
     clusters,
+    cloudflare,
   };
 }
 
@@ -82,17 +89,14 @@ async function stackFile(): Promise<string> {
   return await readFile(join(root, `Pulumi.${stack}.yaml`), "utf8").catch(() => "");
 }
 
-/** Where each volume is, and what reaches it; loaded for stacks that have some. */
-async function volumesOf(planned: NonNullable<Plan["volumes"]>): Promise<Record<string, unknown>> {
+/** The stack's volumes, by name; loaded for stacks that have some. */
+async function volumesOf(planned: NonNullable<Plan["volumes"]>): Promise<ReadonlyMap<string, R2Volume>> {
   const { buildVolumes } = await import("./components/volume/r2-volume.ts");
   const secret = (name: string) =>
     new pulumi.Config("keelson")
       .requireSecretObject<Record<string, { secret: string }>>("volumes")
       .apply((volumes) => volumes[name]?.secret ?? "");
-  const built = buildVolumes(planned, secret);
-  return Object.fromEntries(
-    [...built].map(([name, { endpoint, bucket, environment }]) => [name, { endpoint, bucket, environment }]),
-  );
+  return buildVolumes(planned, secret);
 }
 
 /** Where each host's services are reached; loaded for stacks that have hosts. */
@@ -155,6 +159,27 @@ async function clustersOf(
   return Object.fromEntries([...clusters].map(([name, { urls }]) => [name, { urls }]));
 }
 
+/** What each container at Cloudflare runs, and the Worker in front of it; loaded for stacks that have some. */
+async function cloudflareOf(
+  plan: Plan,
+  config: StackConfig,
+  images: ReadonlyMap<string, Image>,
+  volumes: ReadonlyMap<string, R2Volume>,
+): Promise<Record<string, unknown>> {
+  const { buildSandboxes } = await import("./components/cloudflare/sandboxes.ts");
+  const worker = await readFile(join(root, "components/cloudflare/worker.mjs"), "utf8");
+  const apiToken = new pulumi.Config("cloudflare").getSecret("apiToken");
+  const built = buildSandboxes(
+    plan,
+    { images, volumes, registry: registry(config.registry), worker, apiToken },
+    // Nothing moves before every image has passed its gates.
+    { dependsOn: [...images.values()] },
+  );
+  return Object.fromEntries(
+    [...built].map(([name, { image, applicationId, scriptName }]) => [name, { image, applicationId, scriptName }]),
+  );
+}
+
 /** What builds an image's platforms, where keelson's own resource doesn't; its SDK is loaded where it is used. */
 async function platformBuilder(resource: StackConfig["imageResource"]): Promise<BuildPlatforms | undefined> {
   return resource === "keelson" ? undefined : (await import("./components/image/docker-build.ts")).buildPlatforms;
@@ -186,7 +211,7 @@ async function keep(brought: Snapshot): Promise<void> {
 /** What a plan builds and runs, in words that are equal where that is the same. */
 function wanted({ plan }: Snapshot): string {
   const images = plan.images.map((i) => [i.name, i.contentHash, ...i.builds.map(({ platform }) => platform)].join(" "));
-  return JSON.stringify([images, plan.hosts, plan.clusters]);
+  return JSON.stringify([images, plan.hosts, plan.clusters, plan.sandboxes]);
 }
 
 /** The registry's credentials stay secret Outputs from config to use. */
@@ -213,4 +238,4 @@ try {
   if (!(error instanceof UserError)) throw error;
   throw new pulumi.RunError(`${error.message}\n${error.fix}`);
 }
-export const { images, services, volumes, hosts, clusters } = outputs;
+export const { images, services, volumes, hosts, clusters, cloudflare } = outputs;

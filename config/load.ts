@@ -64,9 +64,17 @@ export async function loadPlan(
   const hostPlan = hasHosts ? await import("../core/host-plan.ts") : undefined;
   const hasClusters = Object.keys(config.kubernetes).length + Object.keys(apps).length > 0;
   const clusterPlan = hasClusters ? await import("../core/cluster-plan.ts") : undefined;
+  const hasSandboxes = Object.keys(config.cloudflare).length > 0;
+  const [sandboxPlan, sandboxCheck] = hasSandboxes
+    ? await Promise.all([
+        import("../core/cloudflare/sandbox-plan.ts"),
+        import("../core/cloudflare/sandbox-findings.ts"),
+      ])
+    : [];
   const run = [
     ...(hostPlan?.workloadImages(hosted) ?? []),
     ...(clusterPlan?.clusterImages(config.kubernetes, apps) ?? []),
+    ...Object.values(config.cloudflare).map(({ image }) => image),
   ];
   const [{ catalogue, others, unread, findings }, { host, revision }] = await Promise.all([
     readCatalogue(
@@ -105,6 +113,7 @@ export async function loadPlan(
     volumes: volumes?.volumes,
     hosts: onHosts?.hosts,
     clusters: charts?.clusters,
+    sandboxes: sandboxPlan?.planSandboxes(config.cloudflare),
     gateway: config.gateway?.run,
   });
   const locks = pythonLocks(
@@ -126,7 +135,11 @@ export async function loadPlan(
     ...(fleetHosted?.findings ?? []),
     ...[...(onClusters?.findings ?? []), ...(charts?.findings ?? [])],
     ...[...away, ...unasked, ...prisma],
-    ...[...withoutMachine(config, stack), ...runFindings(made.plan)],
+    ...[
+      ...withoutMachine(config, stack),
+      ...runFindings(made.plan),
+      ...(sandboxCheck?.sandboxFindings(made.plan) ?? []),
+    ],
   ];
   return {
     plan: made.plan,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { PLATFORMS } from "../core/platform.ts";
+import { CLOUDFLARE_KEYS, cloudflareSchema } from "./cloudflare.ts";
 import { HOST_KEYS, hostsSchema } from "./hosts.ts";
 import { KUBERNETES_KEYS, kubernetesSchema } from "./kubernetes.ts";
 import { cudaArchsSchema, cudaTrackSchema, MACHINE_KEYS, machineSchema } from "./machine.ts";
@@ -123,6 +124,7 @@ export const stackSchema = z
     hosts: hostsSchema.default({}),
     kubernetes: kubernetesSchema.default({}),
     workloads: workloadsSchema.default({}),
+    cloudflare: cloudflareSchema.default({}),
   })
   .strict();
 
@@ -157,6 +159,7 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     ...["abortUploadsAfter", "access", "accessKeyId", "account", "backend", "bucket", "cors", "endpoint", "expire"],
     ...["jurisdiction", "location", "lock", "prefix", "region", "retain", "secret", "storageClass"],
   ],
+  ...CLOUDFLARE_KEYS,
   ...HOST_KEYS,
   ...KUBERNETES_KEYS,
   ...WORKLOAD_KEYS,

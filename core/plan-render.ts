@@ -1,3 +1,4 @@
+import type { PlannedSandbox } from "./cloudflare/sandbox-plan.ts";
 import { describePlace, type PlannedApp, type PlannedCluster } from "./cluster-plan.ts";
 import type { PlannedMachine } from "./machine-plan.ts";
 import type { Plan, PlannedImage } from "./plan.ts";
@@ -25,6 +26,7 @@ export function formatPlan(plan: Plan): string {
     ...(plan.machine === undefined ? [] : ["", ...formatMachine(plan.machine)]),
     ...(plan.volumes === undefined ? [] : ["", ...formatVolumes(plan.volumes)]),
     ...(plan.clusters ?? []).flatMap((cluster) => ["", ...formatCluster(cluster)]),
+    ...(plan.sandboxes === undefined ? [] : ["", ...formatSandboxes(plan.sandboxes)]),
     ...(plan.gateway === undefined ? [] : ["", `npm run up runs ${plan.gateway} on this machine`]),
   ].join("\n");
 }
@@ -35,6 +37,11 @@ function formatVolumes(volumes: readonly PlannedVolume[]): string[] {
     return [v.name, v.backend, `${v.bucket}/${v.prefix}`, v.backend === "r2" && v.retain ? `${where}, kept` : where];
   });
   return [formatTable(["volume", "backend", "bucket", "where"], rows)];
+}
+
+function formatSandboxes(sandboxes: readonly PlannedSandbox[]): string[] {
+  const rows = sandboxes.map((s) => [s.name, s.image, s.volume ?? "-", `${s.maxInstances} of ${s.instanceType}`]);
+  return [formatTable(["at Cloudflare", "image", "volume", "instances"], rows)];
 }
 
 function formatCluster({ name, place, databases, apps, charts }: PlannedCluster): string[] {

@@ -1,5 +1,6 @@
 import type { ArtifactLock } from "./artifact.ts";
 import type { BasesLock, LockedBase } from "./base.ts";
+import type { PlannedSandbox } from "./cloudflare/sandbox-plan.ts";
 import type { PlannedCluster } from "./cluster-plan.ts";
 import type { ContextEntry } from "./context.ts";
 import type { CudaWish } from "./cuda/wish.ts";
@@ -92,6 +93,8 @@ export interface Plan {
   readonly hosts?: readonly PlannedHost[];
   /** Kubernetes clusters and what runs on them; absent for a stack without any. */
   readonly clusters?: readonly PlannedCluster[];
+  /** Containers behind Workers at Cloudflare; absent for a stack without any. */
+  readonly sandboxes?: readonly PlannedSandbox[];
   /** The gateway's image that `up` runs on this machine; absent where it runs none. */
   readonly gateway?: string;
 }
@@ -153,6 +156,8 @@ export interface PlanInput {
   readonly hosts?: readonly PlannedHost[] | undefined;
   /** The stack's clusters, worked out by core/cluster-plan.ts. */
   readonly clusters?: readonly PlannedCluster[] | undefined;
+  /** The stack's containers at Cloudflare, worked out by core/cloudflare/sandbox-plan.ts. */
+  readonly sandboxes?: readonly PlannedSandbox[] | undefined;
   /** `keelson:gateway.run`. */
   readonly gateway?: string | undefined;
 }
@@ -255,6 +260,7 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
     ...(input.volumes === undefined ? {} : { volumes: input.volumes }),
     ...(input.hosts === undefined || input.hosts.length === 0 ? {} : { hosts: input.hosts }),
     ...(input.clusters === undefined || input.clusters.length === 0 ? {} : { clusters: input.clusters }),
+    ...(input.sandboxes === undefined || input.sandboxes.length === 0 ? {} : { sandboxes: input.sandboxes }),
     ...(input.gateway === undefined ? {} : { gateway: input.gateway }),
   };
   return { plan, findings: sortFindings(findings) };

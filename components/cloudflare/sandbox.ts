@@ -28,7 +28,10 @@ export interface CloudflareSandboxArgs {
   /** Text of the Worker's module (worker.mjs): it has the class Sandbox. */
   readonly worker: string;
   /** Where the tools are kept: bound to the Worker, and its settings are the container's. Default: none. */
-  readonly volume?: { readonly bucket: string; readonly volume: R2Volume };
+  readonly volume?: {
+    readonly place: { readonly bucket: string; readonly jurisdiction?: string };
+    readonly volume: R2Volume;
+  };
   /** Default: "standard-1". */
   readonly instanceType?: string;
   /** Default: 1, for the volume has one writer then. */
@@ -122,7 +125,13 @@ function bindings(volume: CloudflareSandboxArgs["volume"]) {
   const texts = volume.volume.environment.apply((environment) =>
     Object.entries(environment).map(([name, text]) => ({ type: "secret_text", name, text })),
   );
-  const bucket = { type: "r2_bucket", name: "VOLUME", bucketName: volume.bucket };
+  const { bucket: bucketName, jurisdiction } = volume.place;
+  const bucket = {
+    type: "r2_bucket",
+    name: "VOLUME",
+    bucketName,
+    ...(jurisdiction === undefined ? {} : { jurisdiction }),
+  };
   return texts.apply((settings) => [...own, bucket, ...settings]);
 }
 

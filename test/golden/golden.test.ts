@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { buildSandboxes } from "../../components/cloudflare/sandboxes.ts";
 import { buildHosts } from "../../components/host/hosts.ts";
 import { buildImages } from "../../components/image/image.ts";
 import { buildClusters } from "../../components/kubernetes/clusters.ts";
+import { buildVolumes } from "../../components/volume/r2-volume.ts";
 import { loadPlan } from "../../config/load.ts";
+import { parseStackConfig } from "../../config/stack.ts";
 import { readStackFile, stackNames } from "../../config/stack-file.ts";
 import type { Plan } from "../../core/plan.ts";
 import { judgePlan } from "../../gates/plan.ts";
@@ -104,6 +107,47 @@ for (const stack of ["mainpc", "pc2"])
       golden(`${stack}.hosts.json`, plan.hosts);
     });
   });
+
+describe("a stack with keelson:cloudflare", () => {
+  const account = "0123456789abcdef0123456789abcdef";
+  const config = parseStackConfig(
+    {
+      registry: { host: "registry.example", prefix: "acme" },
+      cloudflare: { gateway: { account, image: "gateway-cloudflare", volume: "tools" } },
+      volumes: { tools: { backend: "r2", account, jurisdiction: "eu" } },
+    },
+    "Pulumi.cloudflare.yaml",
+  );
+  const loaded = () => loadPlan(root, "cloudflare", config, { host: "linux/amd64", revision: undefined });
+
+  it("is refused as long as its base is a stand-in, and told so at the preview", async () => {
+    const { findings, plan } = await loaded();
+    const errors = findings.filter(({ severity }) => severity === "error").map(({ rule }) => rule);
+    assert.deepEqual(errors, plan.bases[0]?.origin === "upstream" ? [] : ["cloudflare/base"]);
+  });
+
+  it("gives its golden list of resources where the base's registry has answered", async () => {
+    const { plan: found } = await loaded();
+    const plan = {
+      ...found,
+      bases: found.bases.map((base) => ({ ...base, origin: "upstream" as const, digest: DIGEST })),
+    };
+    const registry = { host: "registry.example" };
+    const resources = await register(
+      () => {
+        const images = buildImages(plan, { registry, builder: "embedded", cache: "none", gates: config.gates });
+        const volumes = buildVolumes(plan.volumes ?? [], () => "");
+        buildSandboxes(plan, { ...{ images, volumes, registry }, worker: "(worker.mjs)" });
+      },
+      (r) =>
+        r.component
+          ? {}
+          : { digest: DIGEST, ref: `x@${DIGEST}`, platforms: [{ platform: "linux/amd64", digest: DIGEST }] },
+      { stack: "cloudflare" },
+    );
+    golden("cloudflare.resources.json", resources);
+  });
+});
 
 describe("switching from mainpc to pc2", () => {
   const STACKS = ["mainpc", "pc2"] as const;

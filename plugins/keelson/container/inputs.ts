@@ -1,7 +1,5 @@
 import { z } from "zod";
-
-/** Sizes that Cloudflare has for an instance (developers.cloudflare.com/containers/platform-details/limits). */
-export const INSTANCE_TYPES = ["lite", "basic", "standard-1", "standard-2", "standard-3", "standard-4"] as const;
+import { areSteps, INSTANCE_TYPES } from "../../../core/cloudflare/instance-types.ts";
 
 const SEGMENT = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -25,12 +23,7 @@ export const applicationInputs = z
     maxInstances: z.int().min(1),
     logs: z.boolean(),
     /** Percentages of instances that are updated, step by step. */
-    steps: z
-      .array(z.int().min(1).max(100))
-      .min(1)
-      .refine((steps) => steps.every((step, i) => step > (steps[i - 1] ?? 0)) && steps.at(-1) === 100, {
-        error: "percentages that grow, up to 100",
-      }),
+    steps: z.array(z.int().min(1).max(100)).min(1).refine(areSteps, { error: "percentages that grow, up to 100" }),
     /** Seconds that an instance at work gets before a rollout replaces it. */
     gracePeriod: z.int().min(0),
     /** Seconds within which a rollout has to be over. */

@@ -76,11 +76,11 @@ describe("CloudflareSandbox", () => {
   it("binds a volume's bucket, and hands the loader's settings to the container as secrets", async () => {
     const all = await sandbox(() => {
       const volume = new R2Volume("tools", { volume: planVolume("tools", { backend: "embedded", prefix: "gateway" }) });
-      return { volume: { bucket: "tools", volume }, apiToken: "canary-token" };
+      return { volume: { place: { bucket: "tools", jurisdiction: "eu" }, volume }, apiToken: "canary-token" };
     });
     // The mocks show a secret in its envelope.
     const said = JSON.stringify(inputs(all, "WorkerVersion").bindings);
-    assert.match(said, /"bucketName":"tools","name":"VOLUME","type":"r2_bucket"/);
+    assert.match(said, /"bucketName":"tools","jurisdiction":"eu","name":"VOLUME","type":"r2_bucket"/);
     assert.match(said, /"name":"TOOL_LOADER_VOLUME","text":"s3:\/\/tools\/gateway","type":"secret_text"/);
     assert.doesNotMatch(said, /plain_text/);
   });

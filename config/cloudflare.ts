@@ -1,0 +1,36 @@
+import { z } from "zod";
+import { areSteps, INSTANCE_TYPES } from "../core/cloudflare/instance-types.ts";
+import { duration } from "./workload-values.ts";
+
+/** What Cloudflare takes as the name of a Worker and of an application. */
+const name = z
+  .string()
+  .max(63)
+  .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, "lower case letters, digits and dashes, at most 63");
+
+const sandboxSchema = z
+  .object({
+    account: z.string().regex(/^[0-9a-f]{32}$/, "a Cloudflare account's id: 32 hex digits"),
+    image: z.string().min(1),
+    /** Of `keelson:volumes`, at R2 in the same account. */
+    volume: z.string().min(1).optional(),
+    instanceType: z.enum(INSTANCE_TYPES).default("standard-1"),
+    /** A volume has one writer. */
+    maxInstances: z.int().min(1).default(1),
+    /** As wrangler's. */
+    steps: z
+      .array(z.int().min(1).max(100))
+      .min(1)
+      .refine(areSteps, { error: "percentages that grow, up to 100" })
+      .default([10, 100]),
+    within: duration.default("15 min"),
+  })
+  .strict();
+
+/** `keelson:cloudflare`: images that run as containers behind Workers. */
+export const cloudflareSchema = z.record(name, sandboxSchema);
+
+/** The keys of each object above, for hints. */
+export const CLOUDFLARE_KEYS: Readonly<Record<string, readonly string[]>> = {
+  "cloudflare.*": Object.keys(sandboxSchema.shape),
+};

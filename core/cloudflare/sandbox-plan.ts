@@ -1,0 +1,35 @@
+import { type Duration, parseDuration } from "../duration.ts";
+
+/** An image that runs as a container behind a Worker at Cloudflare. Its name is the Worker's and the application's. */
+export interface PlannedSandbox {
+  readonly name: string;
+  /** Cloudflare account, 32 hex digits. */
+  readonly account: string;
+  /** The catalogue's name of it. */
+  readonly image: string;
+  /** Of the stack's volumes. */
+  readonly volume?: string;
+  readonly instanceType: string;
+  readonly maxInstances: number;
+  /** Percentages of a rollout, up to 100. */
+  readonly steps: readonly number[];
+  /** Seconds that a rollout may take. */
+  readonly within: number;
+}
+
+/** `keelson:cloudflare`, checked. */
+export type SandboxesChoice = Readonly<
+  Record<string, Omit<PlannedSandbox, "name" | "volume" | "within"> & { volume?: string | undefined; within: Duration }>
+>;
+
+/** The sandboxes of a stack, sorted by name. */
+export function planSandboxes(choices: SandboxesChoice): PlannedSandbox[] {
+  return Object.entries(choices)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { volume, within, ...choice }]) => ({
+      name,
+      ...choice,
+      ...(volume === undefined ? {} : { volume }),
+      within: parseDuration(within),
+    }));
+}

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { parseStackConfig } from "../../config/stack.ts";
+
+describe("keelson:cloudflare", () => {
+  const account = "0123456789abcdef0123456789abcdef";
+  const parse = (gateway: object) => parseStackConfig({ cloudflare: { gateway } }, "Pulumi.x.yaml").cloudflare.gateway;
+
+  it("has wrangler's rollout, one instance and a quarter of an hour by default", () => {
+    assert.deepEqual(parse({ account, image: "gateway-cloudflare" }), {
+      ...{ account, image: "gateway-cloudflare", instanceType: "standard-1", maxInstances: 1 },
+      ...{ steps: [10, 100], within: "15 min" },
+    });
+  });
+
+  it("says all that is wrong, with where", () => {
+    assert.throws(
+      () => parse({ account: "acme", instanceType: "standard-9", steps: [50, 20], within: "soon", imgae: "x" }),
+      (error: Error) =>
+        ["account", "image", "instanceType", "steps", "within"].every((key) =>
+          error.message.includes(`keelson:cloudflare.gateway.${key}`),
+        ) && /imgae.*\n?.*image/.test(error.message),
+    );
+  });
+});

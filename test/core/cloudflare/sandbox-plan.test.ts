@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { planSandboxes } from "../../../core/cloudflare/sandbox-plan.ts";
+
+const choice = {
+  ...{
+    account: "0123456789abcdef0123456789abcdef",
+    image: "gateway",
+    instanceType: "standard-1",
+    maxInstances: 1,
+    steps: [10, 100],
+  },
+  within: "15 min",
+} as const;
+
+describe("planSandboxes", () => {
+  it("sorts them, counts in seconds, and says nothing of a volume that there is none of", () => {
+    const planned = planSandboxes({ b: { ...choice, volume: "tools" }, a: { ...choice, volume: undefined } });
+    assert.deepEqual(
+      planned.map((one) => [one.name, one.within, "volume" in one]),
+      [
+        ["a", 900, false],
+        ["b", 900, true],
+      ],
+    );
+  });
+});
