@@ -33,6 +33,8 @@ export async function bakeCatalogue(
   const packages = new Map<string, string>();
   for (const { definition, contexts } of images)
     for (const [name, context] of Object.entries(contexts)) {
+      if (context.kind === "path" || context.kind === "source")
+        cpSync(join(checkout, context.path), join(work, context.path), { recursive: true });
       if (context.kind !== "lock") continue;
       for (const platform of platforms) {
         const folder = join(work, "locks", `${definition.name}-${name}-${platformSlug(platform)}`);
@@ -55,7 +57,7 @@ export async function bakeCatalogue(
     const { name, base } = definition;
     const named: Record<string, string> = names.has(base) ? { "bench-base": `target:${base}` } : {};
     for (const [key, context] of Object.entries(contexts)) {
-      if (context.kind === "path") named[key] = join(work, context.path);
+      if (context.kind === "path" || context.kind === "source") named[key] = join(work, context.path);
       if (context.kind === "image") named[key] = `target:${context.image}`;
       if (context.kind === "lock")
         for (const platform of platforms)

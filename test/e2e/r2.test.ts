@@ -69,7 +69,8 @@ describe("the embedded R2", function () {
   });
 
   it("comes back with the same address after kill -9, and leaves no runtime behind", async () => {
-    const pid = (await status())?.pid ?? 0;
+    const pid = (await status())?.pid;
+    assert.ok(pid);
     process.kill(pid, "SIGKILL");
     while ((await status())?.pid === pid) await sleep(20);
     assert.equal((await status())?.state, "dead");

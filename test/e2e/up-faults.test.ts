@@ -52,7 +52,11 @@ describe("npm run up under faults", function () {
     for (let i = 0; i < 200 && (await of.processes()).length > 0; i++) await sleep(50);
     assert.deepEqual(await of.processes(), [], "no process is left");
   };
-  const registryPid = async () => (await servicesStatus()).find(({ name }) => name === "registry")?.pid ?? 0;
+  const registryPid = async () => {
+    const pid = (await servicesStatus()).find(({ name }) => name === "registry")?.pid;
+    assert.ok(pid);
+    return pid;
+  };
   /** How often an image's platform was built, by what runs said. */
   const built = (...said: string[]) => said.join("").match(/^small +linux\/\S+ .* built /gm)?.length ?? 0;
 
