@@ -80,6 +80,22 @@ describe("keelson fix prisma", function () {
     assert.equal(schema("schema.prisma.backup.2"), SCHEMA);
   });
 
+  it("mends the file of several that has the generator, for Red Hat too, and finds engines where its output says", async () => {
+    rmSync(join(folder, "prisma/schema.prisma"));
+    const package_ = { dependencies: { "@prisma/client": "5.22.0" }, prisma: { schema: "prisma/schema" } };
+    put("package.json", JSON.stringify(package_));
+    put("prisma/schema/client.prisma", `${SCHEMA.split("\n\n")[0]?.replace("\n}", '\n  output = "../../made"\n}')}\n`);
+    put("prisma/schema/todo.prisma", "model Todo {\n  id Int @id\n}\n");
+    const prisma = PRISMA.replace("prisma/schema.prisma", "prisma/schema/client.prisma");
+    put("node_modules/prisma/build/index.js", prisma.replaceAll("node_modules/.prisma/client", "made"));
+    const { exitCode, all } = await fix(["--base", "redhat/ubi9:9.5", "--platform", "linux/amd64"]);
+    assert.equal(exitCode, 0, all);
+    assert.match(schema("schema/client.prisma"), /binaryTargets = \["native", "rhel-openssl-3\.0\.x"\]/);
+    const files = readdirSync(join(folder, "prisma/schema")).toSorted();
+    assert.deepEqual(files, ["client.prisma", "client.prisma.backup", "todo.prisma"]);
+    assert.ok(existsSync(join(folder, "made/libquery_engine-rhel-openssl-3.0.x.so.node")));
+  });
+
   it("undoes all where generate fails, and says what it said", async () => {
     const { exitCode, all } = await fix([], { CODE: "1", SAYS: "P1012: no such engine" });
     assert.equal(exitCode, 1, all);

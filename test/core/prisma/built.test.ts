@@ -70,6 +70,20 @@ describe("Prisma in a built image", () => {
     assert.deepEqual(told([...ALPINE, MUSL, cli]), []);
   });
 
+  it("looks into the folder that a generator's output names", () => {
+    const own = "app/generated/prisma/libquery_engine-linux-musl-openssl-3.0.x.so.node";
+    assert.deepEqual(told([...ALPINE, own]), []);
+    assert.deepEqual(told([...DEBIAN, own]), [`error wrong-target ${own}`]);
+  });
+
+  it("knows Red Hat's engines", () => {
+    const system = ["etc/redhat-release", "etc/os-release", "usr/lib64/libssl.so.3.2.2"];
+    const own = `${CLIENT}/libquery_engine-rhel-openssl-3.0.x.so.node`;
+    assert.deepEqual(told([...system, own]), []);
+    const debian = `${CLIENT}/libquery_engine-debian-openssl-3.0.x.so.node`;
+    assert.deepEqual(told([...system, debian]), [`error wrong-target ${debian}`]);
+  });
+
   it("finds the system as Prisma does", () => {
     const system = (...paths: string[]) => {
       const found = builtSystem(image(paths));

@@ -73,6 +73,16 @@ describe("the check of Prisma schemas", () => {
       { generator: MUSL, base: "debian:bookworm-slim", over: { generates: "build" } },
       ["error prisma/target"],
     ],
+    [
+      "wants Red Hat's for Red Hat, whose OpenSSL decides",
+      { generator: '  binaryTargets = ["debian-openssl-3.0.x", "rhel-openssl-1.1.x"]\n', base: "redhat/ubi9:9.5" },
+      ["error prisma/target"],
+    ],
+    [
+      "is content with Red Hat's",
+      { generator: '  binaryTargets = ["rhel-openssl-3.0.x", "linux-arm64-openssl-3.0.x"]\n', base: "redhat/ubi9:9.5" },
+      [],
+    ],
     ["says that a base is unknown", { generator: MUSL, base: "acme/app:1" }, ["warning prisma/unknown-base"]],
     [
       "knows targets that Prisma has not",
@@ -138,4 +148,10 @@ describe("the check of Prisma schemas", () => {
     ["takes a version that nobody says for 6", { version: "latest", generator: MUSL }, ["warning prisma/version"]],
   ] as const satisfies readonly (readonly [string, Given, readonly string[]])[])
     it(what, () => assert.deepEqual(told(given), expected));
+
+  for (const version of ["4.16.2", "5.22.0", "6.19.0"])
+    it(`wants engines of clients of Prisma ${version}`, () => {
+      assert.deepEqual(told({ version, generator: '  binaryTargets = ["darwin"]\n' }), ["error prisma/target"]);
+      assert.deepEqual(told({ version, generator: MUSL }), []);
+    });
 });
