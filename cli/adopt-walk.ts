@@ -1,4 +1,4 @@
-import { type Dirent, lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { type Dirent, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { type FileKind, fileKind, SKIPPED_FOLDERS, type SourceFile } from "../core/adopt.ts";
 import type { Finding } from "../core/finding.ts";
@@ -20,8 +20,16 @@ export interface WalkedTree {
  */
 export function walkTree(root: string): WalkedTree {
   const walk = new Walk(realpathSync(root));
-  walk.folder("");
+  walk.tree();
   return walk;
+}
+
+/** A file or folder, with its name in bytes where that is not UTF-8. */
+interface Place {
+  /** Below the root, with slashes, as it is shown. */
+  readonly path: string;
+  /** For the file system. */
+  readonly full: string | Buffer;
 }
 
 class Walk implements WalkedTree {
@@ -34,58 +42,62 @@ class Walk implements WalkedTree {
     this.root = root;
   }
 
-  folder(path: string): void {
-    let entries: Dirent[];
+  tree(): void {
+    this.folder({ path: "", full: this.root });
+    if (this.left >= 0) return;
+    const what = `the tree has more than ${MAX_ENTRIES} entries; the rest is not read`;
+    this.findings.push(unreadable(".", { what, fix: "adopt a part of it" }));
+  }
+
+  private folder({ path, full }: Place): void {
+    let entries: [Dirent, Place][];
     try {
-      entries = readdirSync(join(this.root, path), { withFileTypes: true });
+      entries = listFolder({ path, full });
     } catch (error) {
       this.findings.push(
-        unreadable(path || ".", {
-          what: `the folder cannot be listed (${code(error)})`,
-          fix: path.includes("\uFFFD") ? NAME : RIGHTS,
-        }),
+        unreadable(path || ".", { what: `the folder cannot be listed (${code(error)})`, fix: RIGHTS }),
       );
       return;
     }
-    const isGoModule = entries.some((entry) => entry.name === "go.mod");
-    for (const entry of entries) {
+    const isGoModule = entries.some(([entry]) => entry.name === "go.mod");
+    for (const [entry, below] of entries) {
       if (--this.left < 0) break;
-      const below = path === "" ? entry.name : `${path}/${entry.name}`;
       if (entry.isDirectory()) {
-        if (/^(?:Dockerfile|Containerfile)$/.test(entry.name)) this.findings.push(namedLikeDockerfile(below));
+        if (/^(?:Dockerfile|Containerfile)$/.test(entry.name)) this.findings.push(namedLikeDockerfile(below.path));
         // Go keeps copies of others' modules in vendor.
         if (!SKIPPED_FOLDERS.has(entry.name) && !(entry.name === "vendor" && isGoModule)) this.folder(below);
-      } else if (fileKind(below) !== undefined) {
+      } else if (fileKind(below.path) !== undefined) {
         this.file(below, entry);
       }
     }
-    if (this.left < 0 && path === "") {
-      const what = `the tree has more than ${MAX_ENTRIES} entries; the rest is not read`;
-      this.findings.push(unreadable(".", { what, fix: "adopt a part of it" }));
-    }
   }
 
-  private file(path: string, entry: Dirent): void {
-    const read = this.read(path, entry);
+  private file(place: Place, entry: Dirent): void {
+    const read = this.read(place, entry);
     if (read === undefined) return;
-    if ("text" in read) this.files.push({ path, text: read.text });
-    else this.findings.push(unreadable(path, read));
+    if ("text" in read) this.files.push({ path: place.path, text: read.text });
+    else this.findings.push(unreadable(place.path, read));
   }
 
-  private read(path: string, entry: Dirent): ReadText | undefined {
-    const full = join(this.root, path);
+  /** Where a link leads, from the root; a byte a character, since names need not be UTF-8. */
+  private target(full: string | Buffer): string {
+    const real = realpathSync.native(full, { encoding: "buffer" }).toString("latin1");
+    return relative(Buffer.from(this.root).toString("latin1"), real).split(sep).join("/");
+  }
+
+  private read({ path, full }: Place, entry: Dirent): ReadText | undefined {
     try {
+      const stat = statSync(full);
       if (entry.isSymbolicLink()) {
-        const target = relative(this.root, realpathSync(full)).split(sep).join("/");
+        const target = this.target(full);
         if (target === ".." || target.startsWith("../"))
           return {
             what: "it is a link that leads out of the tree",
             fix: "copy the file in, or adopt the folder it is in",
           };
         // A link to another file that is read anyway says nothing new.
-        if (fileKind(target) !== undefined && !lstatSync(join(this.root, target)).isDirectory()) return undefined;
+        if (fileKind(target) !== undefined && !stat.isDirectory()) return undefined;
       }
-      const stat = statSync(full);
       if (stat.isDirectory() && !isDockerfile(path)) return undefined;
       if (!stat.isFile()) return { what: "it is no regular file", fix: "replace it by one" };
       if (stat.size > MAX_SIZE)
@@ -101,6 +113,37 @@ class Walk implements WalkedTree {
       };
     }
   }
+}
+
+/** A folder's entries; those whose names are not UTF-8 with their bytes. */
+function listFolder({ path, full }: Place): [Dirent, Place][] {
+  const place = (name: string, inFull: string | Buffer): Place => ({
+    path: path === "" ? name : `${path}/${name}`,
+    full: inFull,
+  });
+  if (typeof full === "string") {
+    const entries = readdirSync(full, { withFileTypes: true });
+    // U+FFFD stands for bytes that could not be decoded.
+    if (!entries.some(({ name }) => name.includes("\uFFFD")))
+      return entries.map((entry) => [entry, place(entry.name, join(full, entry.name))]);
+  }
+  const raw = Buffer.from(full);
+  return readdirSync(raw, { withFileTypes: true, encoding: "buffer" }).map((entry) => {
+    const name = showName(entry.name);
+    const named = Object.assign(Object.create(entry), { name }) as Dirent;
+    return [named, place(name, Buffer.concat([raw, SLASH, entry.name]))];
+  });
+}
+
+const SLASH = Buffer.from("/");
+
+/** A file's name as text: bytes that are no UTF-8 as `\\xE9`. */
+function showName(name: Buffer): string {
+  const read = readText(name);
+  if ("text" in read) return read.text;
+  return Array.from(name, (byte) =>
+    byte < 0x80 ? String.fromCharCode(byte) : `\\x${byte.toString(16).toUpperCase().padStart(2, "0")}`,
+  ).join("");
 }
 
 /** The text of a file, or what is in the way. */
@@ -149,11 +192,10 @@ function code(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }
 
-const NAME = "its name is not UTF-8: rename it";
 const RIGHTS = "give the reading user rights to it";
 const FIXES: Readonly<Record<string, string>> = {
   EACCES: RIGHTS,
   EPERM: RIGHTS,
   ELOOP: "the link leads back to itself: correct it",
-  ENOENT: "the link leads nowhere, or the name is not UTF-8: correct it",
+  ENOENT: "the link leads nowhere: correct it",
 };

@@ -91,12 +91,29 @@ function badReferences(stages: readonly Stage[]): Problem[] {
           return [{ line, rule: "variable-in-from", message: `from=${from}: variables are not replaced here`, fix }];
         }
         const named = findTarget({ stages }, from);
+        if (!named && instruction.keyword === "COPY" && isStageNumber(from)) return [noSuchStage(from, line, stages)];
         if (!named || named.index < stage.index) return [];
         const fix = "move that stage before this one";
         return [{ line, rule: "stage-not-before", message: `from=${from} is a stage that does not stand before`, fix }];
       }),
     ),
   );
+}
+
+/** BuildKit, dockerfile2llb: a number is looked up among the stages before anything else, and is never an image. */
+function isStageNumber(from: string): boolean {
+  return /^\d+$/.test(from);
+}
+
+function noSuchStage(from: string, line: number, stages: readonly Stage[]): Problem {
+  const last = stages.length - 1;
+  const fix = `write a number from 0 to ${last}, or name the stage with FROM … AS and write its name`;
+  return {
+    line,
+    rule: "no-such-stage",
+    message: `from=${from} is the number of no stage: the file has ${stages.length === 1 ? "one, number 0" : `${stages.length}, 0 to ${last}`}`,
+    fix: stages.length === 1 ? "name the stage or the image that it shall come from" : fix,
+  };
 }
 
 function froms(instruction: Instruction): string[] {

@@ -4,6 +4,7 @@ import { Chart } from "./chart.ts";
 import { readCompose } from "./compose.ts";
 import { readDockerCommand } from "./docker-cli.ts";
 import { emptyFacts, type FactList, type Facts } from "./facts.ts";
+import { localIncludes, readGitlab, type TreeTexts } from "./gitlab.ts";
 import { readValues } from "./helm.ts";
 import { type Environment, readEnvironment } from "./interpolate.ts";
 import type { FileKind } from "./kind.ts";
@@ -28,10 +29,15 @@ export function collectFacts(files: readonly (SourceFile & { readonly kind: File
     files.flatMap(({ path, text, kind }) => (kind === "env" ? [[folderOf(path), readEnvironment(text)] as const] : [])),
   );
   const charts = readCharts(files);
+  const pipelines = files.filter(({ kind }) => kind === "gitlab");
+  const texts: TreeTexts = new Map(pipelines.length === 0 ? [] : files.map(({ path, text }) => [path, text]));
+  const partsOfPipelines = takenIn(pipelines, texts);
   for (const { path, text, kind } of files) {
     try {
       const env = environments.get(folderOf(path)) ?? new Map();
-      READERS[kind]?.({ path, text, facts, env, chart: chartOf(path, charts) });
+      // A part of another pipeline is read with that.
+      if (kind === "gitlab" && partsOfPipelines.has(path)) continue;
+      READERS[kind]?.({ path, text, facts, env, chart: chartOf(path, charts), texts });
     } catch (error) {
       // A file nested so deep that the stack ends, or with too many values; all else is a mistake of this program's.
       if (!(error instanceof RangeError)) throw error;
@@ -46,12 +52,18 @@ interface Reading extends SourceFile {
   readonly env: Environment;
   /** The chart that the file is a template of. */
   readonly chart: Chart | undefined;
+  /** All files of the tree, where one is a GitLab pipeline; empty elsewhere. */
+  readonly texts: TreeTexts;
 }
 
 const READERS: Readonly<Partial<Record<FileKind, (reading: Reading) => void>>> = {
   compose: (reading) => readCompose(reading.path, yaml(reading), reading.facts, reading.env),
   skaffold: (reading) => readSkaffold(reading.path, yaml(reading), reading.facts),
   workflow: (reading) => readWorkflow(reading.path, yaml(reading), reading.facts),
+  gitlab: (reading) => {
+    if (mentionsImages(reading.text) || /^include:/m.test(reading.text))
+      readGitlab(reading.path, yaml(reading), reading.facts, reading.texts);
+  },
   values: (reading) => readValues(reading.path, yaml(reading), reading.facts),
   bake: ({ path, text, facts }) => (path.endsWith(".json") ? readBakeJson : readBakeHcl)(path, text, facts),
   manifest: ({ path, text, facts, chart }) => readManifest(path, text, facts, chart),
@@ -68,6 +80,19 @@ const READERS: Readonly<Partial<Record<FileKind, (reading: Reading) => void>>> =
     for (const command of readShell({ text, folder })) readDockerCommand(command, place, facts);
   },
 };
+
+/** Files that pipelines of the tree take in; a project's own pipeline is none of them, whoever names it. */
+function takenIn(pipelines: readonly SourceFile[], texts: TreeTexts): ReadonlySet<string> {
+  const paths = pipelines.flatMap(({ path, text }) => {
+    try {
+      return /^include:/m.test(text) ? localIncludes(readYaml(text).top, texts).filter((other) => other !== path) : [];
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return []; // nested too deep: reading the file itself will say so
+    }
+  });
+  return new Set(paths.filter((path) => path !== ".gitlab-ci.yml"));
+}
 
 /** Charts by their folder. */
 function readCharts(files: readonly SourceFile[]): ReadonlyMap<string, Chart> {

@@ -9,6 +9,7 @@ export type FileKind =
   | "make"
   | "script"
   | "workflow"
+  | "gitlab"
   | "values"
   | "manifest"
   | "template"
@@ -34,6 +35,7 @@ export function fileKind(path: string): FileKind | undefined {
   if (/^(?:docker-)?compose(?:[.\-_][^/]*)?\.ya?ml$/i.test(name)) return "compose";
   if (/(?:^|\/)\.(?:github|gitea|forgejo)\/(?:workflows|actions)\/.*\.ya?ml$/.test(path)) return "workflow";
   if (/^action\.ya?ml$/.test(name)) return "workflow";
+  if (/^\.?gitlab-ci(?:[.\-_][^/]*)?\.ya?ml$|\.gitlab-ci\.ya?ml$/i.test(name)) return "gitlab";
   if (/^(?:values|values[.\-_][^/]*|[^/]*[.\-_]values)\.ya?ml$/i.test(name)) return "values";
   if (/^(?:gnu)?makefile(?:[.\-_][^/]*)?$|\.(?:mk|mak)$/i.test(name)) return "make";
   if (/\.(?:sh|bash|zsh|ksh)$/i.test(name) || /^justfile$/i.test(name)) return "script";

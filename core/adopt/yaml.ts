@@ -46,6 +46,11 @@ export class YamlValue {
     return block ? this.line + 1 : this.line;
   }
 
+  /** Line of the text's nth line, from 0: in a quoted text line breaks may be written as escapes. */
+  textLineAt(nth: number): number {
+    return isScalar(this.node) && this.node.type === "BLOCK_LITERAL" ? this.textLine + nth : this.textLine;
+  }
+
   /** The value of a key; merge keys (`<<`) are followed. */
   get(key: string): YamlValue | undefined {
     return this.entries().find(([name]) => name === key)?.[1];
@@ -84,6 +89,11 @@ export class YamlValue {
   private count(values: number): void {
     this.source.left -= values;
     if (this.source.left < 0) throw new RangeError("the file has too many values");
+  }
+
+  /** The tag before the value. @example "!reference" */
+  get tag(): string | undefined {
+    return this.node !== undefined && "tag" in this.node ? this.node.tag : undefined;
   }
 
   get isList(): boolean {

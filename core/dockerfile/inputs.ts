@@ -101,6 +101,8 @@ function copyUses(file: Dockerfile, stage: Stage, instruction: Instruction, cont
   const { line } = instruction;
   if (instruction.keyword === "COPY" && instruction.from !== undefined) {
     const written = instruction.from;
+    // A number is never an image: one that no stage has is refused by the builder.
+    if (/^\d+$/.test(written) && file.stages[Number(written)] === undefined) return [];
     return [{ line, by: "COPY", written, to: resolveFrom(file, stage, written, contexts) }];
   }
   if (instruction.keyword !== "RUN") return [];

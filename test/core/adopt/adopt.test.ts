@@ -296,12 +296,13 @@ describe("adopt: hostile trees", function () {
       "docker-bake.hcl",
       "docker-bake.json",
       ".github/workflows/a.yml",
+      ".gitlab-ci.yml",
       "values.yaml",
       "k.yaml",
       ".env",
     );
     const bits = fc.constantFrom(
-      ...'FROM a|RUN |ARG X|ENV A=1|\n|\n\t|  |: |- |services:|a:|image: b:1|build: .|${{ matrix.x }}|jobs:|steps:|run: |docker build -t a .|$(|)|${|}|target "a" {|tags = [|"|\'|<<: *a|&a |*a|[|]|{|,|=|$@|containers:|\\'.split(
+      ...'FROM a|RUN |ARG X|ENV A=1|\n|\n\t|  |: |- |services:|a:|image: b:1|build: .|${{ matrix.x }}|jobs:|steps:|run: |docker build -t a .|$(|)|${|}|target "a" {|tags = [|"|\'|<<: *a|&a |*a|[|]|{|,|=|$@|containers:|script: |"a\\ndocker build ."|extends: a|!reference [a, script]|include: k.yaml|parallel: {matrix: [{X: [a, b]}]}|\\'.split(
         "|",
       ),
     );

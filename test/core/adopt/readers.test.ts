@@ -279,6 +279,93 @@ jobs:
   });
 });
 
+describe("GitLab pipelines", () => {
+  const text = `
+stages: [build]
+variables:
+  REG: registry.example.com/team
+  IMAGE: { value: "$REG/app", description: what is built }
+default:
+  before_script: [cd app]
+.build:
+  variables: { TARGET: run }
+  script:
+    - docker build --target $TARGET -t $IMAGE:1 .
+    - |
+      echo done
+      docker push $IMAGE:1
+app:
+  extends: .build
+  variables: { TARGET: serve }
+kaniko:
+  image: { name: gcr.io/kaniko-project/executor:debug, entrypoint: [""] }
+  before_script: []
+  script:
+    - /kaniko/executor --context "$CI_PROJECT_DIR/web" --dockerfile "$CI_PROJECT_DIR/web/Dockerfile.prod"
+      --destination "$CI_REGISTRY_IMAGE/web:$CI_COMMIT_SHORT_SHA"
+each:
+  parallel:
+    matrix:
+      - NAME: [x, y]
+        ARCH: amd64
+  before_script:
+    - !reference [.build, script]
+  script: docker buildx build --platform linux/$ARCH -t $REG/$NAME --push $NAME
+`;
+
+  it("reads scripts with variables, templates, references and a matrix, by line", () => {
+    const { builds, pushes } = facts(".gitlab-ci.yml", text);
+    assert.deepEqual(builds.map(brief), [
+      { dockerfile: "app/Dockerfile", tags: ["registry.example.com/team/app:1"], target: "serve" },
+      { dockerfile: "web/Dockerfile.prod", tags: ["*/web:*"], pushes: true },
+      { dockerfile: "Dockerfile", tags: ["registry.example.com/team/app:1"], target: "*" },
+      { dockerfile: "x/Dockerfile", tags: ["registry.example.com/team/x"], platforms: ["linux/amd64"], pushes: true },
+      { dockerfile: "Dockerfile", tags: ["registry.example.com/team/app:1"], target: "*" },
+      { dockerfile: "y/Dockerfile", tags: ["registry.example.com/team/y"], platforms: ["linux/amd64"], pushes: true },
+    ]);
+    assert.deepEqual(
+      builds.slice(0, 2).map(({ file, line }) => [file, line]),
+      [
+        [".gitlab-ci.yml", 11],
+        [".gitlab-ci.yml", 22],
+      ],
+    );
+    assert.deepEqual([pushes[0]?.ref, pushes[0]?.line], ["registry.example.com/team/app:1", 14]);
+  });
+
+  it("takes files in from the tree, and reads them with the pipeline alone", () => {
+    const { builds, unread } = facts(
+      ".gitlab-ci.yml",
+      "include:\n  - local: /ci/*.yml\n  - b.gitlab-ci.yml\n  - remote: https://example.com/x.yml\nvariables: { T: two }\n",
+      {
+        "ci/a.yml": "variables: { T: one }\njob:\n  script: docker build -t a:$T a\n",
+        "ci/deep/no.yml": "no:\n  script: docker build -t no .\n",
+        "b.gitlab-ci.yml": "include: .gitlab-ci.yml\nb:\n  script: [docker build -t b:$T b]\n",
+      },
+    );
+    assert.deepEqual(
+      builds.map((b) => [b.file, b.line, b.tags]),
+      [
+        ["ci/a.yml", 3, ["a:two"]],
+        ["b.gitlab-ci.yml", 3, ["b:two"]],
+      ],
+    );
+    assert.deepEqual(unread, []);
+  });
+
+  it("ends whatever the jobs extend and refer to", () => {
+    const round = `
+a: { extends: b, script: [!reference [a, script], docker build -t a .] }
+b: { extends: [a, b], before_script: !reference [b, before_script], script: docker build -t b . }
+c: { script: !reference [nobody, script] }
+d: text
+`;
+    const { builds } = facts(".gitlab-ci.yml", round);
+    assert.deepEqual([...new Set(builds.flatMap(({ tags }) => tags))], ["a", "b"]);
+    assert.equal(facts(".gitlab-ci.yml", "a: [docker\n").unread.length, 1);
+  });
+});
+
 describe("charts and manifests", () => {
   it("reads values with image, ports and limits", () => {
     const text =
@@ -388,6 +475,10 @@ describe("fileKind", () => {
       ["x.mk", "make"],
       [".github/workflows/a.yml", "workflow"],
       ["actions/x/action.yml", "workflow"],
+      [".gitlab-ci.yml", "gitlab"],
+      ["ci/Build.gitlab-ci.yml", "gitlab"],
+      [".gitlab-ci.deploy.yaml", "gitlab"],
+      [".gitlab/ci/build.yml", "manifest"],
       ["chart/values-prod.yaml", "values"],
       ["k8s/deploy.yml", "manifest"],
       ["run.sh", "script"],

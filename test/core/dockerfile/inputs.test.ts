@@ -43,6 +43,11 @@ describe("dockerfileInputs", () => {
     });
   });
 
+  it("takes no number for an image: the builder refuses one that no stage has", () => {
+    const inputs = dockerfileInputs(parseDockerfile("FROM a\nCOPY --from=99 /x /x\nCOPY --from=b /x /x\n"));
+    assert.deepEqual(inputs.images, ["a", "b"]);
+  });
+
   it("names variables that nothing sets", () => {
     const [use] = dockerfileInputs(parseDockerfile("FROM ${NONE}/x")).uses;
     assert.deepEqual(use?.to, { kind: "image", name: "/x", missing: ["NONE"] });
