@@ -11,7 +11,7 @@ import { type CatalogueImage, makePlan, type Plan } from "../core/plan.ts";
 import type { Platform } from "../core/platform.ts";
 import type { Revision } from "../core/tags.ts";
 import { nativePlatform } from "../toolchain/platform.ts";
-import { baseOrigin } from "../toolchain/upstream.ts";
+import { basesAway } from "../toolchain/upstream.ts";
 import { readBasesLock, readCatalogue } from "./catalogue.ts";
 import { githubCacheFindings } from "./github-cache.ts";
 import { pythonLocks } from "./python-locks.ts";
@@ -105,7 +105,7 @@ export async function loadPlan(
     others,
     unread,
     bases,
-    baseOrigin: config.bases === "auto" ? await baseOrigin(bases.bases) : config.bases,
+    baseOrigin: config.bases === "auto" ? { bootstrapped: await basesAway(bases.bases) } : config.bases,
     nodes: builderNodes(config.builder, host),
     revision,
     source: repository(root),

@@ -127,6 +127,9 @@ export interface BuilderNode {
   readonly emulated: readonly Platform[];
 }
 
+/** `upstream`: pulled by digest. `bootstrapped`: made from packages. */
+type BaseOrigin = "upstream" | "bootstrapped";
+
 /** All that a plan follows from. */
 export interface PlanInput {
   readonly stack: string;
@@ -143,8 +146,8 @@ export interface PlanInput {
   /** Names of images whose definitions can't be read: what is wrong about them is told elsewhere. */
   readonly unread?: readonly string[];
   readonly bases: BasesLock;
-  /** `upstream` where the base's registry answers; the default follows from the lock. */
-  readonly baseOrigin?: "upstream" | "bootstrapped" | undefined;
+  /** Where all bases are to come from, or the names of those that have to be made here; the default follows from the lock. */
+  readonly baseOrigin?: BaseOrigin | { readonly bootstrapped: ReadonlySet<string> } | undefined;
   readonly nodes: readonly BuilderNode[];
   readonly revision?: Revision | undefined;
   /** Where the catalogue's source is kept, for image annotations. */
@@ -203,8 +206,9 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
     const entry = byName.get(definition.name) as CatalogueImage;
     const locked = input.bases.bases.find((b) => b.name === definition.base);
     if (locked !== undefined && !byName.has(definition.base) && !bases.has(locked.name)) {
-      bases.set(locked.name, planBase(locked, input.baseOrigin));
-      findings.push(...checkBase(locked, input.baseOrigin));
+      const origin = originOf(locked, input.baseOrigin);
+      bases.set(locked.name, planBase(locked, origin));
+      findings.push(...checkBase(locked, origin));
     }
     const base = hashes.get(definition.base) ?? bases.get(definition.base)?.contentHash;
     if (base === undefined) continue; // reported by checkLineage
@@ -331,7 +335,13 @@ function lintDockerfile({ definition, dockerfile, folder, contexts: read }: Cata
   return [...refused, ...lintLineage(file, { image, contexts, ...(target === undefined ? {} : { target }) })];
 }
 
-function planBase(locked: LockedBase, origin: PlanInput["baseOrigin"]): PlannedBase {
+/** What the stack, or a registry that does not answer, says of one base; undefined where its lock decides. */
+function originOf({ name }: LockedBase, origin: PlanInput["baseOrigin"]): BaseOrigin | undefined {
+  if (typeof origin !== "object") return origin;
+  return origin.bootstrapped.has(name) ? "bootstrapped" : undefined;
+}
+
+function planBase(locked: LockedBase, origin: BaseOrigin | undefined): PlannedBase {
   const bootstrapped =
     locked.bootstrap !== undefined && (origin ?? (locked.digest ? "upstream" : "bootstrapped")) === "bootstrapped";
   if (bootstrapped || locked.digest === undefined)
@@ -351,7 +361,7 @@ function planBase(locked: LockedBase, origin: PlanInput["baseOrigin"]): PlannedB
 }
 
 /** What keeps a base from being had as the stack wants it: another origin is never taken in silence. */
-function checkBase({ name, digest, bootstrap }: LockedBase, origin: PlanInput["baseOrigin"]): Finding[] {
+function checkBase({ name, digest, bootstrap }: LockedBase, origin: BaseOrigin | undefined): Finding[] {
   const rule = "bases/origin";
   const update = "run `npm run keelson -- bases update` where its registry answers";
   if (digest === undefined && bootstrap === undefined)

@@ -28,21 +28,21 @@ export async function upstreamDigest(
 }
 
 /**
- * Which way the bases of a lock are to be had from here: `bootstrapped` where one that could be made from packages has
- * a digest that its registry does not give; undefined where the lock decides alone, which takes no request.
+ * The bases of a lock that have to be made from packages here: those that could be, and have a digest that their registry
+ * does not give. Where the lock leaves no choice, nobody is asked.
  */
-export async function baseOrigin(
+export async function basesAway(
   bases: readonly LockedBase[],
   open: OpenUpstream = openUpstream,
-): Promise<"bootstrapped" | undefined> {
+): Promise<ReadonlySet<string>> {
   const choices = bases.flatMap(({ name, digest, bootstrap }) => (digest && bootstrap ? [{ name, digest }] : []));
   const found = await Promise.all(
-    choices.map(({ name, digest }) => {
+    choices.map(async ({ name, digest }) => {
       const { host, repository } = parseReference(name);
-      return headDigest(host, repository, digest, open);
+      return { name, given: await headDigest(host, repository, digest, open) };
     }),
   );
-  return found.every((f) => typeof f === "string") ? undefined : "bootstrapped";
+  return new Set(found.flatMap(({ name, given }) => (typeof given === "string" ? [] : [name])));
 }
 
 async function headDigest(host: string, repository: string, reference: string, open: OpenUpstream) {

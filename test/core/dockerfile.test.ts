@@ -188,7 +188,13 @@ describe("parseDockerfile", () => {
       ["# syntax=a\n# syntax=b\nFROM a\n", [["dockerfile/repeated-directive", 2]]],
       ["FROM a\n\\\n", [["dockerfile/nothing-continued", 2]]],
       ["FROM a AS x\nCOPY --from=y a b\nFROM b AS y\n", [["dockerfile/stage-not-before", 2]]],
-      ["FROM a\nFROM b\nCOPY --from=99 a b\nCOPY --from=1 a b\n", [["dockerfile/no-such-stage", 3], ["dockerfile/stage-not-before", 4]]],
+      [
+        "FROM a\nFROM b\nCOPY --from=99 a b\nCOPY --from=1 a b\n",
+        [
+          ["dockerfile/no-such-stage", 3],
+          ["dockerfile/stage-not-before", 4],
+        ],
+      ],
       ["FROM a\nONBUILD COPY --from=7 a b\nCOPY --from=x a b\nRUN --mount=from=8 true\n", []],
       ["ARG S=x\nFROM a AS x\nFROM b\nCOPY --from=$S a b\n", [["dockerfile/variable-in-from", 4]]],
     ];

@@ -180,6 +180,10 @@ describe("plan", () => {
     assert.deepEqual(makePlan({ ...input, bases }).plan.bases[0]?.digest, digest);
     const offline = makePlan({ ...input, bases, baseOrigin: "bootstrapped" }).plan.bases[0];
     assert.deepEqual([offline?.origin, offline?.digest], ["bootstrapped", undefined]);
+    const originWhere = (...names: string[]) =>
+      makePlan({ ...input, bases, baseOrigin: { bootstrapped: new Set(names) } }).plan.bases[0]?.origin;
+    assert.equal(originWhere("debian:bookworm-slim"), "bootstrapped");
+    assert.equal(originWhere("another:1"), "upstream", "another base's registry is no reason");
   });
 
   const [pinned] = input.bases.bases;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { LockedBase } from "../../core/base.ts";
-import { baseOrigin, upstreamDigest } from "../../toolchain/upstream.ts";
+import { basesAway, upstreamDigest } from "../../toolchain/upstream.ts";
 import { answer, type Double, startDouble } from "../oci/double.ts";
 
 const there = `sha256:${"1".repeat(64)}`;
@@ -38,21 +38,28 @@ describe("upstream registries", () => {
     const limited = await startDouble((_, response) => answer(response, 429, "", { "retry-after": "3600" }));
     const refusing = () => limited.client({ backoff: [] });
     assert.deepEqual(await upstreamDigest("debian:sid", refusing), { reason: "docker.io refuses: HTTP 429" });
-    assert.equal(await baseOrigin([base({ digest: there, bootstrap })], refusing), "bootstrapped");
+    assert.deepEqual([...(await basesAway([base({ digest: there, bootstrap })], refusing))], ["debian:bookworm-slim"]);
     await limited.close();
   });
 
   it("are used where they have the locked digest", async () => {
-    assert.equal(await baseOrigin([base({ digest: there, bootstrap })], open), undefined);
+    assert.deepEqual([...(await basesAway([base({ digest: there, bootstrap })], open))], []);
   });
 
   it("are done without where the digest is gone or nobody answers", async () => {
-    assert.equal(await baseOrigin([base({ digest: gone, bootstrap })], open), "bootstrapped");
-    assert.equal(await baseOrigin([base({ digest: there, bootstrap })], dead), "bootstrapped");
+    const name = "debian:bookworm-slim";
+    assert.deepEqual([...(await basesAway([base({ digest: gone, bootstrap })], open))], [name]);
+    assert.deepEqual([...(await basesAway([base({ digest: there, bootstrap })], dead))], [name]);
+  });
+
+  it("are done without one by one: a registry that fails makes no other one's bases by itself", async () => {
+    const other = base({ name: "ghcr.io/acme/debian:1", digest: there, bootstrap });
+    const one = (host: string) => (host === "ghcr.io" ? dead() : open(host));
+    assert.deepEqual([...(await basesAway([base({ digest: there, bootstrap }), other], one))], [other.name]);
   });
 
   it("are not asked where the lock leaves no choice", async () => {
-    assert.equal(await baseOrigin([base({ bootstrap }), base({ digest: there })], open), undefined);
+    assert.deepEqual([...(await basesAway([base({ bootstrap }), base({ digest: there })], open))], []);
     assert.deepEqual(asked, []);
   });
 });
