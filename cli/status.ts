@@ -32,7 +32,8 @@ export async function hostStatus(host: OpenHost): Promise<HostStatus> {
   const out: Buffer[] = [];
   const error: Buffer[] = [];
   try {
-    const code = await host.run("status", [], { stdout: (c) => out.push(c), stderr: (c) => error.push(c) });
+    const now = String(Math.floor(Date.now() / 1000));
+    const code = await host.run("status", [now], { stdout: (c) => out.push(c), stderr: (c) => error.push(c) });
     const notes = Buffer.concat(error).toString().split("\n").filter(Boolean);
     return { host: host.name, services: parseStatus(Buffer.concat(out).toString()), notes, healthy: code === 0 };
   } catch (failure) {

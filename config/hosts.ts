@@ -26,6 +26,8 @@ const serverSchema = z
     keep: z.int().min(0).max(50).optional(),
     /** Lets in ssh and what services publish, and nothing else. Default: false. */
     firewall: z.boolean().optional(),
+    /** The distribution's security updates are installed by themselves. Default: as the host has it. */
+    upgrades: z.boolean().optional(),
     /** Where people reach it. Default: its address. */
     url: z.url({ protocol: /^https?$/ }).optional(),
     proxy: z.object(login).strict().optional(),
@@ -78,6 +80,7 @@ export const serviceSchema = z
     update: z.enum(["beside", "replace"]).optional(),
     drain: duration.optional(),
     stop: duration.optional(),
+    watchdog: duration.optional(),
     after: z.array(name).optional(),
     wave: z.int().min(0).max(1000).optional(),
     optional: z.boolean().optional(),

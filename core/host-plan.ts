@@ -17,6 +17,7 @@ export interface PlannedHost {
   readonly app: string;
   readonly keep?: number;
   readonly firewall?: boolean;
+  readonly upgrades?: boolean;
   readonly url?: string;
   readonly services: readonly PlannedHostService[];
 }
@@ -31,6 +32,7 @@ export type HostsChoice = Readonly<
         readonly app?: string | undefined;
         readonly keep?: number | undefined;
         readonly firewall?: boolean | undefined;
+        readonly upgrades?: boolean | undefined;
         readonly url?: string | undefined;
       }
   >
@@ -74,7 +76,7 @@ export function planHosts(
   const planned = Object.entries(hosts)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, choice]): PlannedHost => {
-      const { address, app, keep, firewall, url } = choice === "lab" ? { address: "lab" } : choice;
+      const { address, app, keep, firewall, upgrades, url } = choice === "lab" ? { address: "lab" } : choice;
       const services = Object.entries(workloads)
         .filter(([, workload]) => workload.hosts.includes(name))
         .toSorted(([a], [b]) => (a < b ? -1 : 1))
@@ -83,6 +85,7 @@ export function planHosts(
         ...{ name, address, app: app ?? APP },
         ...(keep === undefined ? {} : { keep }),
         ...(firewall === undefined ? {} : { firewall }),
+        ...(upgrades === undefined ? {} : { upgrades }),
         ...(url === undefined ? {} : { url }),
         services,
       };
@@ -92,13 +95,17 @@ export function planHosts(
 }
 
 /** What a host is given, once the images are built. @param refs by name of the image: `repository@sha256:…` */
-export function hostBundle({ app, keep, firewall, services }: PlannedHost, refs: (image: string) => string): string {
+export function hostBundle(
+  { app, keep, firewall, upgrades, services }: PlannedHost,
+  refs: (image: string) => string,
+): string {
   const resolved = services.map((service) => ({ ...service, image: refs(service.image) }));
   return renderBundle({
     app,
     services: resolved,
     ...(keep === undefined ? {} : { keep }),
     ...(firewall === undefined ? {} : { firewall }),
+    ...(upgrades === undefined ? {} : { upgrades }),
   });
 }
 

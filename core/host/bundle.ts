@@ -21,6 +21,7 @@ export function renderBundle(bundle: HostBundle): string {
     `app ${bundle.app}`,
     `keep ${bundle.keep ?? 2}`,
     ...(bundle.firewall === true ? ["firewall"] : []),
+    ...(bundle.upgrades === true ? ["upgrades"] : []),
     ...startOrder(bundle.services).flatMap((service) => sectionLines(bundle.app, service)),
     "end\n",
   ].join("\n");

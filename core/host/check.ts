@@ -61,6 +61,9 @@ function serviceFaults(service: HostService, waves: ReadonlyMap<string, number>)
     ...after
       .filter((n) => (waves.get(n) ?? 0) > (service.wave ?? 0))
       .map((n) => `starts after ${n}, which is of a later wave`),
+    ...(service.schedule !== undefined && service.watchdog !== undefined
+      ? ["what runs on a schedule has no watchdog: it ends by itself"]
+      : []),
     ...(service.schedule !== undefined && /[\r\n]/.test(service.schedule) ? ["its schedule has a line break"] : []),
   ];
 }

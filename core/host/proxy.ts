@@ -18,6 +18,8 @@ export function renderProxy(app: string, service: HostService & { readonly port:
     "  maxconn 4096",
     "  log stdout format raw local0 notice",
     `  stats socket /run/${unitName(app, service.name, "proxy")}/socket mode 600 level admin`,
+    // For the watchdog of the service's unit, which may look and no more.
+    `  stats socket /run/${unitName(app, service.name, "proxy")}/health mode 666 level user`,
     `  hard-stop-after ${Math.ceil(parseDuration(service.drain ?? DRAIN))}s`,
     "",
     "defaults",
@@ -27,6 +29,8 @@ export function renderProxy(app: string, service: HostService & { readonly port:
     "  timeout client 1h",
     "  timeout server 1h",
     ...(http ? ["  timeout http-request 30s", "  timeout http-keep-alive 75s", "  option forwardfor"] : []),
+    // A worker whose time is over answers once more on each connection that a client keeps, and says that it closes.
+    ...(http ? ["  option idle-close-on-response"] : []),
     "  option dontlognull",
     "  retries 3",
     "  option redispatch 1",
@@ -72,7 +76,7 @@ export function renderProxyUnit(app: string, service: HostService & { readonly p
     "RestartSec=1",
     "DynamicUser=yes",
     `RuntimeDirectory=${unitName(app, service.name, "proxy")}`,
-    "RuntimeDirectoryMode=0700",
+    "RuntimeDirectoryMode=0711",
     service.port.publish < 1024 ? "AmbientCapabilities=CAP_NET_BIND_SERVICE" : "AmbientCapabilities=",
     service.port.publish < 1024 ? "CapabilityBoundingSet=CAP_NET_BIND_SERVICE" : "CapabilityBoundingSet=",
     ...PROXY_SANDBOX,

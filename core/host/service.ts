@@ -56,6 +56,11 @@ export interface HostService {
   readonly init?: { readonly file: string; readonly command: readonly string[] };
   /** Programs on the host, by absolute path, before and after an update: the first stops it by failing. */
   readonly hooks?: { readonly before?: string; readonly after?: string };
+  /**
+   * How long it may be unhealthy at a stretch before it is started anew: by `health` where it has a port, else by its image's
+   * HEALTHCHECK. Default: as long as it runs.
+   */
+  readonly watchdog?: Duration;
   /** Folders in memory that it may write to; its root is read-only. Default: /tmp of 64 MiB. */
   readonly scratch?: Readonly<Record<string, Size>>;
 }
@@ -108,6 +113,8 @@ export interface HostBundle {
   readonly keep?: number;
   /** Of the host: lets in ssh, ping, and the ports that services publish, and nothing else. Default: false. */
   readonly firewall?: boolean;
+  /** Of the host: installs its distribution's security updates by itself, without a reboot. Default: as the host has it. */
+  readonly upgrades?: boolean;
 }
 
 export const NAME = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;

@@ -45,7 +45,7 @@ function daemonUnit(app: string, service: HostService): string {
     ...secretLines(app, service),
     `ExecStartPre=-${DOCKER} rm --force --volumes ${name}`,
     `ExecStartPre=${commandLine(runCommand(app, service, ["--detach"]))}`,
-    `ExecStart=${HOST_PROGRAM} outlast ${name}`,
+    `ExecStart=${[HOST_PROGRAM, "outlast", name, ...watch(app, service)].join(" ")}`,
     `ExecStop=${DOCKER} stop --time=${Math.ceil(stop)} ${name}`,
     `ExecStopPost=-${DOCKER} rm --force --volumes ${name}`,
     `TimeoutStopSec=${Math.ceil(stop) + 20}`,
@@ -59,6 +59,13 @@ function daemonUnit(app: string, service: HostService): string {
     "[Install]",
     "WantedBy=multi-user.target",
   ]);
+}
+
+/** How long it may be unhealthy, how long it has to stop, and the proxy that knows how it is, where it has one. */
+function watch(app: string, { name, watchdog, stop, port }: HostService): (string | number)[] {
+  if (watchdog === undefined) return [];
+  const times = [watchdog, stop ?? STOP].map((time) => Math.ceil(parseDuration(time)));
+  return port === undefined ? times : [...times, unitName(app, name, "proxy"), SLOT];
 }
 
 function jobUnit(app: string, service: HostService): string {

@@ -16,7 +16,7 @@ describe("planHosts", () => {
 
   it("gives each host its services, by name, with their image's health and the names of their secrets", () => {
     const { hosts, findings } = planHosts(
-      { vps2: { ...server("203.0.113.7"), app: "clawft", keep: 5, firewall: true }, vps1: "lab" },
+      { vps2: { ...server("203.0.113.7"), app: "clawft", keep: 5, firewall: true, upgrades: true }, vps1: "lab" },
       {
         weft: {
           ...weft,
@@ -43,7 +43,15 @@ describe("planHosts", () => {
         app: "keelson",
         services: [{ name: "cron", image: "job", schedule: "*-*-* 03:00" }, service],
       },
-      { name: "vps2", address: "203.0.113.7", app: "clawft", keep: 5, firewall: true, services: [service] },
+      {
+        name: "vps2",
+        address: "203.0.113.7",
+        app: "clawft",
+        keep: 5,
+        firewall: true,
+        upgrades: true,
+        services: [service],
+      },
     ]);
     assert.doesNotMatch(JSON.stringify(hosts), /secure|v1:/);
   });

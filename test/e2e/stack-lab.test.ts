@@ -9,7 +9,7 @@ import { cloneCheckout } from "./registry.ts";
 
 const SECOND = `    second:
       image: weft
-      hosts: [vps1]
+      hosts: [vps1, vps2]
       port: { container: 8080, publish: 81 }
 `;
 
@@ -47,8 +47,8 @@ describe("stack lab", function () {
     assert.equal(exitCode, 0, all);
     return all;
   };
-  const urls = async () =>
-    JSON.parse((await pulumi("stack output hosts --json")).stdout).vps1.urls as Record<string, string>;
+  const urls = async (host = "vps1") =>
+    JSON.parse((await pulumi("stack output hosts --json")).stdout)[host].urls as Record<string, string>;
 
   it("sets a bare host up, and weft serves", async () => {
     const said = await up();
@@ -66,16 +66,19 @@ describe("stack lab", function () {
   it("changes what changed alone; a secret of it stands nowhere in clear", async () => {
     const file = join(clone, "Pulumi.lab.yaml");
     const text = readFileSync(file, "utf8");
-    writeFileSync(file, text.replace("  keelson:workloads:\n", `$&${SECOND}`));
+    // vps2 is started with it.
+    writeFileSync(file, text.replace("  keelson:workloads:\n", `    vps2: lab\n$&${SECOND}`));
     const set = await pulumi("config set --secret --path keelson:workloads.second.secrets.API_TOKEN", "canary-5117\n");
     assert.equal(set.exitCode, 0, set.all);
     const said = await up();
     assert.match(said, /1 changed, 1 unchanged/);
+    assert.match(said, /vps2-services created .*1 changed, 0 unchanged/);
     const state = await pulumi("stack export");
     assert.match(state.stdout, /vps1-services/);
     for (const text of [said, state.stdout, readFileSync(file, "utf8")])
       assert.doesNotMatch(text, /canary-5117|Y2FuYXJ5LTUxMTc|PRIVATE KEY/);
-    assert.equal((await fetch(`${(await urls()).second}/health`)).status, 200);
+    for (const host of ["vps1", "vps2"])
+      assert.equal((await fetch(`${(await urls(host)).second}/health`)).status, 200, host);
   });
 
   it("tells what runs, shows logs, runs commands, and refuses a rollback to nothing", async () => {

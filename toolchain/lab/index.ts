@@ -46,7 +46,7 @@ export async function stopLab(): Promise<string[]> {
   checkLab();
   return locked("stopping the lab", async () => {
     const folders = await hostFolders();
-    for (const folder of folders) await removeHost(folder);
+    await Promise.all(folders.map(removeHost));
     return folders.map((folder) => folder.slice(folder.lastIndexOf("/") + 1));
   });
 }

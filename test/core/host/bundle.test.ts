@@ -46,6 +46,12 @@ describe("a host's bundle", () => {
     assert.equal(bundle(), "keelson-host 1\napp clawft\nkeep 2\nend\n");
   });
 
+  it("says what the host itself shall have, and is silent where nothing is wanted", () => {
+    const text = renderBundle({ app: "clawft", services: [], firewall: true, upgrades: true });
+    assert.equal(text, "keelson-host 1\napp clawft\nkeep 2\nfirewall\nupgrades\nend\n");
+    assert.equal(renderBundle({ app: "clawft", services: [], firewall: false, upgrades: false }), bundle());
+  });
+
   it("keeps a file's text apart from its own words", () => {
     const environment = { A: "end", B: "service x" };
     assert.match(bundle({ ...WEFT, environment }), /^file env\n\|A=end\n\|B=service x\n\|TLS_KEY_FILE=/m);
@@ -83,6 +89,10 @@ describe("a host's bundle", () => {
       /has a blank, comma or quote/,
     ],
     "a worker beside its old one": [[{ ...worker, update: "beside" }], /only a service with a port/],
+    "a watchdog for what ends by itself": [
+      [{ ...worker, schedule: "*-*-* 03:00", watchdog: "60 s" }],
+      /what runs on a schedule has no watchdog/,
+    ],
     "a file outside of config": [
       [{ ...WEFT, init: { file: "../x", command: [] } }],
       /init makes one file in the config folder/,

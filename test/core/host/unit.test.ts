@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { HostService } from "../../../core/host/service.ts";
 import { renderTimer, renderUnit } from "../../../core/host/unit.ts";
 import { WEFT } from "./sample.ts";
 
@@ -83,6 +84,16 @@ describe("the unit of a service", () => {
     const { health: _, ...without } = WEFT;
     assert.ok(runArguments(renderUnit("clawft", without)).includes("--health-interval=5s"));
     assert.ok(!run.some((argument) => argument.startsWith("--health")));
+  });
+
+  it("is started anew where it is not healthy for too long, by its proxy or by its image's word", () => {
+    const program = "/usr/local/lib/keelson/keelson-host outlast keelson-clawft-weft-@SLOT@";
+    const start = (change: Partial<HostService>) =>
+      /^ExecStart=(.*)$/m.exec(renderUnit("clawft", { ...WEFT, ...change }))?.[1];
+    assert.equal(start({}), program);
+    assert.equal(start({ watchdog: "1 min", stop: "5 s" }), `${program} 60 5 keelson-clawft-weft-proxy @SLOT@`);
+    const { port: _, ...worker } = WEFT;
+    assert.match(renderUnit("clawft", { ...worker, watchdog: "90 s" }), /^ExecStart=\S+ outlast \S+ 90 10$/m);
   });
 
   it("starts after what it needs, in either slot", () => {

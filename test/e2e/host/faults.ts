@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { renderBundle } from "../../../core/host/bundle.ts";
 import { renderSecrets } from "../../../core/host/secrets.ts";
+import type { HostService } from "../../../core/host/service.ts";
 import { sessionCommand } from "../../../core/host/session.ts";
 import type { LabHost } from "../../../toolchain/lab/index.ts";
 import { labSsh } from "../../../toolchain/lab/ssh.ts";
 import { ensureTls } from "../../../toolchain/services/tls.ts";
+import { HostUnderTest } from "../lab-host.ts";
 import { CANARY, startRegistry } from "../registry.ts";
 import { holdAt } from "./hold.ts";
 import { Lane, runScenarios } from "./lanes.ts";
@@ -32,12 +35,12 @@ const DEATHS = [
 /** Where the ssh session breaks; what the program does behind it, it does with nobody listening. */
 const CUTS = ["take_lock", "await *", "settle *", "drain *"];
 
-/** A server that takes no TERM, and with FLAPS set answers well every second time only. */
+/** A server that takes no TERM, is sick while /tmp/sick is there, and with FLAPS set answers well every second time only. */
 const SERVER = `use IO::Socket::INET; $SIG{TERM} = "IGNORE"; my $n = 0;
 my $server = IO::Socket::INET->new(LocalPort => 8080, Listen => 99, ReuseAddr => 1) or die;
 while (my $c = $server->accept) {
   while (<$c>) { last if /^\\r?$/ }
-  my $said = $ENV{FLAPS} && $n++ % 2 ? "500 No" : "200 OK";
+  my $said = -e "/tmp/sick" || $ENV{FLAPS} && $n++ % 2 ? "500 No" : "200 OK";
   print $c "HTTP/1.1 $said\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n"; close $c;
 }`;
 
@@ -47,7 +50,7 @@ export function describeFaults(lab: () => { readonly host: LabHost; readonly dig
     let lanes: readonly Lane[];
     let ends: ReadonlyMap<string, Promise<void>>;
     let folder: string;
-    let variants: { readonly stubborn: string; readonly flapping: string; readonly other: string };
+    let variants: Readonly<Record<"stubborn" | "flapping" | "checked" | "other", string>>;
     const image = (digest: string) => `${lab().host.registry}/weft@${digest}`;
     /** This machine's end of the cable. */
     const here = () => lab().host.address.replace(/\d+$/, (last) => String(Number(last) & 0xfe));
@@ -61,6 +64,10 @@ export function describeFaults(lab: () => { readonly host: LabHost; readonly dig
       variants = {
         stubborn: await push(perl),
         flapping: await push({ ...perl, Env: ["FLAPS=1"] }),
+        checked: await push({
+          ...perl,
+          Healthcheck: { Test: ["CMD", "/usr/bin/test", "!", "-e", "/tmp/sick"], Retries: 1 },
+        }),
         other: await push({ Labels: { other: "yes" } }),
       };
       client.close();
@@ -82,6 +89,31 @@ export function describeFaults(lab: () => { readonly host: LabHost; readonly dig
     });
 
     const scenarios: Record<string, (lane: Lane) => Promise<void>> = {};
+    scenarios["upgrades are switched on and off, and a host that hinders them says so"] = async (lane) => {
+      const upgraded = (upgrades: boolean) => {
+        const input = renderBundle({ app: lane.vps.app, services: [lane.service], upgrades }) + renderSecrets({});
+        return lane.vps.run(sessionCommand("apply", lane.vps.app), input);
+      };
+      const timers = "apt-daily.timer apt-daily-upgrade.timer";
+      const masked = await upgraded(true);
+      assert.equal(masked.code, 1);
+      assert.match(
+        masked.text,
+        /^error: upgrades are wanted, but apt-daily\.timer is masked on this host\n {2}run `systemctl unmask/m,
+      );
+      await lane.on(`systemctl unmask ${timers}`);
+      const on = await upgraded(true);
+      assert.equal(on.code, 0, on.text);
+      const wanted = "apt-config dump --format '%v' APT::Periodic::Unattended-Upgrade";
+      assert.equal(await lane.on(`systemctl is-active ${timers}; ${wanted}`), "active\nactive\n1");
+      assert.match(await lane.on("apt-config dump Unattended-Upgrade::Origins-Pattern"), /Debian-Security/);
+      await lane.on("systemctl stop apt-daily-upgrade.timer");
+      assert.match((await lane.vps.verb("status")).text, /^upgrades: they are off$/m);
+      assert.equal((await upgraded(true)).code, 0);
+      assert.equal((await lane.vps.verb("status")).code, 0);
+      assert.equal((await upgraded(false)).code, 0);
+      assert.notEqual(await lane.on(wanted), "1");
+    };
     for (const at of DEATHS)
       scenarios[`what dies at \`${at}\` is finished or thrown away by the next run`] = async (lane) => {
         const input = lane.input(lane.changed());
@@ -178,12 +210,76 @@ export function describeFaults(lab: () => { readonly host: LabHost; readonly dig
       },
       "a clock that is wrong is suspected where a certificate is not yet good": async (lane: Lane) => {
         const files = await ensureTls(join(folder, "tls"), new Date(Date.now() + 10 * 24 * 3600 * 1000));
-        const server = createServer({ cert: readFileSync(files.certificate), key: readFileSync(files.key) });
+        const tls = { cert: readFileSync(files.certificate), key: readFileSync(files.key) };
+        const server = createServer(tls, (_, response) => response.end());
         await new Promise<void>((resolve) => server.listen(0, here(), resolve));
         const { port } = server.address() as AddressInfo;
         const text = await lane.refused(lane.changed({ image: `${here()}:${port}/weft@${lab().digests.own}` }));
         server.close();
         assert.match(text, /not yet valid[\s\S]*\n {2}is this host's clock right\? it says \d{4}-/);
+      },
+      "a clock that is a day behind is told before anything is pulled; status tells it by the clock of who asks":
+        async (lane: Lane) => {
+          const files = await ensureTls(join(folder, "tls-of-now"), new Date());
+          const tls = { cert: readFileSync(files.certificate), key: readFileSync(files.key) };
+          const server = createServer(tls, (_, response) => {
+            response.writeHead(401, { date: new Date(Date.now() + 24 * 3600 * 1000).toUTCString() }).end();
+          });
+          await new Promise<void>((resolve) => server.listen(0, here(), resolve));
+          const { port } = server.address() as AddressInfo;
+          const text = await lane.refused(lane.changed({ image: `${here()}:${port}/weft@${lab().digests.own}` }));
+          server.close();
+          assert.match(
+            text,
+            /^weft: this host's clock is 2[34] hours behind that of \S+: \S+Z here, \S+Z there\n {2}set it with `timedatectl/m,
+          );
+          const asked = await lane.vps.verb("status", String(Math.floor(Date.now() / 1000) - 172800));
+          assert.equal(asked.code, 3);
+          assert.match(asked.text, /^clock: it is 2 days ahead of that of who asks: set it with/m);
+        },
+      "settings of the proxy change, and connections that clients keep stay open": async (lane: Lane) => {
+        const { address } = lane.vps.host;
+        const kept = connect(lane.service.port?.publish ?? 0, address).setEncoding("utf8");
+        let ended = false;
+        kept.on("end", () => {
+          ended = true;
+        });
+        const ask = () => {
+          kept.write("GET /health HTTP/1.1\r\nHost: weft\r\n\r\n");
+          return once(kept, "data", { signal: AbortSignal.timeout(10_000) });
+        };
+        assert.match(String(await ask()), /^HTTP\/1\.1 200 /);
+        const text = lane.deploy(lane.changed({ drain: "20 s", health: { port: 8080, path: "/" } }));
+        assert.match(await text, /1 changed, 0 unchanged$/);
+        assert.equal(ended, false);
+        assert.match(String(await ask()), /^HTTP\/1\.1 200 [\s\S]*connection: close/i);
+        kept.destroy();
+        await lane.deploy();
+      },
+      "what is unhealthy for too long is started anew, with a proxy and without": async (lane: Lane) => {
+        const vps = new HostUnderTest(lane.vps.host, "watched");
+        assert.equal((await vps.setup()).code, 0);
+        const own = { watchdog: "2 s", stop: "1 s" } as const;
+        const health = { port: 8080, path: "/" } as const;
+        const services: HostService[] = [
+          { ...own, name: "worker", image: image(variants.checked) },
+          { ...own, name: "served", image: image(variants.stubborn), port: { container: 8080, publish: 9009 }, health },
+        ];
+        const applied = await vps.apply(services);
+        assert.equal(applied.code, 0, applied.text);
+        for (const { name } of services) {
+          const unit = `keelson-watched-${name}-a`;
+          const restarts = `systemctl show -P NRestarts ${unit}`;
+          assert.equal(await lane.on(restarts), "0");
+          await lane.on(`docker exec ${unit} touch /tmp/sick`);
+          assert.ok(await vps.until(`test "$(${restarts})" = 1`, 60), name);
+          assert.match(
+            await lane.on(`journalctl -q -o cat -u ${unit}`),
+            /was not healthy for \d+ s: it is started anew/,
+          );
+        }
+        assert.ok(await vps.until("curl -fs localhost:9009/", 30));
+        assert.equal((await vps.verb("remove", "--data")).code, 0);
       },
       "nothing is pulled where there is no room, and status says so": async (lane: Lane) => {
         const input = lane.input(lane.changed({ image: image(lab().digests.foreign) }));

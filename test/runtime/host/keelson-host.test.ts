@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execaSync } from "execa";
@@ -71,6 +71,14 @@ describe("the host program", () => {
   it("takes x86_64 and aarch64 alone", () => {
     for (const machine of ["x86_64", "aarch64"]) assert.equal(run(`check_machine ${machine}`).code, 0);
     assert.match(run("check_machine armv7l").said, /^error: this machine is a armv7l/);
+  });
+
+  it("changes nothing where systemd does not run", () => {
+    const script = PROGRAM.slice(PROGRAM.indexOf("setup() {"), PROGRAM.indexOf("check_machine() {"));
+    const { code, said } = run(`${script.replaceAll("/run/systemd/system", `${root}/none`)} setup; true`);
+    assert.equal(code, 1);
+    assert.match(said, /^error: systemd does not run here\n {2}keelson's hosts are Debian or Ubuntu under systemd$/);
+    assert.deepEqual(readdirSync(root).toSorted(), ["program", "work"]);
   });
 
   const service: HostService = {
@@ -250,6 +258,66 @@ describe("the host program", () => {
       write("work/pull", `Error response from daemon: ${engine}\n`);
       assert.match(said("room() { echo 1; }; pull_advice weft ghcr.io/acme/weft@x"), message);
     });
+
+  const clocks: Readonly<Record<string, readonly [string, RegExp]>> = {
+    "a day ahead": [
+      "$((now - 86400))",
+      /^weft: this host's clock is 24 hours ahead of that of ghcr\.io: \S+Z here, \S+Z there\n {2}set it with `timedatectl/,
+    ],
+    "three days behind": ["$((now + 259200))", /^weft: this host's clock is 3 days behind that of ghcr\.io: /],
+    "ten minutes ahead": ["$((now - 600))", /^weft: this host's clock is 10 minutes ahead of that of /],
+    "four minutes ahead": ["$((now - 240))", /^$/],
+  };
+  for (const [what, [theirs, message]] of Object.entries(clocks))
+    it(`compares its clock with the registry's: ${what}`, () => {
+      const script = `now=$(date +%s); curl() { printf 'HTTP/2 401\\r\\nDate: %s\\r\\n' "$(date -Ru -d "@${theirs}")"; }; check_clock weft ghcr.io`;
+      const { code, said } = run(script);
+      assert.match(said, message);
+      assert.equal(code, said === "" ? 0 : 1);
+    });
+
+  it("asks a registry once what time it is, and needs no answer", () => {
+    const ask = (answer: string) =>
+      said(
+        `curl() { echo asked >>$work/asked; ${answer}; }; check_clock a r.io; check_clock b r.io; cat $work/asked; rm $work/*`,
+      );
+    for (const answer of ["return 7", "echo HTTP/2 200", "echo Date: never", "date -Ru +'Date: %a, %d %b %Y %T GMT'"])
+      assert.equal(ask(answer), "asked");
+  });
+
+  it("sees by apt's words that a clock is wrong", () => {
+    write("work/apt", "E: Release file for http://x/InRelease is not valid yet (invalid for another 23h 59min).\n");
+    assert.match(said("apt_advice"), /^this host says \d{4}-\S+Z: set it with `timedatectl/);
+    write("work/apt", "E: Failed to fetch http://x: Could not resolve x\n");
+    assert.equal(said("apt_advice"), "see that this host reaches its mirror");
+  });
+
+  it("takes a container for unhealthy where its proxy or its engine says so, and nobody else", () => {
+    const stat = (state: string) => `curl() { echo '# pxname,svname'; echo 'out,a,${",".repeat(15)}${state},1'; };`;
+    const unhealthy = (setting: string, proxy = "proxy a") =>
+      said(`${setting} if unhealthy container ${proxy}; then echo yes; else echo no; fi`);
+    assert.equal(unhealthy(stat("DOWN")), "yes");
+    for (const state of ["UP", "UP 1/3", "MAINT", "DRAIN", "no check"])
+      assert.equal(unhealthy(stat(state)), "no", state);
+    assert.equal(unhealthy(stat("DOWN"), "proxy b"), "no");
+    assert.equal(unhealthy("curl() { return 7; };"), "no");
+    for (const [word, verdict] of [
+      ["unhealthy", "yes"],
+      ["healthy", "no"],
+      ["starting", "no"],
+      ["", "no"],
+    ] as const)
+      assert.equal(unhealthy(`engine() { echo ${word}; };`, ""), verdict);
+  });
+
+  it("starts what is unhealthy for as long as it may be anew, and not before", () => {
+    const script = `
+      at=0; sleep() { at=$((at + $1)); SECONDS=$at; [ $at -lt 100 ]; }
+      unhealthy() { [ $at -ge 12 ] && [ $at -lt 20 ] || [ $at -ge 40 ] && [ $at -lt 56 ]; }
+      engine() { echo "$at $*" >>$work/calls; }
+      watch container 12 5 2>&1 || true; cat $work/calls`;
+    assert.equal(said(script), "container was not healthy for 12 s: it is started anew\n54 stop --time=5 container");
+  });
 
   it("forgets what killed runs left in memory, and nothing of those that run", () => {
     const script = PROGRAM.slice(PROGRAM.indexOf("forget_dead() {"), PROGRAM.indexOf("# ---- one at a time"));
