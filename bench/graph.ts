@@ -12,8 +12,8 @@ import { type Bench, type Figure, seconds } from "./measure.ts";
 /** The image whose last layer changes, and the one that three others are made from. */
 const LEAF = "family-web";
 const BASE = "base-python";
-const COLD_ROUNDS = 2;
-const ROUNDS = 3;
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
+const COLD_ROUNDS = Math.min(ROUNDS, 2);
 
 interface Contest {
   readonly machine: BenchMachine;
@@ -25,7 +25,7 @@ interface Contest {
 /**
  * The catalogue's CPU images, all platforms, by `pulumi up --skip-preview` and by one `buildx bake`, on one builder and
  * registry, in turns that begin with either. keelson's time has staging, smoke tests and gates in it; bake's has none, and
- * finds packages in place. BENCH_PLATFORMS and BENCH_IMAGES (with commas) make it smaller.
+ * finds packages in place. BENCH_PLATFORMS and BENCH_IMAGES (with commas) and BENCH_ROUNDS (3) make it smaller.
  */
 export const graphBench: Bench = {
   name: "graph",
@@ -137,7 +137,7 @@ async function secondMachine({ machine, keelson, bake, say }: Contest): Promise<
   };
   const [ups, bakes] = await turns(
     "second machine",
-    2,
+    COLD_ROUNDS,
     fresh,
     counted("bake", () => bake.run(undefined, "read")),
     say,

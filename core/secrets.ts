@@ -15,7 +15,7 @@ interface Pattern {
  * What providers themselves publish as the form of their tokens; each has a prefix that nothing else has, so that a
  * hit means something. Sources: GitHub docs "About authentication to GitHub: token formats"; AWS IAM reference
  * "Unique identifiers"; npm docs "About access tokens"; Slack docs "Token types"; Google Cloud "API keys"; GitLab docs
- * "Token prefixes"; Stripe docs "API keys"; PyPI help "API tokens"; RFC 7468 for PEM.
+ * "Token prefixes"; Stripe docs "API keys"; PyPI help "API tokens"; Hugging Face docs "User access tokens"; RFC 7468 for PEM.
  */
 const TEXT: readonly Pattern[] = [
   {
@@ -32,12 +32,13 @@ const TEXT: readonly Pattern[] = [
   { kind: "google-api-key", pattern: /\bAIza[A-Za-z0-9_-]{35}\b/ },
   { kind: "stripe-key", pattern: /\b[rs]k_live_[A-Za-z0-9]{24,}\b/ },
   { kind: "anthropic-key", pattern: /\bsk-ant-(?:api|admin|oat)\d\d-[A-Za-z0-9_-]{80,}/ },
+  { kind: "huggingface-token", pattern: /\bhf_[A-Za-z0-9]{34,}\b/ },
   { kind: "pypi-token", pattern: /\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}/ },
 ];
 
 /** Any text that holds one of these may hold a secret: one cheap pass decides whether the patterns are worth running. */
 const HINT =
-  /PRIVATE KEY|gh[pousr]_|github_pat_|glpat-|npm_|_auth|AKIA|ASIA|xox[abeoprs]-|hooks\.slack|AIza|[rs]k_live_|sk-ant-|pypi-AgEI/;
+  /PRIVATE KEY|gh[pousr]_|github_pat_|glpat-|npm_|_auth|AKIA|ASIA|xox[abeoprs]-|hooks\.slack|AIza|[rs]k_live_|sk-ant-|hf_|pypi-AgEI/;
 
 /** AWS's documentation uses these keys as examples; they open nothing. */
 const EXAMPLES = /AKIAIOSFODNN7EXAMPLE|AKIAI44QH8DHBEXAMPLE|EXAMPLE/;
@@ -76,7 +77,15 @@ export function secretName(path: string): string | undefined {
 
 /** Words that make a variable secret when they end its name, or stand before KEY or TOKEN at the end. */
 const VARIABLE =
-  /(?:^|_)(?:PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIALS?|(?:API|ACCESS|AUTH|PRIVATE|SIGNING|ENCRYPTION)_?KEY|SECRET_?KEY)$/i;
+  /(?:PASSWORD|PASSWD|(?:^|_)(?:PWD|PASS|SECRET|TOKEN|CREDENTIALS?|(?:API|ACCESS|AUTH|PRIVATE|SIGNING|ENCRYPTION)_?KEY|SECRET_?KEY))$/i;
+
+/** A URL that names a user and a password (RFC 3986, 3.2.1); one that a variable fills in is none. */
+const LOGIN_IN_URL = /[a-z][a-z0-9+.-]*:\/\/[^\s:/?#@]*:(?!\$)[^\s/?#@]+@/i;
+
+/** Whether a line has a URL with a password in it. @example hasLoginInUrl("pip install -i https://me:pw@host/simple") // true */
+export function hasLoginInUrl(text: string): boolean {
+  return LOGIN_IN_URL.test(text);
+}
 
 /**
  * Whether a variable of an image holds a secret: a telling name with a value, or a value in a token's form.
@@ -84,7 +93,7 @@ const VARIABLE =
  * @example isSecretVariable("DB_PASSWORD", "hunter2") // true
  */
 export function isSecretVariable(name: string, value: string): boolean {
-  if (findSecrets(value).length > 0) return true;
+  if (findSecrets(value).length > 0 || hasLoginInUrl(value)) return true;
   if (value === "" || /^(?:\$|\/|<|true$|false$|none$|changeme$)/i.test(value)) return false;
   return VARIABLE.test(name);
 }

@@ -1,5 +1,5 @@
 import type { Finding } from "../core/finding.ts";
-import { findSecrets, isSecretVariable } from "../core/secrets.ts";
+import { findSecrets, hasLoginInUrl, isSecretVariable } from "../core/secrets.ts";
 import { type ImageGate, type ImageSubject, imageFinding } from "./gate.ts";
 
 const REMOVE =
@@ -59,8 +59,8 @@ function inHistory(subject: ImageSubject): Finding[] {
   return subject.image.history.flatMap(({ createdBy }, index) => {
     const step = `step ${index + 1} of its history`;
     const name = secretArgument(createdBy);
-    const what =
-      name !== undefined ? `the argument ${name} in ${step}` : findSecrets(createdBy).length > 0 ? step : undefined;
+    const tells = findSecrets(createdBy).length > 0 || hasLoginInUrl(createdBy);
+    const what = name !== undefined ? `the argument ${name} in ${step}` : tells ? step : undefined;
     return what === undefined
       ? []
       : [imageFinding(secret, subject, { rule: "history", message: `${what} looks like a secret`, fix: REMOVE })];

@@ -14,6 +14,7 @@ const CANARIES: Record<string, string> = {
   "google-api-key": `AIza${random(35)}`,
   "stripe-key": `sk_live_${random(24)}`,
   "anthropic-key": `sk-ant-api03-${random(95)}`,
+  "huggingface-token": `hf_${random(34)}`,
   "pypi-token": `pypi-AgEIcHlwaS5vcmc${random(60)}`,
 };
 
@@ -87,6 +88,12 @@ describe("isSecretVariable", () => {
     ["API_KEY", "x"],
     ["apikey", "x"],
     ["ANYTHING", CANARIES["aws-key"] ?? ""],
+    ["PGPASSWORD", "hunter2"],
+    ["MYSQL_PWD", "hunter2"],
+    ["DB_PASS", "hunter2"],
+    ["DATABASE_URL", `postgresql://app:${"hunter2"}@db/app`],
+    ["PIP_INDEX_URL", `https://bob:${"hunter2"}@wheels.example/simple`],
+    ["REDIS_URL", `redis://:${"hunter2"}@cache:6379`],
   ]) {
     it(`${name}=…`, () => assert.ok(isSecretVariable(name ?? "", value ?? "")));
   }
@@ -98,6 +105,11 @@ describe("isSecretVariable", () => {
     ["TOKENIZERS_PARALLELISM", "false"],
     ["PATH", "/usr/bin"],
     ["MONKEY", "x"],
+    ["PWD", "/srv"],
+    ["BYPASS", "x"],
+    ["DATABASE_URL", "postgresql://app@db:5432/app"],
+    ["DATABASE_URL", "postgresql://app:${PASSWORD}@db/app"],
+    ["HOME_PAGE", "https://example.com/a:b@c"],
   ]) {
     it(`not ${name}=${value}`, () => assert.ok(!isSecretVariable(name ?? "", value ?? "")));
   }

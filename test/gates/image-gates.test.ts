@@ -205,6 +205,7 @@ describe("image gates", () => {
         "/bin/sh -c #(nop)  ENV SECRET_KEY=hunter2",
         "RUN --mount=type=secret,id=npm /bin/sh -c npm ci",
         "RUN |1 TARGETARCH=amd64 /bin/sh -c true # buildkit",
+        `RUN /bin/sh -c pip install -i https://bob:${"hunter2"}@wheels.example/simple app # buildkit`,
       ],
     });
     const all = found(secret, subject);
@@ -217,6 +218,7 @@ describe("image gates", () => {
         "secret/history step 2 of its history",
         "secret/history the argument NPM_TOKEN in step 3 of its history",
         "secret/history the argument SECRET_KEY in step 5 of its history",
+        "secret/history step 8 of its history",
       ],
     );
     assert.ok(!/hunter2|a1B2/.test(JSON.stringify(all)));
