@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { legacyMoves } from "../core/channel.ts";
 import { UserError } from "../core/error.ts";
 import { hint } from "../core/lineage.ts";
 import type { PlannedImage } from "../core/plan.ts";
@@ -61,10 +62,15 @@ async function promote(name: string, options: Options): Promise<void> {
     tags.map(async (tag) => ({ tag, before: (await to.client.headManifest(target.repository, tag))?.digest })),
   );
   const moving = moves.filter(({ before }) => before !== found.digest);
+  const legacy = legacyMoves(
+    moving.map(({ tag, before }) => ({ tag, digest: before })),
+    found.digest,
+  );
   show(to, target, moves, found.digest);
   for (const { tag, higher } of floating)
     if (higher !== undefined) console.log(`${tag} stays where it is: ${higher} is higher`);
   await refuseMoves(to, target, moving);
+  for (const { tag, digest } of legacy) console.log(`${tag} stays on ${digest.slice(0, 19)}…, for a revert`);
   if (source.contentHash !== target.contentHash) {
     console.log(
       `stack ${options.to} builds ${name} with other arguments or bases (${hashTag(target.contentHash).slice(0, 14)}…): its next up will not take this one`,
@@ -75,6 +81,11 @@ async function promote(name: string, options: Options): Promise<void> {
   if (moving.length === 0) return console.log("nothing to do");
   if (options.dryRun || (!options.yes && !(await confirm(`promote ${name} to ${options.to}?`))))
     return console.log("nothing promoted");
+  // The way back stands before the tags move: hosts that follow one go back to it by `keelson revert`.
+  for (const { tag, digest } of legacy) {
+    const { bytes, descriptor } = await to.client.getManifest(target.repository, digest);
+    await to.client.putManifest(target.repository, tag, bytes, descriptor.mediaType);
+  }
   const result = await copyImage({
     from: { client: from.client, repository: source.repository },
     to: { client: to.client, repository: target.repository },

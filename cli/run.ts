@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   "build-and-load": async () => (await import("./build-and-load.ts")).buildAndLoadCommand(),
   minikube: async () => (await import("./minikube.ts")).minikubeCommand(),
   promote: async () => (await import("./promote.ts")).promoteCommand(),
+  revert: async () => (await import("./revert.ts")).revertCommand(),
   prune: async () => (await import("./prune.ts")).pruneCommand(),
   status: async () => (await import("./status.ts")).statusCommand(),
   logs: async () => (await import("./logs.ts")).logsCommand(),

@@ -43,11 +43,11 @@ export async function hostStatus(host: OpenHost): Promise<HostStatus> {
 
 function show(hosts: readonly HostStatus[]): void {
   const rows = hosts.flatMap(({ host, services }) =>
-    services.map(({ service, state, image, drift }) => [
+    services.map(({ service, state, image, drift, channel }) => [
       host,
       service,
       state === "ok" ? "ok" : drift.join(", ") || "drift",
-      image?.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, "$1…") ?? "-",
+      `${image?.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, "$1…") ?? "-"}${channel === undefined ? "" : ` (${channel})`}`,
     ]),
   );
   if (rows.length > 0) console.log(formatTable(["host", "service", "state", "image"], rows));

@@ -87,7 +87,7 @@ export function withFleet(
   own: WorkloadsChoice,
   within: (image: string) => Duration | undefined,
 ): { readonly workloads: WorkloadsChoice; readonly findings: readonly Finding[] } {
-  const host = machine?.host;
+  const { host, channel } = machine ?? {};
   if (plan === undefined || host === undefined) return { workloads: own, findings: [] };
   const found = Object.hasOwn(hosts, host) ? hosts[host] : undefined;
   if (found === undefined) {
@@ -105,7 +105,7 @@ export function withFleet(
     return { workloads: own, findings: [finding] };
   }
   const app = (found !== "lab" && found.app) || APP;
-  const fleet = fleetWorkloads({ services: plan.services, environment: plan.environment, host, app, within });
+  const fleet = fleetWorkloads({ services: plan.services, environment: plan.environment, host, app, within, channel });
   const twice = Object.keys(own).filter((name) => Object.hasOwn(fleet, name));
   return {
     workloads: { ...fleet, ...own },

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CHANNEL } from "../core/channel.ts";
 import { NAME } from "../core/host/service.ts";
 import { duration, port, secret, size, variable } from "./workload-values.ts";
 
@@ -42,6 +43,7 @@ export const serviceSchema = z
   .object({
     image: z.string().min(1),
     hosts: z.array(name).min(1),
+    channel: z.string().regex(CHANNEL, "a tag of at most 121 characters, such as stable").optional(),
     command: z.array(z.string()).min(1).optional(),
     user: z
       .string()

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CHANNEL } from "../core/channel.ts";
 import { parseArchs } from "../core/cuda/notation.ts";
 import { TRACKS } from "../core/cuda/tracks.ts";
 import type { Finding } from "../core/finding.ts";
@@ -23,6 +24,8 @@ export const machineSchema = z
     bake: z.boolean().optional(),
     /** Host of `keelson:hosts` that runs its services. Default: none, they are only planned. */
     host: z.string().min(1).optional(),
+    /** Tag that its services follow on that host. Default: none, they run what the stack builds. */
+    channel: z.string().regex(CHANNEL, "a tag of at most 121 characters, such as stable").optional(),
   })
   .strict();
 
@@ -44,7 +47,7 @@ export function machineFindings(raw: Readonly<Record<string, unknown>>, file: st
   const archs = cudaArchsSchema.safeParse(raw.cudaArchs);
   const found: Finding[] = [];
   if (machine.success) {
-    const { profile, bake: _, host: __, ...overrides } = machine.data;
+    const { profile, bake: _, host: __, channel: ___, ...overrides } = machine.data;
     found.push(...resolveMachine("keelson:machine", profile, overrides).findings);
   }
   if (archs.success && archs.data !== "")

@@ -10,14 +10,25 @@ export interface ServiceStatus {
   readonly drift: readonly string[];
   /** Images that the host keeps, newest first, the serving one among them. */
   readonly kept: readonly string[];
+  /** The tag that it follows; undefined where it runs what its stack says. */
+  readonly channel?: string;
 }
 
 /** Reads what the host's program printed: a line a service, fields between tabs. Other lines are no services. */
 export function parseStatus(text: string): ServiceStatus[] {
   return text.split("\n").flatMap((line): ServiceStatus[] => {
-    const [service = "", state, image = "", , drift = "", kept = ""] = line.split("\t");
+    const [service = "", state, image = "", , drift = "", kept = "", channel = ""] = line.split("\t");
     if (state !== "ok" && state !== "drift") return [];
-    return [{ service, state, image: image || undefined, drift: list(drift), kept: list(kept) }];
+    return [
+      {
+        service,
+        state,
+        image: image || undefined,
+        drift: list(drift),
+        kept: list(kept),
+        ...(channel !== "" && { channel }),
+      },
+    ];
   });
 }
 

@@ -86,9 +86,13 @@ export function impact(before: Snapshot, after: Snapshot, past: ReadonlyMap<stri
 
 /** Who runs an image, and so gets a new one. */
 function runners(image: string, { machine, hosts = [], clusters = [] }: Plan): string[] {
+  const running = hosts.flatMap((host) => host.services.map((service) => ({ ...service, host: host.name })));
   return [
-    ...(machine?.services ?? []).filter((s) => s.image === image).map((s) => s.name),
-    ...hosts.flatMap((host) => host.services.filter((s) => s.image === image).map((s) => `${s.name} on ${host.name}`)),
+    ...(machine?.services ?? [])
+      .filter((s) => s.image === image && !running.some(({ name }) => name === s.name))
+      .map((s) => s.name),
+    // What follows a channel gets a new image from a promote.
+    ...running.filter((s) => s.image === image && s.channel === undefined).map((s) => `${s.name} on ${s.host}`),
     ...clusters.flatMap((cluster) => runnersOf(image, cluster).map((name) => `${name} on ${cluster.name}`)),
   ];
 }

@@ -42,6 +42,8 @@ export interface MachineConfig extends MachineOverrides {
   readonly bake?: boolean | undefined;
   /** Host of `keelson:hosts` that runs its services. Default: none. */
   readonly host?: string | undefined;
+  /** Tag that its services follow on that host. Default: none. */
+  readonly channel?: string | undefined;
 }
 
 /** All that a machine's plan follows from. */
@@ -123,7 +125,7 @@ export function planMachine(input: MachinePlanInput): {
   readonly findings: readonly Finding[];
 } {
   const { stack } = input;
-  const { profile: entry, bake = true, host: _, ...overrides } = input.machine;
+  const { profile: entry, bake = true, host: _, channel: __, ...overrides } = input.machine;
   const { profile, findings: impossible } = resolveMachine(stack, entry, overrides);
   const parsed =
     input.cudaArchs === undefined ? undefined : parseArchs(input.cudaArchs, { subject: "keelson:cudaArchs" });

@@ -13,6 +13,8 @@ export interface FleetOnHost {
   readonly host: string;
   /** The host's folder below /opt. */
   readonly app: string;
+  /** Tag that they follow. Default: none. */
+  readonly channel?: string | undefined;
   /** What an image's definition gives a container until it is healthy; undefined: the host's default. */
   readonly within: (image: string) => Duration | undefined;
 }
@@ -43,7 +45,7 @@ export function fleetWorkloads(fleet: FleetOnHost): Readonly<Record<string, Flee
 function workload(
   service: PlannedService,
   wave: number,
-  { environment, host, app, within: patience }: FleetOnHost,
+  { environment, host, app, channel, within: patience }: FleetOnHost,
 ): FleetWorkload {
   const { name, image, command, port, health, gpu, data, mounts, optional } = service;
   const folder = `/opt/${app}/data`;
@@ -53,6 +55,7 @@ function workload(
   return {
     image,
     hosts: [host],
+    ...(channel === undefined ? {} : { channel }),
     ...(command.length === 0 ? {} : { command }),
     health: awaited,
     ...(inside ? { aliases: [name] } : { port: { container: port, publish: port } }),

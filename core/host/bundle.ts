@@ -32,6 +32,7 @@ function sectionLines(app: string, service: HostService): string[] {
   return [
     `service ${service.name}`,
     `image ${service.image}`,
+    ...(service.channel === undefined ? [] : [`channel ${service.channel}`]),
     `update ${schedule === undefined ? updateOf(service) : "job"}`,
     `drain ${Math.ceil(parseDuration(service.drain ?? DRAIN))}`,
     `stop ${Math.ceil(parseDuration(service.stop ?? STOP))}`,

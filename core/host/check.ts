@@ -1,3 +1,4 @@
+import { CHANNEL } from "../channel.ts";
 import { UserError } from "../error.ts";
 import { type HostBundle, type HostService, NAME, updateOf } from "./service.ts";
 
@@ -27,6 +28,9 @@ function serviceFaults(service: HostService, waves: ReadonlyMap<string, number>)
     ...(/^[\w.:/-]+@sha256:[0-9a-f]{64}$/.test(image)
       ? []
       : [`expected an image by digest, found ${JSON.stringify(image)}`]),
+    ...(service.channel === undefined || CHANNEL.test(service.channel)
+      ? []
+      : [`expected a channel such as stable, found ${JSON.stringify(service.channel)}`]),
     ...after.filter((n) => !waves.has(n)).map((n) => `starts after ${n}, which is no service of this host`),
     ...secrets
       .filter((s) => !/^[A-Za-z_]\w*$/.test(s.name))

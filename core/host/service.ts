@@ -12,6 +12,12 @@ export interface HostService {
   readonly name: string;
   /** By digest, `repository@sha256:<hex>`: a host runs no tag. */
   readonly image: string;
+  /**
+   * Tag of the image's repository that it follows: the host takes what the tag stands on, by digest, now and whenever a promote
+   * moves it, in the way of every update. `image` is then what it begins with where there is no such tag yet.
+   * @example "stable"
+   */
+  readonly channel?: string;
   /** What stands after the image's entrypoint. Default: the image's CMD. */
   readonly command?: readonly string[];
   /** `uid:gid`. Default: the image's own. */

@@ -210,6 +210,8 @@ describe("impact", () => {
       { vps1: "lab", vps2: "lab" },
       {
         shop: { image: "web", hosts: ["vps1", "vps2"] },
+        // Gets a new image from a promote alone.
+        promoted: { image: "web", hosts: ["vps1"], channel: "stable" },
         alone: { image: "alone", hosts: ["vps1"] },
       },
       new Map(),

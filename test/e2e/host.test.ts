@@ -8,7 +8,7 @@ import type { HostService } from "../../core/host/service.ts";
 import { sessionCommand } from "../../core/host/session.ts";
 import { startLab, stopLab } from "../../toolchain/lab/index.ts";
 import { describeFaults } from "./host/faults.ts";
-import { buildWeft, type Digests } from "./host/weft.ts";
+import { buildWeft, type Digests, embeddedRegistry } from "./host/weft.ts";
 import { HostUnderTest, startLoad } from "./lab-host.ts";
 
 /** One host, from bare to bare. Needs root, the toolchain, and weft built or a way to build it. */
@@ -177,6 +177,47 @@ describe("a host", function () {
     assert.equal((await serving())?.[2], image(digests.own));
     assert.match((await vps.verb("rollback", "weft", "latest")).text, /expected a digest/);
     assert.match((await vps.verb("rollback", "other")).text, /no service other of clawft/);
+  });
+
+  it("follows a channel where a promote moves it, and neither back to what was rolled back from nor to what does not run", async () => {
+    const client = await embeddedRegistry();
+    const tag = "followed-by-a-test";
+    const move = async (digest: string) => {
+      const { bytes, descriptor } = await client.getManifest("weft", digest);
+      await client.putManifest("weft", tag, bytes, descriptor.mediaType);
+    };
+    const serves = async (digest: string) =>
+      assert.deepEqual((await serving())?.slice(1, 3), ["ok", image(digest)], "no drift");
+    try {
+      await move(digests.index);
+      const followed = { ...weft, image: image(digests.own), channel: tag };
+      assert.match((await vps.apply([followed], secrets)).text, new RegExp(`weft: .*-> .*${digests.index}\n1 changed`));
+      assert.match(await on("systemctl is-active keelson-clawft-channels.timer"), /^active$/);
+      assert.deepEqual(await vps.verb("follow"), { code: 0, text: "" });
+      await move(digests.own);
+      const stop = startLoad(vps.host.address, 80);
+      const { code, text } = await vps.verb("follow");
+      assert.deepEqual(Object.keys(await stop()), ["200"]);
+      assert.equal(code, 0, text);
+      assert.match(text, new RegExp(`weft: .*${digests.index} -> .*${digests.own}`));
+      await serves(digests.own);
+      // What the stack built since is not the channel's.
+      const built = await vps.apply([{ ...followed, image: image(digests.index) }], secrets);
+      assert.match(built.text, /^0 changed, 1 unchanged$/);
+      assert.equal((await vps.verb("rollback", "weft")).code, 0);
+      assert.deepEqual(await vps.verb("follow"), { code: 0, text: "" });
+      await serves(digests.index);
+      await move(digests.foreign);
+      const foreign = await vps.verb("follow");
+      assert.equal(foreign.code, 1);
+      assert.match(foreign.text, /the image is for \w+, this host is \w+\nweft: what \S+ stands on does not serve/);
+      await serves(digests.index);
+      assert.equal((await vps.apply([{ ...weft, image: image(digests.own) }], secrets)).code, 0);
+      assert.equal(await on("ls /etc/systemd/system/keelson-clawft-channels* 2>/dev/null || true"), "");
+    } finally {
+      await client.deleteManifest("weft", tag).catch(() => undefined);
+      client.close();
+    }
   });
 
   it("takes one deploy at a time, and says who holds the lock", async () => {

@@ -63,6 +63,13 @@ describe("the fleet's services on a host", () => {
     for (const { name } of services.filter((s) => !s.gpu)) assert.equal(of(name).gpus, undefined, name);
   });
 
+  it("follow a channel where the machine says so", () => {
+    const on = { services, environment, host: "gpu1", app: "agents", within: () => undefined };
+    const channels = (channel?: string) =>
+      new Set(Object.values(fleetWorkloads({ ...on, channel })).map((w) => w.channel));
+    assert.deepEqual([channels("stable"), channels()], [new Set(["stable"]), new Set([undefined])]);
+  });
+
   it("keep a database where it stays, and talk to the engine where their row says so", () => {
     const twin = of("system-digital-twin");
     assert.equal(twin.environment?.DATABASE, "/data/system-digital-twin.db");

@@ -35,6 +35,11 @@ describe("a host's bundle", () => {
     );
   });
 
+  it("names the channel that a service follows", () => {
+    assert.match(bundle({ ...WEFT, channel: "stable" }), /^image \S+@sha256:\S+\nchannel stable$/m);
+    assert.doesNotMatch(bundle(WEFT), /^channel/m);
+  });
+
   it("says which GPUs a service wants, and whether the others do without it", () => {
     assert.match(bundle({ ...WEFT, gpus: ["0", "GPU-1:2"], optional: true }), /^optional\ngpu 0\ngpu GPU-1:2$/m);
     assert.doesNotMatch(bundle(WEFT), /^(optional|gpu)/m);
@@ -72,6 +77,7 @@ describe("a host's bundle", () => {
     ],
     "a name for two containers": [[{ ...WEFT, aliases: ["weft"] }], /only a service that is replaced .* has aliases/],
     "a GPU that is an option": [[{ ...WEFT, gpus: ["0 --privileged"] }], /a GPU is a CDI device such as 0 or all/],
+    "a channel that is no tag": [[{ ...WEFT, channel: "a b" }], /expected a channel such as stable, found "a b"/],
     "a circle of several": [
       [
         { ...worker, name: "a", after: ["b"] },

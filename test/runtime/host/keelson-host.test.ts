@@ -194,6 +194,123 @@ describe("the host program", () => {
     assert.deepEqual(check("section", `echo ${root}/cdi`), { code: 0, said: "" });
   });
 
+  const at = (digit: string) => `ghcr.io/acme/weft@sha256:${digit.repeat(64)}`;
+  /** A registry whose tag stands on a digest. */
+  const tagAt = (digit: string) =>
+    `engine() { :; }; curl() { echo "$*" >>${root}/asked; printf 'HTTP/2 200\\r\\nDocker-Content-Digest: sha256:${digit.repeat(64)}\\r\\n' >$work/headers; printf 200; };`;
+  const following = (digit: string, channel = "channel stable\n") =>
+    `service weft\nimage ${at(digit)}\n${channel}update beside\nfile unit\n|docker run ${at(digit)}\n`;
+
+  it("gives a service what its channel stands on, wherever the image is named, and leaves it to the channel from then on", () => {
+    const channelled = `mkdir -p $work/docker; channelled weft $work/sections/weft; cat $work/sections/weft; cat $work/channel.weft 2>/dev/null || true`;
+    write("work/sections/weft", following("1"));
+    assert.equal(said(`${tagAt("2")} ${channelled}`), `${following("2")}${at("2")}`);
+    assert.match(
+      readFileSync(join(root, "asked"), "utf8"),
+      / https:\/\/ghcr\.io\/v2\/acme\/weft\/manifests\/stable\n$/,
+    );
+    // What serves stays, whatever the stack has built since and wherever the tag went: only `follow` moves it.
+    write("var/lib/keelson/clawft/services/weft/active", "a\n");
+    write("var/lib/keelson/clawft/services/weft/a/section", following("2"));
+    write("work/sections/weft", following("3"));
+    assert.equal(said(`rm -f $work/channel.weft; ${tagAt("4")} ${channelled} 2>/dev/null`), following("2").trimEnd());
+    // One that had no channel, or another, takes it.
+    write("var/lib/keelson/clawft/services/weft/a/section", following("2", ""));
+    write("work/sections/weft", following("3"));
+    assert.equal(said(`${tagAt("4")} ${channelled}`), `${following("4")}${at("4")}`);
+  });
+
+  it("begins with what the stack built where a channel is not there, and leaves a service without one alone", () => {
+    write("work/sections/weft", following("1"));
+    const none = "engine() { :; }; curl() { : >$work/headers; printf 404; };";
+    const { code, said: text } = run(`${none} channelled weft $work/sections/weft; cat $work/sections/weft`);
+    assert.equal(code, 0);
+    assert.match(text, /^weft: there is no ghcr\.io\/acme\/weft:stable$/m);
+    assert.match(text, /^weft: it begins with what the stack built$/m);
+    assert.ok(text.includes(following("1")));
+    write("work/sections/weft", following("1", ""));
+    assert.equal(
+      said(`engine() { die called; }; channelled weft $work/sections/weft; cat $work/sections/weft`),
+      following("1", "").trimEnd(),
+    );
+  });
+
+  it("follows a channel when it moves, once, and not back to what was rolled back from or failed", () => {
+    write("var/lib/keelson/clawft/services/weft/active", "a\n");
+    write("var/lib/keelson/clawft/services/weft/a/section", following("1"));
+    write("var/lib/keelson/clawft/services/weft/channel", `${at("1")}\n`);
+    slot("other", "a", "ghcr.io/acme/other@sha256:1");
+    write("var/lib/keelson/clawft/services/other/active", "a\n");
+    const doubles =
+      'owner=channels; patience=0; firewall=; state_room() { :; }; take_lock() { :; }; look() { :; }; alone() { :; }; audit() { echo "audit: $*"; };';
+    const follow = (digit: string, deploy: string) =>
+      run(
+        `${doubles} ${tagAt(digit)} deploy() { echo "deploy $1 $(words $2 image)"; ${deploy}; }; rm -rf $work/*; follow`,
+      );
+    assert.deepEqual(follow("1", "true"), { code: 0, said: "" });
+    assert.deepEqual(follow("2", "true"), { code: 0, said: `deploy weft ${at("2")}` });
+    // `deploy` is a double: the service still runs the first one, as after a rollback.
+    assert.deepEqual(follow("2", "true"), { code: 0, said: "" });
+    const failed = follow("3", "false");
+    assert.equal(failed.code, 1);
+    assert.match(
+      failed.said,
+      /deploy weft .*\naudit: weft failed: \S+ of channel stable\nweft: what stable stands on does not serve; it is tried again when stable moves/,
+    );
+    assert.deepEqual(follow("3", "false"), { code: 0, said: "" });
+  });
+
+  it("asks a registry as it wants to be asked, and shows no login on a command line", () => {
+    const login = Buffer.from("ada:p$w").toString("base64");
+    write("work/docker/config.json", `{"auths":{"ghcr.io":{"auth":"${login}"}}}`);
+    const curl = `curl() {
+      printf '%s\\n' "$*" >>${root}/asked
+      grep -o 'Authorization: .*' $work/curl >>${root}/asked || true
+      case "$*" in
+        *https://auth.example/token*) echo '{"expires_in":300,"token":"t0ken"}' >$work/token ;;
+        *) if grep -q t0ken $work/curl; then printf 'HTTP/2 200\\r\\ndocker-content-digest: sha256:${"7".repeat(64)}\\r\\n' >$work/headers; printf 200
+          else printf 'HTTP/2 401\\r\\nwww-authenticate: Bearer realm="https://auth.example/token",service="ghcr.io",scope="repository:acme/weft:pull"\\r\\n' >$work/headers; printf 401; fi ;;
+      esac; };`;
+    assert.equal(said(`engine() { :; }; ${curl} resolve weft ${at("1")} stable`), at("7"));
+    const asked = readFileSync(join(root, "asked"), "utf8").split("\n").filter(Boolean);
+    assert.equal(asked.length, 6);
+    assert.deepEqual(
+      asked.filter((line) => line.startsWith("Authorization")),
+      [`Authorization: Basic ${login}"`, `Authorization: Basic ${login}"`, 'Authorization: Bearer t0ken"'],
+    );
+    assert.match(
+      asked[2] ?? "",
+      /--data-urlencode service=ghcr\.io --data-urlencode scope=repository:acme\/weft:pull .*https:\/\/auth\.example\/token$/,
+    );
+    for (const line of asked.filter((l) => l.startsWith("-"))) assert.doesNotMatch(line, /t0ken|YWRh/);
+    const refused = run(`engine() { :; }; curl() { : >$work/headers; printf 403; }; resolve weft ${at("1")} stable`);
+    assert.equal(refused.code, 1);
+    assert.match(
+      refused.said,
+      /^weft: its channel stable can't be had: ghcr\.io answers 403\n {2}see the login of ghcr\.io/,
+    );
+    const away = run(
+      `engine() { :; }; curl() { echo "curl: (6) Could not resolve host: ghcr.io" >&2; return 6; }; resolve weft ${at("1")} stable`,
+    );
+    assert.equal(away.code, 1);
+    assert.match(away.said, /^weft: its channel stable can't be had: curl: \(6\) Could not resolve host: ghcr\.io$/m);
+  });
+
+  it("has a timer for channels, with the registries' logins, as long as a service has one", () => {
+    const settle =
+      'systemctl() { echo "$*"; }; mkdir -p $work/docker; echo {} >$work/docker/config.json; settle_channels;';
+    const left = `ls $state ${root}/etc/systemd/system 2>/dev/null | grep -e channels -e docker || true`;
+    slot("weft", "a", "r@1");
+    assert.equal(said(`${settle} ${left}`), "");
+    write("var/lib/keelson/clawft/services/weft/a/section", following("1"));
+    assert.equal(
+      said(`${settle} ${left}; stat -c %a $state/docker/config.json`),
+      "daemon-reload\ndaemon-reload\nenable --quiet --now keelson-clawft-channels.timer\nkeelson-clawft-channels.service\nkeelson-clawft-channels.timer\ndocker\n600",
+    );
+    slot("weft", "a", "r@1");
+    assert.equal(said(`${settle} ${left}`), "disable --quiet --now keelson-clawft-channels.timer\ndaemon-reload");
+  });
+
   it("changes a fingerprint with the section and with each secret", () => {
     write("section", "image r@1\nsecret A\nsecret B\n");
     const of = (a: string, b: string) => {
