@@ -75,7 +75,9 @@ async function fixOne(root: string, project: PrismaProject, wish: PrismaWish, dr
   const backups = await changePrisma({
     folder: place(project.folder),
     files: edits.map(({ file, before, after }) => ({ path: place(file), before, after })),
-    outputs: outputs.map(({ folder, targets }) => ({ folder: place(folder), targets })),
+    outputs: outputs.map(({ folder, targets }) =>
+      folder === undefined ? { targets } : { folder: place(folder), targets },
+    ),
   });
   console.log(`prisma generate made the client with them; before: ${backups.join(", ")}`);
   if (refused.length > 0) process.exitCode = 1;

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { execa } from "execa";
@@ -11,8 +11,13 @@ export interface PrismaChange {
   /** Folder of the project: `prisma generate` runs here. */
   readonly folder: string;
   readonly files: readonly { readonly path: string; readonly before: string; readonly after: string }[];
-  /** Where clients are written, and the engines that must be there in the end. */
-  readonly outputs: readonly { readonly folder: string; readonly targets: readonly string[] }[];
+  /** Where clients are written, and the engines that must be there in the end; without a folder beside @prisma/client. */
+  readonly outputs: readonly { readonly folder?: string; readonly targets: readonly string[] }[];
+}
+
+interface Output {
+  readonly folder: string;
+  readonly targets: readonly string[];
 }
 
 /** `prisma generate` for ten minutes: an engine is 20 MB, and some networks are slow. */
@@ -25,8 +30,9 @@ const PATIENCE = 10 * 60 * 1000;
  * @throws UserError with what Prisma said
  */
 export async function changePrisma(change: PrismaChange): Promise<string[]> {
-  const { folder, files, outputs } = change;
+  const { folder, files } = change;
   const program = findPrisma(folder);
+  const outputs = change.outputs.map((output) => ({ folder: defaultOutput(folder), ...output }));
   for (const { path, before } of files)
     if (readFileSync(path, "utf8") !== before) throw new UserError(`${path} was changed just now`, "run it again");
   const kept = mkdtempSync(join(tmpdir(), "keelson-prisma-"));
@@ -66,22 +72,36 @@ export async function changePrisma(change: PrismaChange): Promise<string[]> {
   }
 }
 
-/** The project's own Prisma, here or above, as npm hoists it. */
+/** The project's own Prisma. */
 function findPrisma(folder: string): string {
+  const place = findPackage(folder, "prisma");
+  if (place !== undefined) {
+    const { bin } = JSON.parse(readFileSync(join(place, "package.json"), "utf8")) as {
+      bin?: string | Record<string, string>;
+    };
+    const file = typeof bin === "string" ? bin : bin?.prisma;
+    if (file !== undefined) return join(place, file);
+  }
+  throw new UserError(
+    `${folder} has no node_modules/prisma, so nobody can tell whether its schema still generates; nothing was changed`,
+    "install its packages first, such as by npm ci",
+  );
+}
+
+/** Where a client goes whose generator names no output: `.prisma/client` beside `@prisma`, where that really lies. */
+function defaultOutput(folder: string): string {
+  const client = findPackage(folder, "@prisma/client");
+  return client === undefined
+    ? join(folder, "node_modules/.prisma/client")
+    : join(realpathSync(client), "../../.prisma/client");
+}
+
+/** A package's folder, here or above, as npm hoists it. */
+function findPackage(folder: string, name: string): string | undefined {
   for (let at = resolve(folder); ; at = dirname(at)) {
-    const place = join(at, "node_modules/prisma");
-    if (existsSync(join(place, "package.json"))) {
-      const { bin } = JSON.parse(readFileSync(join(place, "package.json"), "utf8")) as {
-        bin?: string | Record<string, string>;
-      };
-      const file = typeof bin === "string" ? bin : bin?.prisma;
-      if (file !== undefined) return join(place, file);
-    }
-    if (dirname(at) === at)
-      throw new UserError(
-        `${folder} has no node_modules/prisma, so nobody can tell whether its schema still generates; nothing was changed`,
-        "install its packages first, such as by npm ci",
-      );
+    const place = join(at, "node_modules", name);
+    if (existsSync(join(place, "package.json"))) return place;
+    if (dirname(at) === at) return undefined;
   }
 }
 
@@ -101,7 +121,7 @@ async function generate(program: string, folder: string): Promise<void> {
   );
 }
 
-function requireEngines(outputs: PrismaChange["outputs"]): void {
+function requireEngines(outputs: readonly Output[]): void {
   for (const { folder, targets } of outputs)
     for (const target of targets)
       if (!engineFiles(target).some((file) => existsSync(join(folder, file))))

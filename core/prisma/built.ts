@@ -1,3 +1,4 @@
+import semver from "semver";
 import type { Platform } from "../platform.ts";
 import { libsslFile, type OpenSsl, opensslOf, type PrismaSystem, targetOf } from "./target.ts";
 
@@ -89,12 +90,15 @@ function neverGenerated({ paths, packages }: BuiltImage): BuiltProblem[] {
   const at = stub ?? (isOld ? client?.[0] : undefined);
   if (at === undefined || paths.some((path) => GENERATED.test(`/${path}`))) return [];
   const what = client === undefined ? "@prisma/client" : `@prisma/client ${client[1].version}`;
+  // From 6.7 on a client may need no engine, and a bundler may have taken all of it in.
+  const mayBeBundled = stub === undefined && semver.gte(client?.[1].version ?? "0.0.0", "6.7.0");
+  const unless = mayBeBundled ? ", unless a bundler took it in" : "";
   return [
     {
       rule: "not-generated",
-      severity: "error",
+      severity: mayBeBundled ? "warning" : "error",
       path: at,
-      message: `${what} is there, and no generated client: prisma generate never ran, or its output was not copied`,
+      message: `${what} is there, and no generated client: prisma generate never ran, or its output was not copied${unless}`,
       fix: "run prisma generate in the stage that builds, and copy node_modules/.prisma, or the generator's output, into the last stage",
     },
   ];

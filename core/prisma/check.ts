@@ -47,7 +47,7 @@ export function checkPrisma(project: PrismaProject, wish: PrismaWish): Finding[]
       ...outputFindings(file, generator, release, finding),
       ...(engine === "none"
         ? enginelessFindings(project, { file, generator }, release, finding)
-        : targetFindings({ file, generator }, release, wish, finding)),
+        : targetFindings({ file, generator }, { release, isExact: project.isExact }, wish, finding)),
     ];
   });
   return [...unknown, ...findings, ...(version === undefined ? [] : datasourceFindings(project, version, finding))];
@@ -171,7 +171,12 @@ function enginelessFindings(
   return findings;
 }
 
-function targetFindings({ file, generator }: Client, version: string, wish: PrismaWish, finding: Make): Finding[] {
+function targetFindings(
+  { file, generator }: Client,
+  { release, isExact }: { readonly release: string; readonly isExact: boolean },
+  wish: PrismaWish,
+  finding: Make,
+): Finding[] {
   const entry = entryOf(generator, "binaryTargets");
   const place = at(file, entry ?? generator);
   if (entry?.value.kind === "env")
@@ -209,15 +214,16 @@ function targetFindings({ file, generator }: Client, version: string, wish: Pris
     ];
   const missing = missingTargets(generator, wish);
   const old = [...new Set([...missing, ...wanted])].flatMap((target) => {
-    const since = comesWith(target, version);
+    const since = comesWith(target, release);
     return since === undefined
       ? []
       : [
           finding(
             "old-release",
-            "error",
+            // Of a range, a newer release than its least may be installed.
+            isExact ? "error" : "warning",
             place,
-            `Prisma ${version} has no engine ${target}: the first release with one is ${since}`,
+            `Prisma ${release} has no engine ${target}: the first release with one is ${since}`,
             `take prisma and @prisma/client ${semver.major(since)}.x, ${since} or newer`,
           ),
         ];

@@ -24,13 +24,12 @@ export function engineOf(generator: PrismaBlock, version: string): PrismaEngine 
 }
 
 /**
- * The release that a range asks for at least; undefined for what says none, such as `latest` or a path.
+ * The release that a range asks for at least; undefined for what says none, such as `latest` or a path, and for a range
+ * without an end, such as `*` or `>=5`, under which any release may be installed.
  * @example leastVersion("^6.19.0") // "6.19.0"
  */
 export function leastVersion(range: string): string | undefined {
-  try {
-    return semver.minVersion(range)?.version;
-  } catch {
-    return undefined;
-  }
+  const valid = semver.validRange(range);
+  if (valid === null || semver.satisfies(`${Number.MAX_SAFE_INTEGER}.0.0`, valid)) return undefined;
+  return semver.minVersion(valid)?.version;
 }

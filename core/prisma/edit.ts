@@ -18,8 +18,8 @@ export interface PrismaFix {
   readonly added: readonly { readonly file: string; readonly generator: string; readonly targets: readonly string[] }[];
   /** Generators whose targets no edit can give, with the reason. */
   readonly refused: readonly { readonly file: string; readonly generator: string; readonly why: string }[];
-  /** Where the clients that are changed are written to, relative to the tree. */
-  readonly outputs: readonly { readonly folder: string; readonly targets: readonly string[] }[];
+  /** Where the clients that are changed are written to, relative to the tree; without a folder beside @prisma/client. */
+  readonly outputs: readonly { readonly folder?: string; readonly targets: readonly string[] }[];
 }
 
 /** Works out what `keelson fix prisma` does to one project; a client without an engine is left as it is. */
@@ -43,7 +43,8 @@ export function fixPrisma(project: PrismaProject, wish: PrismaWish): PrismaFix {
       }
       file = parsePrisma(text, file.file);
       added.push({ ...place, targets });
-      outputs.push({ folder: outputOf(project, file.file, textOf(generator, "output")), targets });
+      const output = textOf(generator, "output");
+      outputs.push({ ...(output === undefined ? {} : { folder: outputOf(file.file, output) }), targets });
     }
     return file === before ? [] : [{ file: file.file, before: before.text, after: file.text }];
   });
@@ -51,8 +52,7 @@ export function fixPrisma(project: PrismaProject, wish: PrismaWish): PrismaFix {
 }
 
 /** A generator's output is relative to the file that it stands in. */
-function outputOf({ folder }: PrismaProject, file: string, output: string | undefined): string {
-  if (output === undefined) return `${folder === "" ? "" : `${folder}/`}node_modules/.prisma/client`;
+function outputOf(file: string, output: string): string {
   return output.startsWith("/") ? output : `${file.slice(0, file.lastIndexOf("/") + 1)}${output}`;
 }
 

@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import semver from "semver";
 import { leastVersion } from "./client.ts";
 import { type PrismaFile, parsePrisma } from "./schema.ts";
 
@@ -10,8 +11,10 @@ export interface PrismaProject {
   readonly schema: readonly PrismaFile[];
   /** Where the project says that its schema is, and who says so. */
   readonly named?: { readonly path: string; readonly by: string };
-  /** Of the client, by package-lock.json or at least by package.json; undefined where neither says. */
+  /** Of the client, by a lock file or at least by package.json; undefined where neither says. */
   readonly version?: string;
+  /** Nothing but that version is installed: a lock file has it, or package.json names it alone. */
+  readonly isExact: boolean;
   /** Names of all packages that package.json asks for. */
   readonly packages: readonly string[];
   /** `prisma generate --no-engine` in one of its scripts. */
@@ -21,7 +24,9 @@ export interface PrismaProject {
 /** Whether a file says something of a project's use of Prisma. */
 export function isPrismaFile(path: string): boolean {
   if (/(?:^|\/)node_modules\//.test(path)) return false;
-  return /\.prisma$|(?:^|\/)(?:package(?:-lock)?\.json|(?:\.config\/)?prisma(?:\.config)?\.[cm]?[jt]s)$/.test(path);
+  return /\.prisma$|(?:^|\/)(?:package(?:-lock)?\.json|pnpm-lock\.yaml|yarn\.lock|(?:\.config\/)?prisma(?:\.config)?\.[cm]?[jt]s)$/.test(
+    path,
+  );
 }
 
 /**
@@ -61,13 +66,14 @@ function project(
   paths: readonly string[],
   named: PrismaProject["named"],
 ): PrismaProject {
-  const version = clientVersion(files, folder);
+  const { version, isExact } = clientVersion(files, folder);
   const { packages, scripts } = packageFile(files.get(join(folder, "package.json")));
   return {
     folder,
     schema: paths.map((path) => parsePrisma(files.get(path) ?? "", path)),
     ...(named === undefined ? {} : { named }),
     ...(version === undefined ? {} : { version }),
+    isExact,
     packages: Object.keys(packages).toSorted(),
     withoutEngine: scripts.some((script) => NO_ENGINE.test(script)),
   };
@@ -139,26 +145,53 @@ export function configuredSchema(text: string): string | undefined {
   return join("", texts.map((part) => part.slice(1, -1)).join("/"));
 }
 
-/** Of @prisma/client, else of prisma: what the lock resolved, else the least that package.json takes; here or above. */
-function clientVersion(files: ReadonlyMap<string, string>, folder: string): string | undefined {
-  for (let at = folder; ; at = dirname(at)) {
-    const locked = lockedVersion(files.get(join(at, "package-lock.json")));
-    if (locked !== undefined) return locked;
-    const { packages } = packageFile(files.get(join(at, "package.json")));
-    const range = packages["@prisma/client"] ?? packages.prisma;
-    const least = range === undefined ? undefined : leastVersion(range);
-    if (least !== undefined) return least;
-    if (at === "") return undefined;
-  }
+interface ClientVersion {
+  readonly version?: string;
+  readonly isExact: boolean;
 }
 
-function lockedVersion(text: string | undefined): string | undefined {
-  const packages = record(record(parseJson(text)).packages);
-  for (const name of ["@prisma/client", "prisma"]) {
-    const { version } = record(packages[`node_modules/${name}`]);
-    if (typeof version === "string") return version;
+/** Of @prisma/client, else of prisma: what a lock resolved, here or above, else the least that package.json takes. */
+function clientVersion(files: ReadonlyMap<string, string>, folder: string): ClientVersion {
+  let range: string | undefined;
+  for (let at = folder; ; at = dirname(at)) {
+    const { packages } = packageFile(files.get(join(at, "package.json")));
+    range ??= packages["@prisma/client"] ?? packages.prisma;
+    const version =
+      npmVersion(files.get(join(at, "package-lock.json")), posix.relative(at, folder)) ??
+      textVersion(files.get(join(at, "pnpm-lock.yaml")), PNPM) ??
+      textVersion(files.get(join(at, "yarn.lock")), YARN);
+    // A workspace's lock may have another release for another package.
+    if (version !== undefined && isTaken(version, range)) return { version, isExact: true };
+    if (at === "") break;
   }
+  const least = range === undefined ? undefined : leastVersion(range);
+  return least === undefined ? { isExact: false } : { version: least, isExact: semver.valid(range) !== null };
+}
+
+function isTaken(version: string, range: string | undefined): boolean {
+  return range === undefined || semver.validRange(range) === null || semver.satisfies(version, range);
+}
+
+/** @param member the project's folder, relative to the lock's */
+function npmVersion(text: string | undefined, member: string): string | undefined {
+  const packages = record(record(parseJson(text)).packages);
+  for (const name of ["@prisma/client", "prisma"])
+    for (const place of [`${member}/node_modules/${name}`, `node_modules/${name}`]) {
+      const { version } = record(packages[place]);
+      if (typeof version === "string") return version;
+    }
   return undefined;
+}
+
+/** Of @prisma/client in the `packages` of a pnpm-lock.yaml, with a slash before it up to version 6 of that format. */
+const PNPM = /^ {2}['"]?\/?@prisma\/client[@/](\d[\w.+-]*)/gm;
+/** Of @prisma/client in a yarn.lock, of version 1 (`version "6.19.0"`) or later (`version: 6.19.0`). */
+const YARN = /^"?@prisma\/client@[^\n]*:\n {2}version:? "?(\d[\w.+-]*)/gm;
+
+/** The one version that a lock of a workspace has; where it has several, who has which stands elsewhere. */
+function textVersion(text: string | undefined, pattern: RegExp): string | undefined {
+  const versions = new Set([...(text ?? "").matchAll(pattern)].map(([, version]) => version));
+  return versions.size === 1 ? [...versions][0] : undefined;
 }
 
 function packageFile(text: string | undefined) {

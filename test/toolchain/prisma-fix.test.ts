@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
@@ -95,6 +104,30 @@ describe("keelson fix prisma", function () {
     assert.deepEqual(files, ["client.prisma", "client.prisma.backup", "todo.prisma"]);
     assert.ok(existsSync(join(folder, "made/libquery_engine-rhel-openssl-3.0.x.so.node")));
   });
+
+  for (const [manager, place] of [
+    ["npm hoists", "node_modules/@prisma/client"],
+    ["pnpm links", "node_modules/.pnpm/@prisma+client@6.19.0/node_modules/@prisma/client"],
+  ] as const)
+    it(`finds a client that ${manager} in a workspace, and undoes it there`, async () => {
+      put(`${place}/package.json`, "{}");
+      mkdirSync(join(folder, "node_modules/@prisma"), { recursive: true });
+      if (manager === "pnpm links")
+        symlinkSync(join(folder, place), join(folder, "node_modules/@prisma/client"), "dir");
+      const made = place.replace(/@prisma\/client$/, ".prisma/client");
+      put(`${made}/index.js`, "// earlier");
+      put("apps/web/package.json", '{"dependencies":{"@prisma/client":"6.19.0"}}');
+      put("apps/web/prisma/schema.prisma", SCHEMA);
+      put("apps/web/Dockerfile", readFileSync(join(folder, "Dockerfile"), "utf8"));
+      put("node_modules/prisma/build/index.js", PRISMA.replaceAll("node_modules/.prisma/client", join(folder, made)));
+      rmSync(join(folder, "prisma"), { recursive: true });
+      const failed = await fix([], { CODE: "1" });
+      assert.notEqual(failed.exitCode, 0);
+      assert.equal(readFileSync(join(folder, made, "index.js"), "utf8"), "// earlier");
+      const { exitCode, all } = await fix();
+      assert.equal(exitCode, 0, all);
+      assert.ok(existsSync(join(folder, made, "libquery_engine-linux-musl-openssl-3.0.x.so.node")));
+    });
 
   it("undoes all where generate fails, and says what it said", async () => {
     const { exitCode, all } = await fix([], { CODE: "1", SAYS: "P1012: no such engine" });

@@ -94,6 +94,11 @@ describe("the check of Prisma schemas", () => {
       { version: "4.7.1", generator: MUSL },
       Array(2).fill("error prisma/old-release"),
     ],
+    [
+      "only warns where a newer release may be installed",
+      { version: "^4.7.1", generator: MUSL },
+      Array(2).fill("warning prisma/old-release"),
+    ],
     ["knows releases with a target", { version: "4.10.0", generator: MUSL }, []],
     ["can't look into a variable", { generator: '  binaryTargets = env("TARGETS")\n' }, ["warning prisma/env-targets"]],
     [

@@ -54,8 +54,36 @@ describe("projects with Prisma", () => {
     ]);
   });
 
+  const version = (files: Readonly<Record<string, string>>) => {
+    const [project] = prismaProjects(new Map(Object.entries({ "schema.prisma": GENERATOR, ...files })));
+    return [project?.version, project?.isExact];
+  };
+  it("take their version from pnpm's lock and from both of yarn's", () => {
+    const of = (lock: string, text: string) => version({ "package.json": uses("^6.1.0"), [lock]: text });
+    const pnpm =
+      "importers:\n\n  .:\n    dependencies:\n      '@prisma/client':\n        specifier: ^6.1.0\n\npackages:\n\n";
+    assert.deepEqual(of("pnpm-lock.yaml", `${pnpm}  '@prisma/client@6.19.0':\n    resolution: {}\n`), ["6.19.0", true]);
+    assert.deepEqual(of("pnpm-lock.yaml", `${pnpm}  /@prisma/client@6.16.2(prisma@6.16.2):\n`), ["6.16.2", true]);
+    assert.deepEqual(of("yarn.lock", '"@prisma/client@^6.1.0":\n  version "6.19.1"\n'), ["6.19.1", true]);
+    assert.deepEqual(of("yarn.lock", '"@prisma/client@npm:^6.1.0":\n  version: 6.18.0\n'), ["6.18.0", true]);
+    const two = '"@prisma/client@^6.1.0":\n  version "6.19.1"\n\n"@prisma/client@^6.0.0":\n  version "6.2.0"\n';
+    assert.deepEqual(of("yarn.lock", two), ["6.1.0", false]);
+  });
+
+  it("know whether more than one version may be installed", () => {
+    assert.deepEqual(version({ "package.json": uses("6.19.0") }), ["6.19.0", true]);
+    assert.deepEqual(version({ "package.json": uses("^4.5.0") }), ["4.5.0", false]);
+    for (const open of ["*", ">=5", "", "x"])
+      assert.deepEqual(version({ "package.json": uses(open) }), [undefined, false], open);
+  });
+
   it("take their version from the lock, or from further up in a workspace", () => {
-    const lock = JSON.stringify({ packages: { "node_modules/@prisma/client": { version: "6.19.2" } } });
+    const lock = JSON.stringify({
+      packages: {
+        "node_modules/@prisma/client": { version: "6.19.2" },
+        "apps/c/node_modules/@prisma/client": { version: "5.22.0" },
+      },
+    });
     const found = projects({
       "package.json": uses("^6.1.0"),
       "package-lock.json": lock,
@@ -63,12 +91,15 @@ describe("projects with Prisma", () => {
       "apps/a/prisma/schema.prisma": GENERATOR,
       "apps/b/package.json": uses("4.8.0"),
       "apps/b/prisma/schema.prisma": GENERATOR,
+      "apps/c/package.json": uses("^5.1.0"),
+      "apps/c/prisma/schema.prisma": GENERATOR,
     });
     assert.deepEqual(
       found.map(({ folder, version }) => [folder, version]),
       [
         ["apps/a", "6.19.2"],
         ["apps/b", "4.8.0"],
+        ["apps/c", "5.22.0"],
       ],
     );
   });
