@@ -1,5 +1,5 @@
-import { Command, InvalidArgumentError } from "commander";
-import { labHosts, MOST_HOSTS, startLab, stopLab } from "../toolchain/lab/index.ts";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { LAB_RELEASES, type LabRelease, labHosts, MOST_HOSTS, startLab, stopLab } from "../toolchain/lab/index.ts";
 import { clusterPrograms, ensureCluster, lastKnownCluster, stopCluster } from "../toolchain/lab/kubernetes.ts";
 import { plainProgress } from "../toolchain/progress.ts";
 
@@ -12,12 +12,17 @@ export function labCommand(): Command {
     .command("start", { isDefault: true })
     .description("start what does not run: systemd, sshd, a container engine, a network of its own")
     .option("-n, --hosts <count>", "how many hosts; default: 1, none beside --kubernetes", count)
+    .addOption(
+      new Option("-r, --release <name>", "Debian of hosts that do not run yet; default: bookworm").choices(
+        LAB_RELEASES,
+      ),
+    )
     .option("-k, --kubernetes", "a cluster of one node")
-    .action(async ({ hosts, kubernetes }: { hosts?: number; kubernetes?: true }) => {
+    .action(async ({ hosts, kubernetes, release }: { hosts?: number; kubernetes?: true; release?: LabRelease }) => {
       if (kubernetes) await startCluster();
       const wanted = hosts ?? (kubernetes ? 0 : 1);
       if (wanted === 0) return;
-      for (const host of await startLab(wanted, plainProgress()))
+      for (const host of await startLab(wanted, plainProgress(), release))
         console.log(`${host.name}  ${sshCommand(host)}  registry ${host.registry}`);
     });
   command

@@ -135,6 +135,11 @@ export async function runningHost(folder: string): Promise<LabHost | undefined> 
   return { name, address, keyFile, knownHosts, registry };
 }
 
+/** The root file system that a folder's host stands on, if there is one. */
+export async function rootOf(folder: string): Promise<string | undefined> {
+  return (await readState(folder))?.root;
+}
+
 /** Ends a host as a power cut does, and removes everything of it. */
 export async function removeHost(folder: string): Promise<void> {
   const state = await readState(folder);

@@ -1,34 +1,43 @@
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { UserError } from "../../core/error.ts";
 import { home, prepareHome } from "../home.ts";
 import { withLock } from "../lock.mjs";
 import { type Progress, silent } from "../progress.ts";
 import { ensureRegistry } from "../services/index.ts";
-import { bootHost, type LabHost, removeHost, runningHost } from "./host.ts";
-import { checkLab, ensureLabRoot } from "./root.ts";
+import { bootHost, type LabHost, removeHost, rootOf, runningHost } from "./host.ts";
+import { checkLab, ensureLabRoot, type LabRelease } from "./root.ts";
 
 export type { LabHost } from "./host.ts";
+export { LAB_RELEASES, type LabRelease } from "./root.ts";
 
 /** More than a machine has room for. */
 export const MOST_HOSTS = 8;
 
 /**
  * Sees to it that hosts vps1, vps2, … run, with the embedded registry beside them. What runs is left alone.
+ * @param release of Debian. Default: bookworm for what does not run yet.
  * @example const [vps] = await startLab(1)
- * @throws UserError where the user is not root.
+ * @throws UserError where the user is not root, or a host of that name runs another release.
  */
-export async function startLab(count = 1, progress: Progress = silent): Promise<LabHost[]> {
+export async function startLab(count = 1, progress: Progress = silent, release?: LabRelease): Promise<LabHost[]> {
   checkLab();
   prepareHome();
   const registry = await ensureRegistry(progress);
-  const root = await ensureLabRoot(progress);
+  const root = await ensureLabRoot(progress, undefined, release);
   return locked("starting the lab", async (hosts) => {
     const names = Array.from({ length: count }, (_, i) => `vps${i + 1}`);
     return Promise.all(
       names.map(async (name) => {
         const folder = join(hosts, name);
-        return (await runningHost(folder)) ?? bootHost(name, folder, root, registry);
+        const running = await runningHost(folder);
+        if (running === undefined) return bootHost(name, folder, root, registry);
+        if (release === undefined || (await rootOf(folder)) === root) return running;
+        throw new UserError(
+          `the lab's host ${name} runs already, and is no ${release} of these packages`,
+          "run `npm run lab -- down` first",
+        );
       }),
     );
   });

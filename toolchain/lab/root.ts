@@ -16,12 +16,16 @@ import { type Progress, silent } from "../progress.ts";
 import { openStore } from "../store.ts";
 import { ensureTool } from "../tools.ts";
 
-const LOCK = join(import.meta.dirname, "packages.lock.json");
+/** Releases of Debian that a lab host may be; the first is the default. */
+export const LAB_RELEASES = ["bookworm", "trixie"] as const;
+export type LabRelease = (typeof LAB_RELEASES)[number];
+
 const SCRIPT = join(import.meta.dirname, "scripts/root");
 
-/** The packages of a lab host, and what apt was asked for: a Debian 12 as a VPS has it, with engine and proxy. */
-export async function readLabLock(): Promise<Bootstrap> {
-  return JSON.parse(await readFile(LOCK, "utf8"));
+/** The packages of a lab host, and what apt was asked for: a Debian as a VPS has it, with engine and proxy. */
+export async function readLabLock(release: LabRelease = "bookworm"): Promise<Bootstrap> {
+  const file = release === "bookworm" ? "packages.lock.json" : `packages.${release}.lock.json`;
+  return JSON.parse(await readFile(join(import.meta.dirname, file), "utf8"));
 }
 
 /** The machine's platform. @throws UserError where it is none that a lab runs on. */
@@ -40,9 +44,13 @@ export function checkLab(): Platform {
  * A root file system of a Debian host, made once from its locked packages and never changed: hosts write on top of it.
  * @returns its folder below the home's `lab/roots`.
  */
-export async function ensureLabRoot(progress: Progress = silent, signal?: AbortSignal): Promise<string> {
+export async function ensureLabRoot(
+  progress: Progress = silent,
+  signal?: AbortSignal,
+  release: LabRelease = "bookworm",
+): Promise<string> {
   const own = checkLab();
-  const bootstrap = await readLabLock();
+  const bootstrap = await readLabLock(release);
   const script = await readFile(SCRIPT, "utf8");
   const key = createHash("sha256")
     .update(`${bootstrapHash(bootstrap)}\0${script}`)

@@ -402,6 +402,24 @@ describe("the host program", () => {
       assert.equal(ask(answer), "asked");
   });
 
+  const clients: Readonly<Record<string, readonly [string, string]>> = {
+    "has none": ["return 100", "docker.io haproxy"],
+    "has one": ["echo Package: docker-cli", "docker.io haproxy docker-cli"],
+  };
+  for (const [what, [known, packages]] of Object.entries(clients))
+    it(`installs the engine with its client's own package where the distribution ${what}`, () => {
+      mkdirSync(join(root, "var/lib/keelson"), { recursive: true });
+      const script = `
+        command() { case $2 in docker|haproxy) return 1 ;; esac; }; apt() { echo "$*" >>$work/calls; }
+        apt-cache() { ${known}; }; systemctl() { :; }; firewall= upgrades=; install_packages; cat $work/calls`;
+      assert.equal(
+        said(script)
+          .replace(/^installing.*\n/, "")
+          .replace(" ca-certificates", ""),
+        `update\ninstall -y --no-install-recommends ${packages}`,
+      );
+    });
+
   it("sees by apt's words that a clock is wrong", () => {
     write("work/apt", "E: Release file for http://x/InRelease is not valid yet (invalid for another 23h 59min).\n");
     assert.match(said("apt_advice"), /^this host says \d{4}-\S+Z: set it with `timedatectl/);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import sinon from "sinon";
-import { checkLab, readLabLock } from "../../../toolchain/lab/root.ts";
+import { checkLab, LAB_RELEASES, readLabLock } from "../../../toolchain/lab/root.ts";
 
 describe("the lab", () => {
   afterEach(() => sinon.restore());
@@ -10,12 +10,17 @@ describe("the lab", () => {
     assert.throws(checkLab, { name: "UserError", message: /which only root may/, fix: /run it as root/ });
   });
 
-  it("stands on packages that are pinned by hash, for both platforms", async () => {
-    const { artifacts } = (await readLabLock()).packages;
-    for (const platform of ["linux/amd64", "linux/arm64"])
-      for (const name of ["docker.io", "haproxy", "openssh-server", "systemd-container", "systemd-sysv"]) {
-        const found = artifacts.find((a) => a.name === name && (a.platform ?? platform) === platform);
-        assert.match(found?.integrity ?? "", /^sha256-[0-9a-f]{64}$/, `${name} for ${platform}`);
-      }
-  });
+  for (const release of LAB_RELEASES)
+    it(`stands on packages of ${release} that are pinned by hash, for both platforms`, async () => {
+      const { suite, packages } = await readLabLock(release);
+      assert.equal(suite, release);
+      const { artifacts } = packages;
+      for (const { source } of artifacts)
+        assert.match(source, new RegExp(`^debian:${release}(?:-security|-updates)?/`));
+      for (const platform of ["linux/amd64", "linux/arm64"])
+        for (const name of ["docker.io", "haproxy", "openssh-server", "systemd-container", "systemd-sysv"]) {
+          const found = artifacts.find((a) => a.name === name && (a.platform ?? platform) === platform);
+          assert.match(found?.integrity ?? "", /^sha256-[0-9a-f]{64}$/, `${name} for ${platform}`);
+        }
+    });
 });
