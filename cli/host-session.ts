@@ -1,6 +1,5 @@
 import { hostAccess } from "../config/host-login.ts";
 import type { HostsConfig } from "../config/hosts.ts";
-import { readStack } from "../config/read-stack.ts";
 import { UserError } from "../core/error.ts";
 import { type HostVerb, sessionCommand } from "../core/host/session.ts";
 import { APP } from "../core/host-plan.ts";
@@ -8,7 +7,6 @@ import { hint } from "../core/lineage.ts";
 import { connection } from "../plugins/command/remote/connection.ts";
 import { dial } from "../plugins/command/remote/dial.ts";
 import { execute } from "../plugins/command/remote/session.ts";
-import { projectRoot } from "../toolchain/home.ts";
 import { stackSecret } from "../toolchain/stack-secret.ts";
 
 /** Where a host's words go as they come. */
@@ -33,13 +31,9 @@ export interface OpenHost {
 
 /**
  * A stack's host by name, or all of them; nothing is dialled yet.
+ * @param hosts `keelson:hosts` as it was read
  * @throws UserError for a name that no host has, and where a login can't be read.
  */
-export async function openHosts(stack: string, name?: string): Promise<OpenHost[]> {
-  return hostsOf(stack, (await readStack(projectRoot(), stack)).hosts, name);
-}
-
-/** {@link openHosts} of `keelson:hosts` as it was read. */
 export async function hostsOf(stack: string, hosts: HostsConfig, name?: string): Promise<OpenHost[]> {
   const known = Object.keys(hosts).toSorted();
   const chosen = name === undefined ? known : known.filter((host) => host === name);
@@ -60,13 +54,6 @@ export async function hostsOf(stack: string, hosts: HostsConfig, name?: string):
       return { name: host, app, run: (verb, args, listener) => session(host, login, app, verb, args, listener) };
     }),
   );
-}
-
-/** The one host that a command is about. */
-export async function openHost(stack: string, name: string): Promise<OpenHost> {
-  const [host] = await openHosts(stack, name);
-  if (host === undefined) throw new UserError(`stack ${stack} has no host "${name}"`, "see `keelson status`");
-  return host;
 }
 
 const SECRETS = ["privateKey", "privateKeyPassword", "password"] as const;

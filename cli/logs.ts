@@ -1,17 +1,17 @@
 import { Command, InvalidArgumentError } from "commander";
-import { openHost, passOn } from "./host-session.ts";
+import { passOn } from "./host-session.ts";
+import { runAt } from "./places.ts";
 
-/** `keelson logs`: what a service of a host has written, over its updates. */
+/** `keelson logs`: what a service has written: of a host over its updates, of a cluster all pods that there are. */
 export function logsCommand(): Command {
   return new Command("logs")
-    .description("the last lines of a service on a host")
-    .argument("<host>")
+    .description("the last lines of a service on a host or a cluster")
+    .argument("<place>", "host or cluster of the stack")
     .argument("<service>")
     .option("-s, --stack <name>", "stack", "dev")
     .option("-n, --lines <count>", "how many", lines, 100)
     .action(async (name: string, service: string, options: { stack: string; lines: number }) => {
-      const host = await openHost(options.stack, name);
-      process.exitCode = await host.run("logs", [service, String(options.lines)], passOn);
+      process.exitCode = await runAt(options.stack, name, "logs", [service, String(options.lines)], passOn);
     });
 }
 

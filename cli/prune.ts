@@ -15,7 +15,7 @@ import {
   type StoredManifest,
   type WorkloadHistory,
 } from "../core/prune.ts";
-import { hasHosts, keepersInState, repositoriesInState } from "../core/prune-keepers.ts";
+import { hasClusters, hasHosts, keepersInState, repositoriesInState } from "../core/prune-keepers.ts";
 import { countVersions, formatPrune } from "../core/prune-render.ts";
 import { repositoriesToPrune } from "../core/prune-repositories.ts";
 import { hashTag } from "../core/tags.ts";
@@ -26,6 +26,7 @@ import { pulumiEnvironment } from "../toolchain/pulumi-environment.ts";
 import { collectAtNextStart } from "../toolchain/services/registry.ts";
 import { ensureTool } from "../toolchain/tools.ts";
 import { confirm } from "./confirm.ts";
+import { keepersOnClusters } from "./prune-clusters.ts";
 import { openStack, type Stack } from "./targets.ts";
 
 interface Options {
@@ -118,6 +119,7 @@ async function decide(stack: Stack, { keep: versions, repository: named }: Optio
   const workloads: WorkloadHistory[] = [];
   for (const [name, state] of states) {
     keepers.push(...keepersInState(name, examined, state));
+    if (hasClusters(state)) keepers.push(...(await keepersOnClusters(name, stack.client.host)));
     if (hasHosts(state)) workloads.push(...(await workloadHistories(name, stack)));
   }
   const rollbacks = Math.max(0, ...workloads.map(({ digests }) => digests.length - 1));

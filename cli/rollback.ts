@@ -1,19 +1,20 @@
 import { Command, InvalidArgumentError } from "commander";
-import { openHost, passOn } from "./host-session.ts";
+import { passOn } from "./host-session.ts";
+import { runAt } from "./places.ts";
 
 /** `keelson rollback`: back to what a service ran before, in the way of every update. */
 export function rollbackCommand(): Command {
   return new Command("rollback")
     .description(
-      "bring a service on a host back to what it ran before, until the stack next changes what the host runs",
+      "bring a service on a host or a cluster back to what it ran before, until the stack next changes what runs there",
     )
-    .argument("<host>")
+    .argument("<place>", "host or cluster of the stack")
     .argument("<service>")
     .argument("[digest]", "sha256:… of its image; default: what served before", digest)
     .option("-s, --stack <name>", "stack", "dev")
     .action(async (name: string, service: string, wanted: string | undefined, { stack }: { stack: string }) => {
       const args = wanted === undefined ? [service] : [service, wanted];
-      process.exitCode = await (await openHost(stack, name)).run("rollback", args, passOn);
+      process.exitCode = await runAt(stack, name, "rollback", args, passOn);
     });
 }
 

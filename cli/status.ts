@@ -1,29 +1,30 @@
 import { Command } from "commander";
-import { parseStatus, type ServiceStatus } from "../core/host-status.ts";
+import { type PlaceStatus, parseStatus } from "../core/host-status.ts";
 import { formatTable } from "../core/table.ts";
-import { type OpenHost, openHosts } from "./host-session.ts";
+import type { OpenHost } from "./host-session.ts";
+import { openPlaces } from "./places.ts";
 
 /** A host with what its program said. */
-export interface HostStatus {
+export interface HostStatus extends PlaceStatus {
   readonly host: string;
-  readonly services: readonly ServiceStatus[];
-  /** What else is wrong, such as a full disk, or why the host could not be asked. */
-  readonly notes: readonly string[];
-  readonly healthy: boolean;
 }
 
-/** `keelson status`: what runs on hosts, and what is not as the last `up` left it. */
+/** `keelson status`: what runs on hosts and clusters, and what is not as the last `up` left it. */
 export function statusCommand(): Command {
   return new Command("status")
-    .description("what runs on a stack's hosts, and what drifted; exit code 3 where something did")
-    .argument("[host]", "one host; default: all")
+    .description("what runs on a stack's hosts and clusters, and what drifted; exit code 3 where something did")
+    .argument("[place]", "one host or cluster; default: all")
     .option("-s, --stack <name>", "stack", "dev")
     .option("--json", "as JSON")
     .action(async (name: string | undefined, { stack, json }: { stack: string; json?: boolean }) => {
-      const found = await Promise.all((await openHosts(stack, name)).map(hostStatus));
+      const { hosts, clusters } = await openPlaces(stack, name);
+      const found = [
+        ...(await Promise.all(hosts.map(hostStatus))),
+        ...(await Promise.all(clusters.map(async (one) => (await import("./cluster-status.ts")).clusterStatus(one)))),
+      ];
       if (json) console.log(JSON.stringify(found, null, 2));
       else show(found);
-      if (found.some((host) => !host.healthy)) process.exitCode = 3;
+      if (found.some(({ healthy }) => !healthy)) process.exitCode = 3;
     });
 }
 
@@ -41,18 +42,20 @@ export async function hostStatus(host: OpenHost): Promise<HostStatus> {
   }
 }
 
-function show(hosts: readonly HostStatus[]): void {
-  const rows = hosts.flatMap(({ host, services }) =>
+function show(found: readonly (PlaceStatus & { readonly host?: string; readonly cluster?: string })[]): void {
+  const named = found.map((place) => ({ ...place, name: place.host ?? place.cluster ?? "" }));
+  const rows = named.flatMap(({ name, services }) =>
     services.map(({ service, state, image, drift, channel }) => [
-      host,
+      name,
       service,
       state === "ok" ? "ok" : drift.join(", ") || "drift",
       `${image?.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, "$1…") ?? "-"}${channel === undefined ? "" : ` (${channel})`}`,
     ]),
   );
-  if (rows.length > 0) console.log(formatTable(["host", "service", "state", "image"], rows));
-  for (const { host, services, notes } of hosts) {
-    if (services.length === 0 && notes.length === 0) console.log(`${host}: nothing runs`);
-    for (const note of notes) console.error(`${host}: ${note}`);
+  const isMixed = found.some(({ cluster }) => cluster !== undefined);
+  if (rows.length > 0) console.log(formatTable([isMixed ? "where" : "host", "service", "state", "image"], rows));
+  for (const { name, services, notes } of named) {
+    if (services.length === 0 && notes.length === 0) console.log(`${name}: nothing runs`);
+    for (const note of notes) console.error(`${name}: ${note}`);
   }
 }

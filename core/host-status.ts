@@ -14,6 +14,14 @@ export interface ServiceStatus {
   readonly channel?: string;
 }
 
+/** What a host or a cluster said. */
+export interface PlaceStatus {
+  readonly services: readonly ServiceStatus[];
+  /** What else is wrong, such as a full disk, or why it could not be asked. */
+  readonly notes: readonly string[];
+  readonly healthy: boolean;
+}
+
 /** Reads what the host's program printed: a line a service, fields between tabs. Other lines are no services. */
 export function parseStatus(text: string): ServiceStatus[] {
   return text.split("\n").flatMap((line): ServiceStatus[] => {

@@ -19,6 +19,11 @@ export function hasHosts(state: unknown): boolean {
   return (JSON.stringify(state) ?? "").includes('"type":"keelson:host:Host"');
 }
 
+/** True where a stack's state has clusters: their ReplicaSets keep versions. */
+export function hasClusters(state: unknown): boolean {
+  return (JSON.stringify(state) ?? "").includes('"type":"keelson:kubernetes:Cluster"');
+}
+
 /** The repositories of a registry that the images in a stack's state stand in, sorted. @param host as the plan has it, `embedded` for the toolchain's own */
 export function repositoriesInState(state: unknown, host: string): string[] {
   const { deployment } = (state ?? {}) as { deployment?: { resources?: readonly StateResource[] } | null };

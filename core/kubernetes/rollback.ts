@@ -1,6 +1,9 @@
 /** Asks for the version before where a rollout fails; on the Deployment itself, where `kubectl describe` shows it. */
 export const ROLLBACK = "keelson.dev/rollback";
 
+/** What `keelson rollback` leaves on a Deployment that it brought back to what the stack did not apply, until that applies again. */
+export const ROLLED_BACK = "keelson.dev/rolled-back";
+
 /** The parts of a Deployment that a rollback looks at; anything may be missing. */
 interface Inputs {
   readonly metadata?: { readonly annotations?: Readonly<Record<string, unknown>> };

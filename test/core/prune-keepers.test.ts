@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { hasHosts, keepersInState, repositoriesInState } from "../../core/prune-keepers.ts";
+import { hasClusters, hasHosts, keepersInState, repositoriesInState } from "../../core/prune-keepers.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
 const tag = `h-${"b".repeat(64)}`;
@@ -28,12 +28,14 @@ describe("keepersInState", () => {
   });
 });
 
-describe("hasHosts", () => {
-  it("sees a host among a state's resources, and none in what only speaks of one", () => {
+describe("hasHosts and hasClusters", () => {
+  it("sees them among a state's resources, and none in what only speaks of one", () => {
     const state = (type: string) => ({ deployment: { resources: [{ urn: "urn:…", type }] } });
     assert.ok(hasHosts(state("keelson:host:Host")));
     assert.ok(!hasHosts(state("keelson:image:Image")));
     assert.ok(!hasHosts(undefined));
+    assert.ok(hasClusters(state("keelson:kubernetes:Cluster")));
+    assert.ok(!hasClusters(state("keelson:host:Host")));
   });
 });
 

@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AppsV1Api, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
+import { AppsV1Api, CoreV1Api, KubeConfig, setHeaderOptions } from "@kubernetes/client-node";
 import { execa } from "execa";
 import { home } from "../../toolchain/home.ts";
 import { ensureLabRoot } from "../../toolchain/lab/root.ts";
@@ -55,6 +55,10 @@ describe("stack cluster", function () {
   const run = (command: string) =>
     execa("bash", ["-c", command], { cwd: clone, env: environment, input: "", all: true, reject: false });
   const up = () => run("npm run --silent up -- -s cluster");
+  const keelson = (command: string, ...args: string[]) =>
+    execa("node", ["toolchain/bootstrap.mjs", command, "-s", "cluster", ...args], {
+      ...{ cwd: clone, env: environment, input: "", all: true, reject: false },
+    });
   const stackFile = () => readFileSync(join(clone, "Pulumi.cluster.yaml"), "utf8");
   const write = (text: string) => writeFileSync(join(clone, "Pulumi.cluster.yaml"), text);
   const image = async (name: string) =>
@@ -127,6 +131,46 @@ describe("stack cluster", function () {
     });
   });
 
+  it("is asked by the commands that ask hosts", async () => {
+    const status = await keelson("status", "--json");
+    assert.equal(status.exitCode, 0, status.all);
+    const [{ cluster, services, notes }] = JSON.parse(status.stdout);
+    assert.deepEqual([cluster, notes], ["lab", []]);
+    assert.deepEqual(
+      services.map(({ service, state }: { service: string; state: string }) => `${service} ${state}`),
+      [
+        ...["evolution-todo-backend ok", "evolution-todo-frontend ok", "evolution-todo-postgres ok"],
+        ...["todo ok", "todo-backend ok", "todo-frontend ok"],
+      ],
+    );
+    const logs = await keelson("logs", "lab", "todo-backend", "--lines", "3");
+    assert.match(logs.stdout, /^(?:\d{4}-\d\d-\d\dT[\d:]{8}Z todo-backend-\S+: .*(?:\n|$)){3}$/);
+    const kept = ["psql", "-h", "/tmp", "-U", "todo", "-tAc", "select title, done_at is not null from todo"];
+    assert.equal((await keelson("exec", "lab", "todo", "--", ...kept)).stdout, "milk|t");
+    const failed = await keelson("exec", "lab", "todo-backend", "--", "python3", "-c", "raise SystemExit(7)");
+    assert.equal(failed.exitCode, 7, failed.all);
+  });
+
+  it("shows what somebody changed by hand, and who, and goes back to what ran before", async () => {
+    const before = await image("todo-frontend");
+    await apps.patchNamespacedDeployment(
+      {
+        ...{ name: "todo-frontend", namespace: NAMESPACE, fieldManager: "kubectl-set" },
+        body: [{ op: "replace", path: "/spec/template/spec/containers/0/image", value: "localhost:5443/todo:2" }],
+      },
+      setHeaderOptions("Content-Type", "application/json-patch+json"),
+    );
+    const status = await keelson("status", "lab");
+    assert.equal(status.exitCode, 3, status.all);
+    assert.match(
+      status.stdout,
+      /lab +todo-frontend +wrong-image, edited by kubectl-set \(image\), unhealthy +localhost/,
+    );
+    const back = await keelson("rollback", "lab", "todo-frontend");
+    assert.equal(back.stdout, `todo-frontend: localhost:5443/todo:2 -> ${before}`, back.all);
+    assert.equal((await keelson("status", "lab")).exitCode, 0);
+  });
+
   it("loses no request while a new version rolls out", async () => {
     const before = await image("todo-backend");
     const load = underLoad(`${backend}/api/todos`);
@@ -141,35 +185,62 @@ describe("stack cluster", function () {
     original = stackFile();
   });
 
-  it("says at once why an image can't run, rolls back to the version before, and serves all the while", async () => {
-    const before = (await image("todo-backend")) ?? "";
+  it("says at once why versions can't run, puts those before back, and serves all the while", async () => {
+    const [page, before] = [(await image("todo-frontend")) ?? "", (await image("todo-backend")) ?? ""];
     const bad = `${before.replace(/@.*/, "")}:9.9.9`;
     const load = underLoad(`${backend}/api/todos`);
     const health = "      user: 10001:10001\n      health: { port: 8000, path: /health }\n";
+    const crash = `      command: [node, -e, "console.error('no page is to be had'); process.exit(3)"]\n`;
     write(
       original
         .replace("      image: todo-backend\n", `      image: ${bad}\n${health}`)
-        .replace(/ {6}migrate: .*\n/, ""),
+        .replace(/ {6}migrate: .*\n/, "")
+        // Both at once.
+        .replace(/ {6}after: .*\n/, "")
+        .replace("      image: todo-frontend\n", `$&${crash}`),
     );
-    const begin = performance.now();
     const { all, exitCode } = await up();
-    const seconds = (performance.now() - begin) / 1000;
     const { failures } = await load.stop();
     assert.notEqual(exitCode, 0);
-    assert.match(all, new RegExp(`ErrImagePull.*${bad}`));
-    assert.match(all, /cause: the registry has no image/);
+    assert.match(all, new RegExp(`pod todo-backend-\\S+, container todo-backend: ErrImagePull.*${bad}`));
+    assert.match(all, /cause: the registry has no image.*\n.*fix: \S/);
+    assert.match(
+      all,
+      /pod todo-frontend-\S+, container todo-frontend: CrashLoopBackOff.*\n.*\| no page is to be had\n.*cause: .*3.*\n.*fix: kubectl -n todo logs /,
+    );
     assert.ok(all.includes(`rolled back: todo-backend runs ${before} again, not ${bad}`), all);
-    assert.equal(await image("todo-backend"), before);
+    assert.match(all, /rolled back: it has its earlier settings again/);
+    assert.deepEqual([await image("todo-frontend"), await image("todo-backend")], [page, before]);
     assert.deepEqual(failures, []);
-    // On an idle machine 10 s with the engine's start; a Deployment's own time is ten minutes.
-    assert.ok(seconds < 120, `${seconds} s`);
+    const took = await failedAfter("todo-backend", bad);
+    assert.ok(took < 20_000, `${took} ms`);
   });
+
+  /** Milliseconds from a bad version's begin to the one before being put back, by the API server's own clock. */
+  async function failedAfter(name: string, image: string): Promise<number> {
+    const { items } = await apps.listNamespacedReplicaSet({ namespace: NAMESPACE });
+    const set = items.find(({ spec }) => spec?.template?.spec?.containers[0]?.image === image);
+    const { metadata } = await apps.readNamespacedDeployment({ name, namespace: NAMESPACE });
+    const back = metadata?.managedFields?.find((e) => e.operation === "Apply" && /^pulumi/.test(e.manager ?? ""));
+    assert.ok(set?.metadata?.creationTimestamp && back?.time, name);
+    return back.time.getTime() - set.metadata.creationTimestamp.getTime();
+  }
 
   it("has nothing to do for the version that it was rolled back to", async () => {
     write(original);
     const { all, exitCode } = await up();
     assert.equal(exitCode, 0, all);
     assert.match(all, /Resources:\n {4}\d+ unchanged/);
+  });
+
+  it("is asked before images are pruned, and nothing is pruned where it does not answer", async () => {
+    const asked = await keelson("prune", "--dry-run");
+    assert.equal(asked.exitCode, 0, asked.all);
+    await run("npm run lab -- down");
+    const silent = await keelson("prune", "--yes");
+    assert.equal(silent.exitCode, 1, silent.all);
+    assert.match(silent.all, /cluster lab of stack cluster does not say what it runs/);
+    assert.equal((await keelson("status")).exitCode, 3);
   });
 });
 

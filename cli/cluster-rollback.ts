@@ -1,0 +1,62 @@
+import { UserError } from "../core/error.ts";
+import { at } from "../core/kubernetes/applied.ts";
+import type { ReplicaSet } from "../core/kubernetes/objects.ts";
+import { revisionBefore } from "../core/kubernetes/revision.ts";
+import { ROLLED_BACK } from "../core/kubernetes/rollback.ts";
+import { imagesOf, isSameVersion, revisionsOf } from "../core/kubernetes/workload-status.ts";
+import { type KubernetesObject, nameOf, withValue } from "../plugins/kubernetes/object.ts";
+import { type Around, updateObject } from "../plugins/kubernetes/resource.ts";
+import { NotReadyError } from "../plugins/kubernetes/wait.ts";
+import { selectorOf } from "../plugins/kubernetes/waiters.ts";
+import { explained, findWorkload, type OpenCluster } from "./cluster-session.ts";
+import type { Listener } from "./host-session.ts";
+
+/** Brings a Deployment back to a version that it keeps, in the way of every update: the pods of now serve until those are ready. */
+export async function clusterRollback(
+  cluster: OpenCluster,
+  [service = "", digest]: readonly string[],
+  listener: Listener,
+): Promise<number> {
+  const workload = await findWorkload(cluster, service);
+  const { kind, namespace, applied, live } = workload;
+  if (kind !== "Deployment" || applied === undefined)
+    throw new UserError(
+      `${service} is ${applied === undefined ? "a chart's" : `a ${kind}`}: only applications of the stack go back`,
+      applied === undefined ? "see `helm rollback`" : "change its version in the stack's file",
+    );
+  const list = (of: string, apiVersion: string, query = {}) =>
+    cluster.api.list({ apiVersion, kind: of }, namespace, query);
+  const [sets, configs, secrets] = await Promise.all([
+    list("ReplicaSet", "apps/v1", { labelSelector: selectorOf(live) }),
+    list("ConfigMap", "v1"),
+    list("Secret", "v1"),
+  ]);
+  const isThere = (of: "ConfigMap" | "Secret", name: string) =>
+    (of === "ConfigMap" ? configs : secrets).some((object) => nameOf(object) === name);
+  const revisions = revisionsOf(at(live, "metadata", "uid") as string, sets as ReplicaSet[]);
+  const { template, image, lost } = revisionBefore(service, live, revisions, digest, isThere);
+  const say = (line: string) => listener.stderr(Buffer.from(`${line}\n`));
+  if (lost.length > 0) say(`${service}: its settings of then are gone (${lost.join(", ")}); it gets those of now`);
+  const inputs = applied.inputs as KubernetesObject;
+  const mark = isSameVersion(template, at(inputs, "spec", "template")) ? undefined : "true";
+  const before = withTemplate(inputs, at(live, "spec", "template"));
+  const wanted = withValue(withTemplate(inputs, template), ["metadata", "annotations", ROLLED_BACK], mark);
+  const around: Around = {
+    ...{ cluster: cluster.api, settings: cluster.settings, fieldManager: applied.manager, preview: false, timeout: 0 },
+    ...{ status: () => {}, warn: say },
+  };
+  try {
+    await updateObject(live, wanted, [], around);
+  } catch (error) {
+    if (!(error instanceof NotReadyError)) throw await explained(cluster, error, `roll back ${service}`);
+    await updateObject(live, before, [], around);
+    throw new UserError(`${error.message}\n${service} runs what it ran`, "go back to another version, by its digest");
+  }
+  listener.stdout(Buffer.from(`${service}: ${imagesOf(at(live, "spec", "template"))[0]} -> ${image}\n`));
+  return 0;
+}
+
+/** What the stack applied, with another template. */
+function withTemplate(inputs: KubernetesObject, template: unknown): KubernetesObject {
+  return { ...inputs, spec: { ...(inputs.spec as KubernetesObject), template: template as KubernetesObject } };
+}

@@ -1,0 +1,47 @@
+import type { PlaceStatus } from "../core/host-status.ts";
+import type { ReplicaSet } from "../core/kubernetes/objects.ts";
+import { formatTrouble } from "../core/kubernetes/trouble.ts";
+import { workloadStatus } from "../core/kubernetes/workload-status.ts";
+import type { KubernetesObject } from "../plugins/kubernetes/object.ts";
+import { selectorOf, waiterOf } from "../plugins/kubernetes/waiters.ts";
+import {
+  type ClosedCluster,
+  type ClusterWorkload,
+  explained,
+  type OpenCluster,
+  workloadsOf,
+} from "./cluster-session.ts";
+
+/** Asks one cluster. */
+export async function clusterStatus({
+  name,
+  open,
+}: ClosedCluster): Promise<PlaceStatus & { readonly cluster: string }> {
+  let cluster: OpenCluster | undefined;
+  try {
+    cluster = open();
+    const own = cluster;
+    const workloads = await workloadsOf(own);
+    const looked = await Promise.all(workloads.map((workload) => look(own, workload)));
+    const services = looked.map(({ status }) => status);
+    const notes = looked.flatMap(({ troubles }) => troubles);
+    return { cluster: name, services, notes, healthy: services.every(({ state }) => state === "ok") };
+  } catch (failure) {
+    const told = cluster === undefined ? failure : await explained(cluster, failure, "see what runs");
+    return { cluster: name, services: [], notes: [(told as Error).message], healthy: false };
+  }
+}
+
+async function look({ api }: OpenCluster, { service, kind, namespace, applied, given, live }: ClusterWorkload) {
+  if (live === undefined) return { status: workloadStatus({ service, applied, given, replicaSets: [] }), troubles: [] };
+  const query = { labelSelector: selectorOf(live) };
+  const [replicaSets, readiness] = await Promise.all([
+    kind === "Deployment" ? api.list({ apiVersion: "apps/v1", kind: "ReplicaSet" }, namespace, query) : [],
+    waiterOf((applied?.inputs ?? {}) as KubernetesObject, live)?.observe(api, live),
+  ]);
+  const sets = replicaSets as ReplicaSet[];
+  return {
+    status: workloadStatus({ service, applied, given, live, replicaSets: sets, readiness }),
+    troubles: readiness?.verdict === "done" ? [] : (readiness?.troubles ?? []).map(formatTrouble),
+  };
+}

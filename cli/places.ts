@@ -1,0 +1,67 @@
+import { readStack } from "../config/read-stack.ts";
+import { UserError } from "../core/error.ts";
+import { hint } from "../core/lineage.ts";
+import { projectRoot } from "../toolchain/home.ts";
+import type { ClosedCluster } from "./cluster-session.ts";
+import { hostsOf, type Listener, type OpenHost } from "./host-session.ts";
+
+/** Where a stack runs workloads. */
+export interface Places {
+  readonly hosts: readonly OpenHost[];
+  readonly clusters: readonly ClosedCluster[];
+}
+
+/**
+ * A stack's host or cluster by name, or all of them; nothing is dialled yet.
+ * @throws UserError for a name that neither has, and for one that both have
+ */
+export async function openPlaces(stack: string, name?: string): Promise<Places> {
+  const { hosts, kubernetes } = await readStack(projectRoot(), stack);
+  const known = [...Object.keys(hosts), ...Object.keys(kubernetes)].toSorted();
+  if (known.length === 0 || (name !== undefined && !known.includes(name)))
+    throw new UserError(
+      name === undefined
+        ? `stack ${stack} has no hosts and no clusters`
+        : `stack ${stack} has no host or cluster "${name}"`,
+      known.length === 0
+        ? `add one to keelson:hosts or keelson:kubernetes in Pulumi.${stack}.yaml`
+        : `name one of: ${known.join(", ")}${hint(name ?? "", known)}`,
+    );
+  if (name !== undefined && name in hosts && name in kubernetes)
+    throw new UserError(`${name} is a host and a cluster of stack ${stack}`, "give one of them another name");
+  const wantsHosts = name === undefined ? Object.keys(hosts).length > 0 : name in hosts;
+  const chosen = Object.fromEntries(Object.entries(kubernetes).filter(([key]) => name === undefined || key === name));
+  // A stack that has no clusters loads nothing for them.
+  const clusters =
+    Object.keys(chosen).length === 0 ? [] : await (await import("./cluster-session.ts")).clustersOf(stack, chosen);
+  return { hosts: wantsHosts ? await hostsOf(stack, hosts, name) : [], clusters };
+}
+
+/** Does one thing with a workload, wherever it runs. @returns an exit code */
+export async function runAt(
+  stack: string,
+  name: string,
+  verb: "logs" | "exec" | "rollback",
+  args: readonly string[],
+  listener: Listener,
+): Promise<number> {
+  const { hosts, clusters } = await openPlaces(stack, name);
+  const [host] = hosts;
+  if (host !== undefined) return host.run(verb, args, listener);
+  const [closed] = clusters;
+  if (closed === undefined)
+    throw new UserError(`stack ${stack} has no host or cluster "${name}"`, "see `keelson status`");
+  const { explained } = await import("./cluster-session.ts");
+  const cluster = closed.open();
+  try {
+    return await (await verbOf(verb))(cluster, args, listener);
+  } catch (error) {
+    throw await explained(cluster, error, `${verb} ${args[0] ?? ""}`);
+  }
+}
+
+async function verbOf(verb: "logs" | "exec" | "rollback") {
+  if (verb === "logs") return (await import("./cluster-logs.ts")).clusterLogs;
+  if (verb === "exec") return (await import("./cluster-exec.ts")).clusterExec;
+  return (await import("./cluster-rollback.ts")).clusterRollback;
+}

@@ -1,0 +1,37 @@
+import { execa } from "execa";
+import { z } from "zod";
+import { UserError } from "../core/error.ts";
+import type { StateResource } from "../core/kubernetes/applied.ts";
+import { projectRoot } from "../toolchain/home.ts";
+import { pulumiEnvironment } from "../toolchain/pulumi-environment.ts";
+import { ensureTool } from "../toolchain/tools.ts";
+
+const values = z.record(z.string(), z.unknown()).optional();
+const schema = z.object({
+  deployment: z.object({
+    resources: z
+      .array(z.object({ type: z.string(), provider: z.string().optional(), inputs: values, outputs: values }))
+      .optional(),
+  }),
+});
+
+/**
+ * The resources of a stack as it was last brought up, what is secret in them encrypted.
+ * @throws UserError where the backend has no such stack, or the state can't be read
+ */
+export async function stackResources(stack: string): Promise<readonly StateResource[]> {
+  const { path } = await ensureTool("pulumi");
+  const { stdout, stderr, exitCode } = await execa(path, ["stack", "export", "--stack", stack, "--non-interactive"], {
+    cwd: projectRoot(),
+    env: pulumiEnvironment(),
+    reject: false,
+  });
+  if (exitCode !== 0 && /no stack named/.test(stderr))
+    throw new UserError(`stack ${stack} was never brought up here`, `run \`npm run up -- -s ${stack}\``);
+  if (exitCode !== 0)
+    throw new UserError(
+      `the state of stack ${stack} can't be read: ${stderr.trim().replace(/^error: /, "")}`,
+      `see what \`pulumi stack export --stack ${stack}\` says`,
+    );
+  return schema.parse(JSON.parse(stdout)).deployment.resources ?? [];
+}
