@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import type { Host } from "./components/host/host.ts";
 import { type BuildPlatforms, buildImages, type Image } from "./components/image/image.ts";
 import type { RegistryInputs } from "./components/image/keelson.ts";
 import type { R2Volume } from "./components/volume/r2-volume.ts";
@@ -45,13 +46,18 @@ async function program(): Promise<Record<string, unknown>> {
     buildPlatforms: await platformBuilder(config.imageResource),
   });
   const volumes = plan.volumes === undefined ? new Map() : await volumesOf(plan.volumes);
-  const hosts = plan.hosts === undefined ? {} : await hostsOf(plan.hosts, config, images);
+  const built = plan.hosts === undefined ? undefined : await hostsOf(plan.hosts, config, images);
+  const hosts = Object.fromEntries([...(built ?? [])].map(([name, { urls, report }]) => [name, { urls, report }]));
   const clusters = plan.clusters === undefined ? {} : await clustersOf(plan, config, images);
   const cloudflare = plan.sandboxes === undefined ? {} : await cloudflareOf(plan, config, images, volumes);
   if (!pulumi.runtime.isDryRun())
     pulumi
-      .all([[...images.values()].map(({ digest }) => digest), hosts, clusters, cloudflare])
-      .apply(() => keep(loaded));
+      .all([
+        pulumi.all(Object.fromEntries([...images].map(([name, { standing }]) => [name, standing]))),
+        pulumi.all(Object.fromEntries([...(built ?? [])].map(([name, { asPlanned }]) => [name, asPlanned]))),
+        [hosts, clusters, cloudflare],
+      ])
+      .apply(([standing, asPlanned]) => keep(loaded, standing, asPlanned));
   return {
     images: Object.fromEntries(
       plan.images.map((image) => {
@@ -99,12 +105,12 @@ async function volumesOf(planned: NonNullable<Plan["volumes"]>): Promise<Readonl
   return buildVolumes(planned, secret);
 }
 
-/** Where each host's services are reached; loaded for stacks that have hosts. */
+/** The stack's hosts; loaded for stacks that have some. */
 async function hostsOf(
   planned: NonNullable<Plan["hosts"]>,
   config: StackConfig,
   images: ReadonlyMap<string, Image>,
-): Promise<Record<string, unknown>> {
+): Promise<ReadonlyMap<string, Host>> {
   const [{ buildHosts }, { hostAccess, hostProgram }] = await Promise.all([
     import("./components/host/hosts.ts"),
     import("./config/host-login.ts"),
@@ -112,7 +118,7 @@ async function hostsOf(
   const secrets = new pulumi.Config("keelson");
   const { host, username, password } = registry(config.registry);
   const login = username === undefined || password === undefined ? undefined : { registry: host, username, password };
-  const hosts = buildHosts(
+  return buildHosts(
     planned,
     {
       access: await hostAccess(config.hosts),
@@ -125,7 +131,6 @@ async function hostsOf(
     // No host moves before every image has passed its gates, those of other workloads included.
     { dependsOn: [...images.values()] },
   );
-  return Object.fromEntries([...hosts].map(([name, { urls, report }]) => [name, { urls, report }]));
 }
 
 /** Where each cluster's applications are reached from inside of it; loaded for stacks that have clusters. */
@@ -201,9 +206,24 @@ async function tellImpact(after: Snapshot): Promise<void> {
   pulumi.log.info(`compared with ${earlier.since}:\n${formatImpact(found)}`);
 }
 
-/** What this up has brought about, once every image is there and every host and cluster runs what it should, whoever started it: the next preview compares with it. */
-async function keep(brought: Snapshot): Promise<void> {
-  const { keepSnapshot } = await import("./config/snapshot.ts");
+/**
+ * What this up has brought about, once every image is there and every host and cluster runs what it should, whoever started
+ * it: the next preview compares with it. What `--target` left alone counts as it was.
+ */
+async function keep(
+  wanted: Snapshot,
+  standing: Readonly<Record<string, string | undefined>>,
+  asPlanned: Readonly<Record<string, boolean>>,
+): Promise<void> {
+  const [{ keepSnapshot, lastSnapshot }, { broughtUp }] = await Promise.all([
+    import("./config/snapshot.ts"),
+    import("./core/brought-up.ts"),
+  ]);
+  const hosts = new Set(Object.keys(asPlanned).filter((name) => asPlanned[name]));
+  const brought = broughtUp(await lastSnapshot(root, stack), wanted, {
+    images: new Map(Object.entries(standing)),
+    hosts,
+  });
   // A checkout that can't be written in is no reason to fail: its next preview compares with the default branch.
   await keepSnapshot(root, stack, brought).catch((error: Error) => pulumi.log.debug(`no snapshot: ${error.message}`));
 }

@@ -43,6 +43,8 @@ export class Host extends pulumi.ComponentResource {
   readonly urls: pulumi.Output<Record<string, string>>;
   /** What the last change did, as the host told it: old and new digest of each service that changed. */
   readonly report: pulumi.Output<string>;
+  /** Whether it was brought to what the plan says: not where a run passed over it. */
+  readonly asPlanned: pulumi.Output<boolean>;
 
   constructor(name: string, args: HostArgs, options?: pulumi.ComponentResourceOptions) {
     super("keelson:host:Host", name, {}, options);
@@ -57,6 +59,7 @@ export class Host extends pulumi.ComponentResource {
       { ...shared, create: installCommand(host.app), stdin: args.program },
       { parent: this },
     );
+    const wanted = pulumi.secret(input(args));
     const services = new remote.Command(
       `${name}-services`,
       {
@@ -68,11 +71,14 @@ export class Host extends pulumi.ComponentResource {
           String(PATIENCE),
         ]),
         delete: sessionCommand("remove", host.app),
-        stdin: pulumi.secret(input(args)),
+        stdin: wanted,
       },
       { parent: this, dependsOn: setup },
     );
     this.report = services.stdout;
+    this.asPlanned = pulumi.unsecret(
+      pulumi.all([services.stdin, wanted]).apply(([applied, given]) => applied === given),
+    );
     this.urls = services.stdout.apply(() => urls(host, args.connection.address));
     this.registerOutputs({ urls: this.urls, report: this.report });
   }

@@ -46,6 +46,8 @@ export class Image extends pulumi.ComponentResource {
   /** Digest of the index. */
   readonly digest: pulumi.Output<string>;
   readonly platforms: pulumi.Output<PlatformResult[]>;
+  /** Content hash of what stands there: an older one, or none, where a run passed over it. */
+  readonly standing: pulumi.Output<string | undefined>;
 
   constructor(name: string, args: ImageArgs, options?: pulumi.ComponentResourceOptions) {
     super("keelson:image:Image", name, {}, options);
@@ -85,6 +87,10 @@ export class Image extends pulumi.ComponentResource {
     this.ref = resource.ref;
     this.digest = resource.digest;
     this.platforms = resource.platforms;
+    this.standing = pulumi
+      .all([resource.digest, resource.contentHash])
+      // One that was never made has no digest, and of its inputs the plan's.
+      .apply(([digest, contentHash]) => ((digest as string | undefined) ? contentHash : undefined));
     this.registerOutputs({ ref: this.ref, digest: this.digest, platforms: this.platforms });
   }
 }

@@ -74,6 +74,7 @@ export interface ImageResourceArgs extends SourceArgs {
 export class ImageResource extends pulumi.CustomResource {
   declare readonly ref: pulumi.Output<string>;
   declare readonly digest: pulumi.Output<string>;
+  declare readonly contentHash: pulumi.Output<string>;
   declare readonly platforms: pulumi.Output<PlatformResult[]>;
 
   constructor(name: string, args: ImageResourceArgs, options?: pulumi.CustomResourceOptions) {

@@ -29,6 +29,8 @@ export interface ImageState {
   readonly ref: string;
   /** Of the index. */
   readonly digest: string;
+  /** What it was made from: a run that passes over this resource gives the program this, and not the plan's. */
+  readonly contentHash: string;
   readonly platforms: readonly (PlatformResult & { readonly node: string })[];
 }
 
@@ -89,8 +91,8 @@ export class ImageType implements ResourceType {
     previous: Previous | undefined,
     call: Call,
   ): Promise<Readonly<Record<string, unknown>>> {
-    const unknown = { ref: UNKNOWN, digest: UNKNOWN, platforms: UNKNOWN };
     const inputs = readInputs(imageInputs, values);
+    const unknown = { ref: UNKNOWN, digest: UNKNOWN, platforms: UNKNOWN, contentHash: inputs.contentHash };
     const existing = await this.lookForPreview(inputs, call);
     const missing = existing === undefined ? inputs.builds : missingBuilds(existing.found, inputs.builds);
     const open = existing === undefined ? [] : unjudged(inputs, existing.found.platforms, existing.judged);
@@ -226,6 +228,7 @@ export class ImageType implements ResourceType {
     return {
       ref: `${host}/${inputs.repository}@${digest}`,
       digest,
+      contentHash: inputs.contentHash,
       platforms: inputs.builds.flatMap((build) => {
         const manifest = platforms.find((p) => p.platform === build.platform);
         if (manifest === undefined) return [];

@@ -292,7 +292,10 @@ describe("keelson:index:Image", () => {
     it("says what will be built, and where", async () => {
       await push(["linux/amd64"]);
       const outputs = await machine().preview(inputs, undefined, call);
-      assert.deepEqual(outputs, { ref: UNKNOWN, digest: UNKNOWN, platforms: UNKNOWN });
+      assert.deepEqual(outputs, {
+        ...{ ref: UNKNOWN, digest: UNKNOWN, platforms: UNKNOWN },
+        contentHash: inputs.contentHash,
+      });
       assert.deepEqual(lines, ["builds linux/arm64 under QEMU on node local"]);
     });
 
