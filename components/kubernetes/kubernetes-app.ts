@@ -329,6 +329,13 @@ function ingress(
   };
 }
 
+/** What a Gateway's controller says of a route that it serves (Gateway API v1, RouteConditionType). */
+const ACCEPTED = JSON.stringify(
+  ["Accepted", "ResolvedRefs"].map(
+    (type) => `jsonpath={.status.parents[0].conditions[?(@.type=="${type}")].status}=True`,
+  ),
+);
+
 /** Gateway API v1, HTTPRoute: the cluster has to have its definitions. */
 function httpRoute(
   name: string,
@@ -345,7 +352,12 @@ function httpRoute(
   const spec = { parentRefs: [parent], hostnames: [host], rules: [{ backendRefs: [{ name, port }] }] };
   return new CustomResource(
     name,
-    { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute", metadata, spec },
+    {
+      apiVersion: "gateway.networking.k8s.io/v1",
+      kind: "HTTPRoute",
+      metadata: { ...metadata, annotations: { "pulumi.com/waitFor": ACCEPTED } },
+      spec,
+    },
     child,
   );
 }

@@ -52,7 +52,8 @@ function operated(
     {
       apiVersion: "postgresql.cnpg.io/v1",
       kind: "Cluster",
-      metadata: { name, namespace },
+      // Its Secret, which applications start with, comes with the first instance.
+      metadata: { name, namespace, annotations: { "pulumi.com/waitFor": "condition=Ready" } },
       spec: {
         instances,
         bootstrap: { initdb: { database: sqlName(name), owner: sqlName(name) } },

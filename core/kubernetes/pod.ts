@@ -38,7 +38,7 @@ export function podTroubles(pod: Pod, { namespace, workload, events, logs }: Pod
   });
   if (troubles.length > 0) return troubles;
   return (
-    [unscheduled(pod, namespace), unmounted(pod, namespace, own), unready(pod, namespace, own, logs)].find(
+    [unscheduled(pod, namespace), unmounted(pod, namespace, own), unready(pod, namespace, own, logs), lost(pod)].find(
       (found) => found !== undefined,
     ) ?? []
   );
@@ -50,15 +50,19 @@ function unscheduled(pod: Pod, namespace: string): Trouble[] | undefined {
   if (scheduled?.status !== "False") return undefined;
   const message = scheduled.message ?? "";
   const lack = /Insufficient ([\w./-]+)/.exec(message)?.[1];
+  const isAway = /node\.kubernetes\.io\/(?:unreachable|not-ready)/.test(message);
   const cause =
     lack !== undefined
       ? `no node has enough ${lack} left`
-      : /untolerated taint|node affinity|node selector/i.test(message)
-        ? "no node is one that the pod may run on"
-        : /persistentvolumeclaim/i.test(message)
-          ? "a volume that it asks for is not there"
-          : "no node takes it";
-  return [waiting(pod, scheduled.reason ?? "Unschedulable", message, cause, kubectl(namespace, "describe", "nodes"))];
+      : isAway
+        ? "a node does not answer, and no other takes the pod"
+        : /untolerated taint|node affinity|node selector/i.test(message)
+          ? "no node is one that the pod may run on"
+          : /persistentvolumeclaim/i.test(message)
+            ? "a volume that it asks for is not there"
+            : "no node takes it";
+  const command = isAway ? "kubectl get nodes" : kubectl(namespace, "describe", "nodes");
+  return [waiting(pod, scheduled.reason ?? "Unschedulable", message, cause, command)];
 }
 
 function unmounted(pod: Pod, namespace: string, events: readonly KubernetesEvent[]): Trouble[] | undefined {
@@ -98,6 +102,22 @@ function unready(
   const cause = probe === "" ? "it runs, and is not ready yet" : "it runs, and its probe finds it not ready";
   const command = kubectl(namespace, "logs", name, "-c", container.name ?? "");
   return [{ ...waiting(pod, "NotReady", probe, cause, command), log }];
+}
+
+/**
+ * A node that says nothing any more: its pods count as not ready, with containers as it last saw them. Only the node's controller
+ * and readiness gates, which say so, leave a pod like that.
+ */
+function lost({ metadata, spec, status }: Pod): Trouble[] | undefined {
+  const ready = status?.conditions?.find(({ type }) => type === "Ready");
+  const containers = status?.containerStatuses ?? [];
+  if (ready?.status !== "False" || ready.reason === "ReadinessGatesNotReady") return undefined;
+  if (containers.length === 0 || containers.some((container) => container.ready !== true)) return undefined;
+  const node = spec?.nodeName ?? "?";
+  const cause = `its node ${node} does not answer: pods of it are made anew on others after 5 minutes`;
+  return [
+    waiting({ metadata: metadata ?? {} }, "NodeNotReady", ready.message ?? "", cause, `kubectl describe node ${node}`),
+  ];
 }
 
 function waiting(pod: Pod, reason: string, message: string, cause: string, command: string): Trouble {

@@ -291,7 +291,33 @@ export function judgeWaitFor(object: unknown, waitFor: string): Readiness | unde
   if (wishes.length === 0 || wishes.some(({ holds }) => holds === undefined)) return undefined;
   const open = wishes.filter(({ holds }) => holds === false).map(({ text }) => text);
   if (open.length === 0) return READY;
-  return { verdict: "wait", troubles: [], progress: `waits for ${open.join(" and ")}` };
+  return { verdict: "wait", troubles: unmet(object), progress: `waits for ${open.join(" and ")}` };
+}
+
+/** What whoever looks after an object says against it; Gateway API's routes say it once for each parent. */
+function unmet(object: unknown): Trouble[] {
+  const { kind = "object", metadata } = object as { readonly kind?: string; readonly metadata?: ObjectMeta };
+  const name = metadata?.name ?? "?";
+  const command = kubectl(metadata?.namespace ?? "default", "describe", kind.toLowerCase(), name);
+  const trouble = (of: Pick<Trouble, "reason" | "message" | "cause">): Trouble => ({
+    ...{ verdict: "wait", where: `${kind.toLowerCase()} ${name}`, command, log: [] },
+    ...of,
+  });
+  const parents = valueAt(object, ["status", "parents"]);
+  const said = [object, ...(Array.isArray(parents) ? parents.map((status) => ({ status })) : [])]
+    .flatMap((one) => valueAt(one, ["status", "conditions"]) ?? [])
+    .filter((one): one is Condition => typeof one === "object" && one !== null);
+  if (said.length === 0) {
+    const phase = valueAt(object, ["status", "phase"]);
+    const cause =
+      phase === undefined ? "nothing in the cluster has looked at it: its controller may be missing" : String(phase);
+    return [trouble({ reason: "Pending", message: "", cause })];
+  }
+  return said
+    .filter(({ status }) => status === "False")
+    .map(({ type = "", reason = "", message = "" }) =>
+      trouble({ reason: reason === "" ? type : reason, message, cause: `its condition ${type} is False` }),
+    );
 }
 
 function parseList(text: string): string[] {
@@ -315,12 +341,34 @@ function holdsWish(object: unknown, wish: string): boolean | undefined {
         c.type?.toLowerCase() === type?.toLowerCase() && c.status?.toLowerCase() === wanted.toLowerCase(),
     );
   }
-  const path = /^jsonpath=(?:'|")?\{?\.?([\w.[\]-]+)\}?(?:'|")?(?:=(.*))?$/.exec(wish);
-  if (path === null) return undefined;
-  const keys = (path[1] ?? "").split(/[.[\]]+/).filter((key) => key !== "");
-  const found = valueAt(object, keys);
-  if (path[2] === undefined) return found !== undefined && found !== null && found !== "";
-  return String(found) === path[2];
+  const path = /^jsonpath=(?:'|")?(?:\{(.+?)\}|([^={]+?))(?:'|")?(?:=(.*))?$/.exec(wish);
+  const steps = parseSteps(path?.[1] ?? path?.[2] ?? "");
+  if (path === null || steps === undefined) return undefined;
+  const found = steps.reduce((value, step) => step(value), object);
+  if (path[3] === undefined) return found !== undefined && found !== null && found !== "";
+  return String(found) === path[3];
+}
+
+type Step = (value: unknown) => unknown;
+
+/** A JSONPath's steps, of those that point to one thing: `.key`, `[0]`, `["key"]`, `[?(@.key=="value")]` (the first). */
+function parseSteps(path: string): Step[] | undefined {
+  const pattern = /\.([\w-]+)|\[(\d+)\]|\[["']([^"']+)["']\]|\[\?\(@\.([\w-]+)\s*==\s*["']([^"']*)["']\)\]/y;
+  const text = /^[.[]/.test(path) ? path : `.${path}`;
+  const steps: Step[] = [];
+  while (pattern.lastIndex < text.length) {
+    const found = pattern.exec(text);
+    if (found === null) return undefined;
+    const [, key = found[2] ?? found[3], , , field, wanted] = found;
+    steps.push((value) =>
+      field === undefined
+        ? valueAt(value, [key ?? ""])
+        : Array.isArray(value)
+          ? value.find((item) => String(valueAt(item, [field])) === wanted)
+          : undefined,
+    );
+  }
+  return steps.length === 0 ? undefined : steps;
 }
 
 function valueAt(value: unknown, keys: readonly string[]): unknown {

@@ -96,6 +96,8 @@ describe("buildClusters", () => {
       bootstrap: { initdb: { database: "todo", owner: "todo" } },
       storage: { size: "10Gi" },
     });
+    // Its Secret is there when an instance is: pods that start before would be told to lack it.
+    assert.match(text(cluster), /"pulumi.com\/waitFor":"condition=Ready"/);
     assert.match(text(inputs(all, "Deployment", "api")), /"secretKeyRef":{"key":"uri","name":"todo-app"}/);
   });
 
@@ -125,6 +127,7 @@ describe("buildClusters", () => {
       hostnames: ["todo.acme.io"],
       rules: [{ backendRefs: [{ name: "api", port: 8000 }] }],
     });
+    assert.match(text(inputs(all, "HTTPRoute", "api")), /waitFor.*Accepted.*ResolvedRefs/);
     assert.match(text(inputs(all, "NetworkPolicy", "api")), /"kubernetes.io\/metadata.name":"gateways"/);
   });
 

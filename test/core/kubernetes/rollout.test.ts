@@ -350,6 +350,38 @@ describe("a rollout", () => {
     assert.match(troubles[0]?.cause ?? "", /enough nvidia\.com\/gpu/);
   });
 
+  it("tells a node that is away from one that the pod may not run on", () => {
+    const causeOf = (message: string) => {
+      const conditions = [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message }];
+      return judgeRollout(observed([pod("a", {}, { status: { phase: "Pending", conditions } })])).troubles[0]?.cause;
+    };
+    const said = "0/2 nodes are available: 1 node(s) had untolerated taint";
+    assert.match(causeOf(`${said} {node.kubernetes.io/unreachable: }.`) ?? "", /a node does not answer/);
+    assert.match(causeOf(`${said} {dedicated: gpu}.`) ?? "", /no node is one that the pod may run on/);
+  });
+
+  it("names the node that says nothing any more, and waits for its pods to come elsewhere", () => {
+    const ready = { type: "Ready", status: "False" };
+    const on = (condition: object, container = true) => {
+      const containerStatuses = [{ name: "app", ready: container, state: { running: {} } }];
+      const spec = { nodeName: "worker-2" };
+      return judgeRollout(
+        observed([pod("a", {}, { spec, status: { phase: "Running", conditions: [condition], containerStatuses } })]),
+      );
+    };
+    const { verdict, troubles } = on(ready);
+    assert.deepEqual(
+      [verdict, troubles[0]?.reason, troubles[0]?.command],
+      ["wait", "NodeNotReady", "kubectl describe node worker-2"],
+    );
+    for (const other of [
+      on(ready, false),
+      on({ ...ready, reason: "ReadinessGatesNotReady" }),
+      on({ ...ready, status: "True" }),
+    ])
+      assert.ok(other.troubles.every(({ reason }) => reason !== "NodeNotReady"));
+  });
+
   it("is done when every replica is new and serves, and not before the controller has seen the change", () => {
     const base = observed([]);
     const status = { observedGeneration: 2, replicas: 2, updatedReplicas: 2, readyReplicas: 2, availableReplicas: 2 };
