@@ -113,6 +113,7 @@ async function lockWheels(
     requirements: readFileSync(join(root, folder, python.requirements), "utf8"),
     file: `${folder}/${python.requirements}`,
     python: python.version,
+    overrides: python.overrides,
     platforms: definition.platforms,
     below,
     store: openStore(home().store),

@@ -25,6 +25,8 @@ export const packageRequests = z.strictObject({
   debian: z.array(z.string().min(1)).default([]),
   /** Debian packages that the build only takes files from: without what they need, under `build/`. */
   build: z.array(z.string().min(1)).default([]),
+  /** Packages of an Ubuntu release that the build only takes files from, by its name: as `build`, beside it. */
+  ubuntu: z.partialRecord(z.enum(["jammy", "noble"]), z.array(z.string().min(1)).min(1)).default({}),
   /**
    * Debian packages that a build stage installs on the platform that builds, with what they need beyond the base, under
    * `tools/<architecture>/`: those for all platforms, or those of each.
@@ -47,7 +49,11 @@ export const packageRequests = z.strictObject({
   go: z.record(z.string().min(1), z.string().min(1)).default({}),
   /** Python packages: a requirements file, relative to the image's folder, and the Python that runs them. */
   python: z
-    .strictObject({ requirements: z.string().min(1), version: z.string().regex(/^3\.\d+$/, "such as 3.11") })
+    .strictObject({
+      requirements: z.string().min(1),
+      version: z.string().regex(/^3\.\d+$/, "such as 3.11"),
+      overrides: z.array(z.string().regex(/^[\w.-]+==\S+$/, "such as numpy==1.26.4")).default([]),
+    })
     .optional(),
 });
 
@@ -75,7 +81,8 @@ export interface ImageLockInput {
 export async function lockImage(input: ImageLockInput): Promise<ArtifactLock> {
   const { requests, platforms } = input;
   const tools = platforms.flatMap((platform) => toolsOn(requests, platform));
-  const wantsDebian = requests.debian.length + requests.build.length + tools.length > 0;
+  const wantsDebian =
+    requests.debian.length + requests.build.length + tools.length + Object.keys(requests.ubuntu).length > 0;
   const debian = wantsDebian ? await lockDebian(input) : undefined;
   const npm: Artifact[] = [];
   for (const [file, wanted] of Object.entries(requests.npm)) {
@@ -111,6 +118,9 @@ async function lockDebian(input: ImageLockInput): Promise<{ snapshot: string; ar
         ? []
         : [installed(input, platform).then((status) => resolve("debs", platform, requests.debian, status))]),
       ...(requests.build.length === 0 ? [] : [resolve("build", platform, requests.build)]),
+      ...Object.entries(requests.ubuntu).map(([release, names]) =>
+        resolve("build", platform, names, undefined, release),
+      ),
     ]),
   );
   const tools = await Promise.all(
@@ -135,9 +145,9 @@ async function lockDebian(input: ImageLockInput): Promise<{ snapshot: string; ar
     ].map(({ platform: _, ...artifact }) => artifact),
   };
 
-  async function resolve(folder: string, platform: Platform, select: readonly string[], status?: string) {
+  async function resolve(folder: string, platform: Platform, select: readonly string[], status?: string, of = suite) {
     const alone = status === undefined;
-    const query = { platform, suite: suite as string, select, alone, ...(alone ? {} : { installed: status }) };
+    const query = { platform, suite: of as string, select, alone, ...(alone ? {} : { installed: status }) };
     const { artifacts, snapshot } = await resolvePackages(query, tmp);
     const placed = artifacts.map((a) => ({ ...a, file: `${folder}/${architecture(a.file)}/${a.file}` }));
     return { artifacts: placed, snapshot };

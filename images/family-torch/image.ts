@@ -1,10 +1,13 @@
 import { defineImage } from "../../core/image.ts";
 
-/** torch 2.2.2, as seed 004 has it, is released for CUDA 11.8 and 12.1; the index has its 12.1 wheel alone. */
-const TORCH = { cu121: "2.2.2", cu124: "2.5.1" } as const;
+/**
+ * torch 2.2.2, as seed 004 has it, is released for CUDA 11.8 and 12.1; the index has its 12.1 wheel alone. The last one there that runs
+ * on CUDA 11 is 2.0.1: compiled with 11.7 for cards up to 8.6, whose code 8.9 runs too, and put on 11.8's libraries.
+ */
+const TORCH = { cu118: "2.0.1", cu121: "2.2.2", cu124: "2.5.1" } as const;
 
-/** One definition for each CUDA track that has a wheel of torch. */
-export default (["cu121", "cu124"] as const).map((track) =>
+/** One definition for each CUDA track. */
+export default (["cu118", "cu121", "cu124"] as const).map((track) =>
   defineImage({
     name: `family-torch-${track}`,
     family: "torch",

@@ -3,7 +3,7 @@ import { defineImage, type ImageDefinition } from "../../core/image.ts";
 const BOTH = ["linux/amd64", "linux/arm64"] as const;
 const AMD64 = ["linux/amd64"] as const;
 
-/** The reference service on one family. `pins` names what it adds to the family: its lock and its requests. */
+/** The reference service on one family. `pins` names what it adds to the family: its lock and its requests; `python` what installs it. */
 function on(
   base: string,
   name: string,
@@ -11,6 +11,7 @@ function on(
   platforms: ImageDefinition["platforms"],
   budget: ImageDefinition["budget"],
   track?: string,
+  python = "../shared/python",
 ): ImageDefinition {
   return defineImage({
     name,
@@ -25,7 +26,7 @@ function on(
     contexts: {
       packages: { lock: `${pins}.lock.json` },
       debian: { path: "../shared/debian" },
-      python: { path: "../shared/python" },
+      python: { path: python },
     },
     budget,
     health: { http: { port: 8000, path: "/health" }, within: "30 s" },
@@ -34,13 +35,32 @@ function on(
   });
 }
 
+/** The reference service on each GPU family of a track that has it. */
+function gpu(track: string): ImageDefinition[] {
+  const [torch, vision] = [`family-torch-${track}`, `family-vision-${track}`];
+  return [
+    on(torch, `service-torch-${track}`, `torch-${track}`, AMD64, { compressed: "3 GB" }, track),
+    on(torch, `service-torch-audio-${track}`, `torch-audio-${track}`, AMD64, { compressed: "3.2 GB" }, track),
+    on(vision, `service-vision-${track}`, `vision-${track}`, AMD64, { compressed: "1900 MB" }, track),
+  ];
+}
+
+const LEGACY = { base: "legacy-py310-cpu", python: "../legacy-py310-cpu/python" };
+
 /** Audio: ffmpeg, libpulse, alsa and libsndfile with all that they need. */
 export default [
   on("base-cpu-pydeps", "service-cpu", "cpu", BOTH, { compressed: "66 MB", unpacked: "212 MB" }),
   on("base-cpu-pydeps", "service-cpu-audio", "cpu-audio", BOTH, { compressed: "250 MB", unpacked: "700 MB" }),
   on("family-web", "service-web", "web", BOTH, { compressed: "66 MB", unpacked: "212 MB" }),
-  on("family-torch-cu121", "service-torch-cu121", "torch-cu121", AMD64, { compressed: "3 GB" }, "cu121"),
-  on("family-torch-cu121", "service-torch-audio-cu121", "torch-audio-cu121", AMD64, { compressed: "3.2 GB" }, "cu121"),
+  on(
+    LEGACY.base,
+    "service-legacy",
+    "legacy",
+    AMD64,
+    { compressed: "70 MB", unpacked: "206 MB" },
+    undefined,
+    LEGACY.python,
+  ),
+  ...["cu118", "cu121", "cu124"].flatMap(gpu),
   on("family-llm-cu121", "service-llm-cu121", "llm-cu121", AMD64, { compressed: "3.5 GB" }, "cu121"),
-  on("family-vision-cu121", "service-vision-cu121", "vision-cu121", AMD64, { compressed: "1900 MB" }, "cu121"),
 ];

@@ -68,12 +68,50 @@ describe("a stack with a machine", () => {
   });
 
   it("says which services lack an image on another CUDA track, and which tracks there are", async () => {
-    const { plan, findings } = await load({ machine, services: ["SpeechRelayService"], cudaTrack: "cu118" });
+    const mainpc = { profile: "rtx-4090", driver: "550.54.14" };
+    const llm = { machine: mainpc, services: ["LearningManager"], cudaTrack: "cu118" };
+    const { plan, findings } = await load(llm, "mainpc");
     assert.match(
       text(findings),
-      /^error fleet\/no-image service-torch-audio-cu118 .*1 service runs it: SpeechRelayService; set keelson:cudaTrack to one that there is: service-torch-audio-cu121/m,
+      /^error fleet\/no-image service-llm-cu118 .*1 service runs it: LearningManager; set keelson:cudaTrack to one that there is: service-llm-cu121/m,
     );
     assert.deepEqual(plan.images, []);
+  });
+
+  it("goes to another CUDA track by one key, in its GPU images alone", async () => {
+    const plans = await Promise.all(["cu121", "cu118", "cu124"].map((cudaTrack) => load({ machine, cudaTrack })));
+    for (const { findings } of plans) assert.deepEqual(findings, []);
+    const [stays, ...others] = plans.map(({ plan }) => plan.images.map((i) => [i.name, i.contentHash] as const));
+    for (const [i, track] of ["cu118", "cu124"].entries()) {
+      const names = others[i]?.map(([name]) => name.replace(track, "cu121")).toSorted();
+      assert.deepEqual(names, stays?.map(([name]) => name).toSorted());
+      const same = others[i]?.filter(([name, hash]) => stays?.some(([n, h]) => n === name && h === hash));
+      assert.deepEqual(
+        same?.map(([name]) => name),
+        stays?.map(([name]) => name).filter((name) => !name.endsWith("cu121")),
+      );
+    }
+  });
+
+  it("takes cu118 by itself where the driver is too old for cu121", async () => {
+    const { plan, findings } = await load({ machine: { ...machine, driver: "525.147.05" } });
+    assert.deepEqual(findings, []);
+    assert.equal(plan.machine?.cuda?.reason, "driver 525.147.05 of pc2 is older than 535, which cu121 asks for");
+    const gpu = plan.machine?.services.filter((s) => s.gpu).map((s) => s.image);
+    assert.deepEqual([...new Set(gpu)].toSorted(), ["service-torch-audio-cu118", "service-vision-cu118"]);
+  });
+
+  it("runs its legacy services on Python 3.10, and on 3.11 by one key", async () => {
+    const mainpc = { profile: "rtx-4090", driver: "550.54.14" };
+    const of = async (families = {}) => {
+      const { plan, findings } = await load({ machine: mainpc, services: ["NLUAgent"], families }, "mainpc");
+      assert.deepEqual(findings, []);
+      return plan.images.map((i) => i.name);
+    };
+    assert.deepEqual(await of(), ["base-python", "base-utils", "legacy-py310-cpu", "service-legacy"]);
+    assert.deepEqual(await of({ "legacy-py310-cpu": "base-cpu-pydeps" }), [
+      ...["base-python", "base-utils", "base-cpu-pydeps", "service-cpu"],
+    ]);
   });
 
   it("leaves the machine out of images that are to serve every machine", async () => {

@@ -51,6 +51,12 @@ describe("locking Python requirements", function () {
     assert.ok(!names.includes("idna") && !names.includes("anyio"));
   });
 
+  it("takes what wins over what packages ask for", async () => {
+    // httpx 0.27.0 wants httpcore 1.*.
+    const { artifacts } = await lockPython(request("httpx==0.27.0\n", { overrides: ["httpcore==0.18.0"] }));
+    assert.equal(artifacts.find((a) => a.name === "httpcore")?.version, "0.18.0");
+  });
+
   it("says what can't be resolved, in the resolver's words", async () => {
     await assert.rejects(
       lockPython(request("idna==3.10\nidna==3.7\n")),

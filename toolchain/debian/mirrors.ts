@@ -1,15 +1,28 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Debian's own mirror network: what a machine without Debian's sources uses. */
+/** The distributions' own mirrors: what a machine without their sources uses. */
 const DEFAULT_MIRRORS: Readonly<Record<Archive, string>> = {
   debian: "http://deb.debian.org/debian",
   "debian-security": "http://deb.debian.org/debian-security",
+  ubuntu: "http://archive.ubuntu.com/ubuntu",
 };
-/** Keeps every package that was ever in the archive, by the time at which it was. */
-const SNAPSHOT = "https://snapshot.debian.org/archive";
+/** Keep every package that was ever in the archive, by the time at which it was. */
+const SNAPSHOTS: Readonly<Record<Archive, string>> = {
+  debian: "https://snapshot.debian.org/archive/debian",
+  "debian-security": "https://snapshot.debian.org/archive/debian-security",
+  ubuntu: "https://snapshot.ubuntu.com/ubuntu",
+};
 
-type Archive = "debian" | "debian-security";
+type Archive = "debian" | "debian-security" | "ubuntu";
+
+/** Ubuntu's releases with long support, which keep all their packages in one archive. */
+const UBUNTU = /^(?:jammy|noble)(?:-|$)/;
+
+/** Whether a suite is one of Ubuntu's. @example isUbuntu("jammy-updates") // true */
+export function isUbuntu(suite: string): boolean {
+  return UBUNTU.test(suite);
+}
 
 /** One line of apt's sources: where a suite is served. */
 export interface AptSource {
@@ -18,7 +31,7 @@ export interface AptSource {
 }
 
 /**
- * Where a Debian package may be had, best first: the machine's own mirrors, Debian's, the archive of old packages.
+ * Where a package may be had, best first: the machine's own mirrors, the distribution's, the archive of old packages.
  * @param location `<suite>/<pool path>`, as after `debian:` in a lock.
  * @param snapshot when the lock was made, `YYYYMMDDTHHMMSSZ`: the mirrors drop a package soon after it is superseded.
  * @example debianUrls("bookworm/pool/main/c/curl/curl_7.88.1-10_amd64.deb", [], "20261119T021254Z")
@@ -33,7 +46,7 @@ export function debianUrls(location: string, sources: readonly AptSource[], snap
     .join("/");
   const archive = archiveOf(suite);
   const mirrors = sources.filter((s) => s.suite === suite || archivePath(s.uri) === archive).map((s) => s.uri);
-  const bases = [...mirrors, DEFAULT_MIRRORS[archive], ...(snapshot ? [`${SNAPSHOT}/${archive}/${snapshot}`] : [])];
+  const bases = [...mirrors, DEFAULT_MIRRORS[archive], ...(snapshot ? [`${SNAPSHOTS[archive]}/${snapshot}`] : [])];
   return [...new Set(bases.map((base) => `${base.replace(/\/+$/, "")}/${path}`))];
 }
 
@@ -45,12 +58,13 @@ export function suiteMirror(suite: string, sources: readonly AptSource[]): strin
 }
 
 function archiveOf(suite: string): Archive {
+  if (isUbuntu(suite)) return "ubuntu";
   return suite.endsWith("-security") ? "debian-security" : "debian";
 }
 
-/** `debian` or `debian-security` where a mirror is named as Debian names them, whatever its host. */
+/** `debian`, `debian-security` or `ubuntu` where a mirror is named as they name them, whatever its host. */
 function archivePath(uri: string): string | undefined {
-  return /\/(debian(?:-security)?)\/*$/.exec(uri)?.[1];
+  return /\/(debian(?:-security)?|ubuntu)\/*$/.exec(uri)?.[1];
 }
 
 /**

@@ -5,7 +5,7 @@ import { ExecaError, execa } from "execa";
 import type { Artifact } from "../../core/artifact.ts";
 import { UserError } from "../../core/error.ts";
 import { debianArch, type Platform } from "../../core/platform.ts";
-import { type AptSource, readAptSources, suiteMirror } from "./mirrors.ts";
+import { type AptSource, isUbuntu, readAptSources, suiteMirror } from "./mirrors.ts";
 
 /** What to ask apt for. */
 export interface PackageQuery {
@@ -27,8 +27,14 @@ export interface Resolution {
   readonly snapshot: string;
 }
 
-/** Debian's keys: the indexes are believed only when signed by one of them. */
-const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/** The distributions' keys: the indexes are believed only when signed by one of them. */
+const KEYRINGS = {
+  debian: { file: "/usr/share/keyrings/debian-archive-keyring.gpg", fix: "apt-get install debian-archive-keyring" },
+  ubuntu: {
+    file: "/usr/share/keyrings/ubuntu-archive-keyring.gpg",
+    fix: "apt-get install ubuntu-archive-keyring (Debian) or ubuntu-keyring (Ubuntu)",
+  },
+} as const;
 /** Settings of the machine's apt that say how to reach mirrors; all others could change what is resolved. */
 const TRANSPORT = /^Acquire::(?:http|https|Retries|ForceIPv|Check-)/i;
 
@@ -39,15 +45,13 @@ const TRANSPORT = /^Acquire::(?:http|https|Retries|ForceIPv|Check-)/i;
  * @throws UserError where apt is missing, can't reach a mirror or can't satisfy the selection.
  */
 export async function resolvePackages(query: PackageQuery, tmp: string): Promise<Resolution> {
-  if (!existsSync(KEYRING))
-    throw new UserError(
-      `${KEYRING} is not there: package lists can't be verified`,
-      "apt-get install debian-archive-keyring",
-    );
+  const keyring = KEYRINGS[isUbuntu(query.suite) ? "ubuntu" : "debian"];
+  if (!existsSync(keyring.file))
+    throw new UserError(`${keyring.file} is not there: package lists can't be verified`, keyring.fix);
   await mkdir(tmp, { recursive: true });
   const root = await mkdtemp(join(tmp, "apt-"));
   try {
-    const env = { APT_CONFIG: await writeState(root, query, await readAptSources()), LC_ALL: "C.UTF-8" };
+    const env = { APT_CONFIG: await writeState(root, query, keyring.file, await readAptSources()), LC_ALL: "C.UTF-8" };
     await apt(["update", "-qq", "-o", "APT::Update::Error-Mode=any"], env, "read the package lists");
     const verb = query.alone ? ["download"] : ["install", "--no-install-recommends"];
     const asked = query.select.join(" ");
@@ -60,12 +64,17 @@ export async function resolvePackages(query: PackageQuery, tmp: string): Promise
   }
 }
 
-async function writeState(root: string, query: PackageQuery, sources: readonly AptSource[]): Promise<string> {
+async function writeState(
+  root: string,
+  query: PackageQuery,
+  keyring: string,
+  sources: readonly AptSource[],
+): Promise<string> {
   const arch = debianArch(query.platform);
   for (const dir of ["lists/partial", "cache/archives/partial", "etc/apt.conf.d", "etc/preferences.d"])
     await mkdir(join(root, dir), { recursive: true });
   const suites = [query.suite, `${query.suite}-updates`, `${query.suite}-security`];
-  const list = suites.map((s) => `deb [signed-by=${KEYRING}] ${suiteMirror(s, sources)} ${s} main\n`);
+  const list = suites.map((s) => `deb [signed-by=${keyring}] ${suiteMirror(s, sources)} ${s} main\n`);
   await writeFile(join(root, "sources.list"), list.join(""));
   await writeFile(join(root, "status"), query.installed ?? "");
   const { stdout } = await execa("apt-config", ["dump"]).catch(missing);

@@ -21,6 +21,8 @@ export interface PythonRequest {
   /** @example "3.11" */
   readonly python: string;
   readonly platforms: readonly Platform[];
+  /** Requirements that win over what packages ask for, where that is known to work: `name==version` of each. Default: none. */
+  readonly overrides?: readonly string[];
   /** What the images below have installed, by name: the same versions are kept, and not locked again. */
   readonly installed: Readonly<Record<string, string>>;
   readonly store: Store;
@@ -72,7 +74,9 @@ async function resolve(
   const constraints = Object.entries(request.installed).map(([name, version]) => `${name}==${version}\n`);
   await writeFile(join(work, "requirements.txt"), request.requirements);
   await writeFile(join(work, "constraints.txt"), constraints.join(""));
-  const args = ["pip", "compile", "requirements.txt", "--constraints", "constraints.txt", "--quiet", "--no-header"];
+  await writeFile(join(work, "overrides.txt"), (request.overrides ?? []).map((line) => `${line}\n`).join(""));
+  const files = ["requirements.txt", "--constraints", "constraints.txt", "--overrides", "overrides.txt"];
+  const args = ["pip", "compile", ...files, "--quiet", "--no-header"];
   const target = [
     "--python-version",
     request.python,

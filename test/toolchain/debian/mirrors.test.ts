@@ -44,6 +44,21 @@ Suites: bookworm
     ]);
   });
 
+  it("takes Ubuntu's packages from Ubuntu's one archive, whatever the suite", () => {
+    const sources = [
+      { uri: "http://mirror.example/debian", suite: "jammy" },
+      { uri: "http://near.example/ubuntu/", suite: "noble" },
+    ];
+    const path = "pool/main/p/python3.10/python3.10_3.10.12-1~22.04.18_amd64.deb";
+    assert.deepEqual(debianUrls(`jammy/${path}`, sources.slice(1), "20261120T023005Z"), [
+      `http://near.example/ubuntu/${path}`,
+      `http://archive.ubuntu.com/ubuntu/${path}`,
+      `https://snapshot.ubuntu.com/ubuntu/20261120T023005Z/${path}`,
+    ]);
+    assert.equal(suiteMirror("jammy-security", []), "http://archive.ubuntu.com/ubuntu");
+    assert.equal(suiteMirror("bookworm", sources.slice(1)), "http://deb.debian.org/debian");
+  });
+
   it("asks the machine's mirrors, then Debian's, then the archive of that day", () => {
     const sources = [
       { uri: "http://mirror.example/debian/", suite: "trixie" },
