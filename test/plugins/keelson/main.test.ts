@@ -115,7 +115,7 @@ describe("the plugin's process", () => {
     create.setProperties(checked.getInputs());
     const created = await ask<provider.CreateResponse>((done) => client.create(create, done));
     const outputs = created.getProperties()?.toJavaScript() ?? {};
-    assert.deepEqual(Object.keys(outputs).toSorted(), ["digest", "platforms", "ref"]);
+    assert.deepEqual(Object.keys(outputs).toSorted(), ["contentHash", "digest", "platforms", "ref"]);
     assert.doesNotMatch(JSON.stringify(outputs), /canary-hunter2/);
   });
 
