@@ -46,9 +46,9 @@ async function program(): Promise<Record<string, unknown>> {
     buildPlatforms: await platformBuilder(config.imageResource),
   });
   const volumes = plan.volumes === undefined ? new Map() : await volumesOf(plan.volumes);
-  const built = plan.hosts === undefined ? undefined : await hostsOf(plan.hosts, config, images);
+  const built = plan.hosts === undefined ? undefined : await hostsOf(plan.hosts, config, images, volumes);
   const hosts = Object.fromEntries([...(built ?? [])].map(([name, { urls, report }]) => [name, { urls, report }]));
-  const clusters = plan.clusters === undefined ? {} : await clustersOf(plan, config, images);
+  const clusters = plan.clusters === undefined ? {} : await clustersOf(plan, config, images, volumes);
   const cloudflare = plan.sandboxes === undefined ? {} : await cloudflareOf(plan, config, images, volumes);
   if (!pulumi.runtime.isDryRun())
     pulumi
@@ -110,6 +110,7 @@ async function hostsOf(
   planned: NonNullable<Plan["hosts"]>,
   config: StackConfig,
   images: ReadonlyMap<string, Image>,
+  volumes: ReadonlyMap<string, R2Volume>,
 ): Promise<ReadonlyMap<string, Host>> {
   const [{ buildHosts }, { hostAccess, hostProgram }] = await Promise.all([
     import("./components/host/hosts.ts"),
@@ -124,6 +125,7 @@ async function hostsOf(
       access: await hostAccess(config.hosts),
       program: hostProgram(root),
       images,
+      volumes,
       credentials: secrets.requireSecretObject("hosts"),
       workloads: secrets.requireSecretObject("workloads"),
       login,
@@ -138,6 +140,7 @@ async function clustersOf(
   plan: Plan,
   config: StackConfig,
   images: ReadonlyMap<string, Image>,
+  volumes: ReadonlyMap<string, R2Volume>,
 ): Promise<Record<string, unknown>> {
   const [{ buildClusters }, { clusterAccess }] = await Promise.all([
     import("./components/kubernetes/clusters.ts"),
@@ -153,6 +156,7 @@ async function clustersOf(
     {
       access: clusterAccess(planned, root),
       images,
+      volumes,
       users: new Map(plan.images.map(({ name, user }) => [name, user])),
       workloads: secrets.requireSecretObject("workloads"),
       clusters: secrets.requireSecretObject("kubernetes"),

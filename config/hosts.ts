@@ -64,9 +64,22 @@ export const serviceSchema = z
     secretFiles: z.array(z.string().min(1)).optional(),
     volumes: z
       .array(
-        z.object({ source: z.string().min(1), target: z.string().min(1), readOnly: z.boolean().optional() }).strict(),
+        z
+          .object({
+            source: z.string().min(1).optional(),
+            /** Of `keelson:volumes`, mounted on the host. */
+            volume: name.optional(),
+            target: z.string().min(1),
+            readOnly: z.boolean().optional(),
+          })
+          .strict()
+          .refine(({ source, volume }) => (source === undefined) !== (volume === undefined), {
+            error: "one of source and volume",
+          }),
       )
       .optional(),
+    /** Of `keelson:volumes`: its settings for the tool loader. */
+    volume: name.optional(),
     limits: z
       .object({
         memory: size.optional(),
@@ -112,7 +125,7 @@ export const HOST_KEYS: Readonly<Record<string, readonly string[]>> = {
   "hosts.*": Object.keys(serverSchema.shape),
   "hosts.*.proxy": LOGIN_KEYS,
   "workloads.*.port": ["container", "publish", "address", "protocol"],
-  "workloads.*.volumes.*": ["source", "target", "readOnly"],
+  "workloads.*.volumes.*": ["source", "volume", "target", "readOnly"],
   "workloads.*.limits": ["memory", "cpus", "processes"],
   "workloads.*.health": ["port", "path", "within"],
   "workloads.*.init": ["file", "command"],

@@ -113,6 +113,8 @@ export const appSchema = z
     resources: z.object({ cpus: z.number().positive().optional(), memory: size.optional() }).strict().optional(),
     environment: z.record(variable, z.string()).optional(),
     secrets: z.record(variable, secret).optional(),
+    /** Of `keelson:volumes`: its settings for the tool loader, in a Secret. */
+    volume: name.optional(),
     /** Name in the target's `databases`: its address becomes DATABASE_URL. */
     database: name.optional(),
     migrate: z.array(z.string()).min(1).optional(),

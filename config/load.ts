@@ -85,6 +85,10 @@ export async function loadPlan(
     ),
     around,
   ]);
+  const uses = { ...hosted, ...apps };
+  const volumeFindings = Object.values(uses).some((use) => "volume" in use || "volumes" in use)
+    ? (await import("../core/volume/uses.ts")).volumeUseFindings(uses, volumes?.volumes ?? [])
+    : [];
   const definitions = [...catalogue, ...others].map((image) => image.definition.name);
   const known = [...definitions, ...unread];
   const registry = config.registry === "embedded" ? { host: "embedded", prefix: "" } : config.registry;
@@ -134,6 +138,7 @@ export async function loadPlan(
     ...[...findings, ...made.findings, ...locks, ...found, ...(volumes?.findings ?? []), ...(onHosts?.findings ?? [])],
     ...(fleetHosted?.findings ?? []),
     ...[...(onClusters?.findings ?? []), ...(charts?.findings ?? [])],
+    ...volumeFindings,
     ...[...away, ...unasked, ...prisma],
     ...[
       ...withoutMachine(config, stack),

@@ -53,6 +53,8 @@ export interface PlannedApp {
   readonly environment?: Readonly<Record<string, string>>;
   /** Names of its secrets. */
   readonly secrets?: readonly string[];
+  /** The stack's volume whose settings for the tool loader are among its secrets. */
+  readonly volume?: string;
   readonly database?: string;
   readonly migrate?: readonly string[];
   readonly writable?: readonly string[];
@@ -120,7 +122,7 @@ type ChartChoice = Loose<Omit<PlannedChart, "name" | "namespace" | "secrets" | "
 export type AppsChoice = Readonly<
   Record<
     string,
-    Loose<Pick<PlannedApp, "image" | "command" | "ready" | "database" | "migrate" | "writable">> &
+    Loose<Pick<PlannedApp, "image" | "command" | "ready" | "volume" | "database" | "migrate" | "writable">> &
       Loose<Pick<PlannedApp, "ingress" | "route" | "after">> & {
         readonly kubernetes: string;
         readonly namespace?: string | undefined;

@@ -1,10 +1,12 @@
 import { UserError } from "./error.ts";
 import type { Finding } from "./finding.ts";
 import { renderBundle } from "./host/bundle.ts";
-import type { HostSecret, HostService } from "./host/service.ts";
+import type { HostSecret, HostService, HostVolume } from "./host/service.ts";
 import type { Health } from "./image.ts";
 import { hint } from "./lineage.ts";
 import { defined, type Loose } from "./optional.ts";
+import { LOADER_VARIABLES } from "./volume/consumers.ts";
+import { mountPoint } from "./volume/uses.ts";
 
 /** A container on a host, before its image is built: `image` is the catalogue's name of it. */
 export type PlannedHostService = HostService;
@@ -42,7 +44,10 @@ export type HostsChoice = Readonly<
 export type WorkloadsChoice = Readonly<
   Record<
     string,
-    Loose<Omit<HostService, "name" | "secrets">> & {
+    Loose<Omit<HostService, "name" | "secrets" | "volumes">> & {
+      readonly volumes?:
+        | readonly (Loose<Omit<HostVolume, "source">> & { readonly source?: string | undefined })[]
+        | undefined;
       readonly hosts: readonly string[];
       readonly secrets?: Readonly<Record<string, unknown>> | undefined;
       readonly secretFiles?: readonly string[] | undefined;
@@ -80,7 +85,7 @@ export function planHosts(
       const services = Object.entries(workloads)
         .filter(([, workload]) => workload.hosts.includes(name))
         .toSorted(([a], [b]) => (a < b ? -1 : 1))
-        .map(([service, workload]) => planService(service, workload, health.get(workload.image)));
+        .map(([service, workload]) => planService(app ?? APP, service, workload, health.get(workload.image)));
       return {
         ...{ name, address, app: app ?? APP },
         ...(keep === undefined ? {} : { keep }),
@@ -119,13 +124,22 @@ export function serviceUrl(host: PlannedHost, service: PlannedHostService, addre
   return base.origin;
 }
 
-function planService(name: string, workload: WorkloadsChoice[string], health: Health | undefined): PlannedHostService {
+function planService(
+  app: string,
+  name: string,
+  workload: WorkloadsChoice[string],
+  health: Health | undefined,
+): PlannedHostService {
   const { hosts: _, secrets, secretFiles = [], ...rest } = workload;
-  const names = Object.keys(secrets ?? {}).toSorted();
+  const loader = rest.volume === undefined ? [] : LOADER_VARIABLES;
+  const names = [...new Set([...Object.keys(secrets ?? {}), ...loader])].toSorted();
   const http = health?.http;
   return defined({
     name,
     ...rest,
+    volumes: rest.volumes?.map((volume) =>
+      defined({ ...volume, ...(volume.volume === undefined ? {} : { source: mountPoint(app, volume.volume) }) }),
+    ),
     health: rest.health ?? (http === undefined ? undefined : { ...http, within: health?.within }),
     secrets:
       names.length === 0

@@ -1,9 +1,12 @@
 import { remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { HostConnection } from "../../core/host/connection.ts";
+import { mountCommand, mountScript, plannedMounts, unmountCommand } from "../../core/host/mounts.ts";
 import { type HostLogin, renderSecrets } from "../../core/host/secrets.ts";
 import { installCommand, sessionCommand } from "../../core/host/session.ts";
 import { hostBundle, type PlannedHost, serviceUrl } from "../../core/host-plan.ts";
+import { mountFiles } from "../../core/volume/consumers.ts";
+import type { R2Volume } from "../volume/r2-volume.ts";
 
 /** What is secret in a {@link HostConnection}. */
 export interface HostCredentials {
@@ -22,6 +25,8 @@ export interface HostArgs {
   readonly images: ReadonlyMap<string, { readonly ref: pulumi.Input<string> }>;
   /** Values of secrets, by service, by name. */
   readonly secrets: pulumi.Input<Readonly<Record<string, Readonly<Record<string, string>>>>>;
+  /** The stack's volumes, by name. */
+  readonly volumes?: ReadonlyMap<string, Pick<R2Volume, "mount">>;
   /** Registries that ask the host who it is. */
   readonly logins?: pulumi.Input<readonly HostLogin[]>;
   /** Text of keelson's program for hosts, runtime/host/keelson-host. */
@@ -60,6 +65,7 @@ export class Host extends pulumi.ComponentResource {
       { parent: this },
     );
     const wanted = pulumi.secret(input(args));
+    const mounts = mountsOf(name, args, shared, { parent: this, dependsOn: setup });
     const services = new remote.Command(
       `${name}-services`,
       {
@@ -73,7 +79,7 @@ export class Host extends pulumi.ComponentResource {
         delete: sessionCommand("remove", host.app),
         stdin: wanted,
       },
-      { parent: this, dependsOn: setup },
+      { parent: this, dependsOn: [setup, ...mounts] },
     );
     this.report = services.stdout;
     this.asPlanned = pulumi.unsecret(
@@ -82,6 +88,27 @@ export class Host extends pulumi.ComponentResource {
     this.urls = services.stdout.apply(() => urls(host, args.connection.address));
     this.registerOutputs({ urls: this.urls, report: this.report });
   }
+}
+
+/** The stack's volumes that its services mount, each a session of its own: one that leaves takes its mount along. */
+function mountsOf(
+  name: string,
+  { host, volumes }: HostArgs,
+  shared: Pick<remote.CommandArgs, "connection" | "addPreviousOutputInEnv">,
+  options: pulumi.CustomResourceOptions,
+): remote.Command[] {
+  return plannedMounts(host.app, host.services).map(({ volume, where }) => {
+    const found = volumes?.get(volume);
+    if (found === undefined) throw new Error(`volume ${volume} is not in the plan`);
+    const own = `${host.app}-${volume}`;
+    const stdin = found.mount(where, own).apply((mount) => mountScript(host.app, mount));
+    const remove = unmountCommand(mountFiles(own, where));
+    return new remote.Command(
+      `${name}-mount-${volume}`,
+      { ...shared, create: mountCommand(), delete: remove, stdin: pulumi.secret(stdin) },
+      options,
+    );
+  });
 }
 
 /** Seconds that a deploy waits for another one of the same application to end. */

@@ -10,6 +10,8 @@ import {
   runnersOf,
 } from "../../core/cluster-plan.ts";
 import { parseDuration } from "../../core/duration.ts";
+import { LOADER_VARIABLES } from "../../core/volume/consumers.ts";
+import type { R2Volume } from "../volume/r2-volume.ts";
 import { HelmRelease, type HelmReleaseArgs } from "./helm-release.ts";
 import { KubernetesApp, type KubernetesAppArgs } from "./kubernetes-app.ts";
 import { MinikubeImage } from "./minikube-image.ts";
@@ -35,6 +37,8 @@ export interface ClustersArgs {
   readonly workloads: pulumi.Input<Secrets>;
   /** `keelson:kubernetes`, with its secrets. */
   readonly clusters: pulumi.Input<Readonly<Record<string, { readonly charts?: Secrets }>>>;
+  /** The stack's, by name. */
+  readonly volumes?: ReadonlyMap<string, Pick<R2Volume, "environment">> | undefined;
   /** Login of the registry that images of the catalogue are pulled from. */
   readonly pull?: KubernetesAppArgs["pull"] | undefined;
 }
@@ -146,17 +150,31 @@ function inOrder(apps: readonly PlannedApp[]): readonly PlannedApp[] {
 }
 
 function appArgs(app: PlannedApp, args: ClustersArgs, databases: ReadonlyMap<string, Postgres>): KubernetesAppArgs {
-  const { image, external, environment, secrets, database, replicas, after: _, name: __, ...same } = app;
+  const { image, external, environment, secrets, volume, database, replicas, after: _, name: __, ...same } = app;
   const address = database === undefined ? undefined : databases.get(database)?.address;
   return {
     ...same,
     image: external === true ? image : refOf(image, args),
     replicas,
     ...(environment === undefined ? {} : { config: environment }),
-    ...(secrets === undefined ? {} : { secrets: named(secrets, args.workloads, (all) => all[app.name]?.secrets) }),
+    ...(secrets === undefined && volume === undefined
+      ? {}
+      : {
+          secrets: {
+            ...named(secrets ?? [], args.workloads, (all) => all[app.name]?.secrets),
+            ...(volume === undefined ? {} : loaderSettings(volume, args)),
+          },
+        }),
     ...(address === undefined ? {} : { secretRefs: { [DATABASE_VARIABLE]: address } }),
     ...(args.pull === undefined || external === true ? {} : { pull: args.pull }),
   };
+}
+
+/** Variables of the tool loader, each an Output of its own. */
+function loaderSettings(volume: string, { volumes }: ClustersArgs): Record<string, pulumi.Output<string>> {
+  const environment = volumes?.get(volume)?.environment;
+  if (environment === undefined) throw new Error(`volume ${volume} is not in the plan`);
+  return Object.fromEntries(LOADER_VARIABLES.map((name) => [name, environment.apply((all) => all[name] ?? "")]));
 }
 
 function chartArgs(chart: PlannedChart, cluster: string, args: ClustersArgs): HelmReleaseArgs {

@@ -53,9 +53,12 @@ export class R2Volume extends pulumi.ComponentResource {
     this.registerOutputs({ endpoint: this.endpoint, bucket: this.bucket });
   }
 
-  /** For a host: the volume as a systemd mount at an absolute path; a secret as a whole. */
-  mount(where: string): pulumi.Output<HostMount> {
-    return this.access.apply((access) => hostMount(this.volume.name, access, where));
+  /**
+   * For a host: the volume as a systemd mount at an absolute path; a secret as a whole.
+   * @param name of the mount on that host. Default: the volume's.
+   */
+  mount(where: string, name = this.volume.name): pulumi.Output<HostMount> {
+    return this.access.apply((access) => hostMount(name, access, where));
   }
 }
 

@@ -28,6 +28,8 @@ export interface HostService {
   readonly environment?: Readonly<Record<string, string>>;
   readonly secrets?: readonly HostSecret[];
   readonly volumes?: readonly HostVolume[];
+  /** The stack's volume whose settings for the tool loader are among its secrets. */
+  readonly volume?: string;
   readonly limits?: HostLimits;
   /** When a new container serves. Default: its image's HEALTHCHECK; without one, when it has run for 3 s. */
   readonly health?: HostHealth;
@@ -91,6 +93,8 @@ export interface HostSecret {
 /** A folder of the host: `config` and `data` are /opt/APP/config and /opt/APP/data, anything else an absolute path. */
 export interface HostVolume {
   readonly source: string;
+  /** The stack's volume that is mounted there, if one is: the service waits for the mount. */
+  readonly volume?: string;
   readonly target: string;
   readonly readOnly?: boolean;
 }

@@ -34,7 +34,8 @@ export function installCommand(app: string): string {
   return asRoot(`sh -c ${shellWord(`${install}; exec ${HOST_PROGRAM} setup ${name(app)}`)}`);
 }
 
-function asRoot(command: string): string {
+/** A command as root, by sudo where somebody else logs in. */
+export function asRoot(command: string): string {
   return `if [ "$(id -u)" = 0 ]; then exec ${command}; else exec sudo -n ${command}; fi`;
 }
 

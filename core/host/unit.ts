@@ -94,6 +94,9 @@ function unitSection(app: string, service: HostService): string[] {
     `Description=${service.name} of ${app} (keelson)`,
     "Wants=docker.service network-online.target",
     `After=${["docker.service", "network-online.target", ...before].join(" ")}`,
+    ...(service.volumes ?? []).flatMap(({ source, volume }) =>
+      volume === undefined ? [] : [`RequiresMountsFor=${source}`],
+    ),
   ];
 }
 

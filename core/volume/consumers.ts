@@ -29,6 +29,15 @@ export function loaderEnvironment(access: VolumeAccess): {
   };
 }
 
+/** The variables of {@link loaderEnvironment}, secret or not. */
+export const LOADER_VARIABLES = [
+  "TOOL_LOADER_S3_ACCESS_KEY_ID",
+  "TOOL_LOADER_S3_ENDPOINT",
+  "TOOL_LOADER_S3_REGION",
+  "TOOL_LOADER_S3_SECRET_ACCESS_KEY",
+  "TOOL_LOADER_VOLUME",
+] as const;
+
 /** A volume mounted on a host: a unit, and the file with its keys, which root alone may read. */
 export interface HostMount {
   /** Named by its mount point, as systemd wants it. @example "srv-tools.mount" */
@@ -44,14 +53,15 @@ export interface HostMount {
  * @example hostMount("tools", access, "/srv/tools").unit // "srv-tools.mount"
  */
 export function hostMount(name: string, access: VolumeAccess, where: string): HostMount {
-  const unit = `${escapePath(where)}.mount`;
-  const configFile = `/etc/keelson/rclone/${name}.conf`;
+  const { unit, configFile } = mountFiles(name, where);
   const options = [
     "rw",
     "_netdev",
     "allow_other",
     "args2env",
     "vfs-cache-mode=writes",
+    // Whoever a container runs as: the folder above lets nobody else in.
+    "umask=0",
     `config=${configFile}`,
     `cache-dir=/var/cache/keelson/rclone/${name}`,
   ];
@@ -91,6 +101,11 @@ export function hostMount(name: string, access: VolumeAccess, where: string): Ho
       "",
     ].join("\n"),
   };
+}
+
+/** Where a mount's unit and keys stand. */
+export function mountFiles(name: string, where: string): Pick<HostMount, "unit" | "configFile"> {
+  return { unit: `${escapePath(where)}.mount`, configFile: `/etc/keelson/rclone/${name}.conf` };
 }
 
 /** `systemd-escape --path` (systemd.unit(5)): slashes become dashes, all else but letters, digits, `:`, `_` and `.` is `\xNN`. */

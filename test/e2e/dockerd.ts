@@ -4,22 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
-import type { Platform } from "../../core/platform.ts";
-import { resolvePackages } from "../../toolchain/debian/resolve.ts";
-import { home } from "../../toolchain/home.ts";
-import { fetchArtifacts, openStore } from "../../toolchain/store.ts";
+import { unpackPackages } from "./packages.ts";
 
 /** Debian's Docker, of which nothing is installed: unpacked into a folder, with data and sockets of its own. */
 export interface TestDocker {
   /** @example "unix:///tmp/keelson-dockerd-x/docker.sock" */
   readonly host: string;
+  /** For programs that call docker: where it is, and which daemon it asks. */
+  readonly env: Readonly<Record<string, string>>;
   /** Runs docker's own client against it. */
   docker(...args: string[]): Promise<string>;
   stop(): Promise<void>;
 }
 
 const PACKAGES = ["containerd", "docker.io", "libdevmapper1.02.1", "libseccomp2", "runc", "tini"];
-const NATIVE: Platform = process.arch === "arm64" ? "linux/arm64" : "linux/amd64";
 /** Of a multi-arch folder. */
 const TRIPLE = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
 
@@ -47,17 +45,17 @@ done
 exec runc "$@"
 `;
 
-/** Starts a daemon without networks for containers: they get --network=none or the host's. */
-export async function startDockerd(): Promise<TestDocker> {
+/** How a daemon differs from the usual one of the tests. */
+export interface DockerdOptions {
+  /** A network for containers, whose ports the host publishes; it leads nowhere else. Default: they get --network=none or the host's. */
+  readonly bridge?: { readonly name: string; readonly address: string };
+}
+
+/** Starts a daemon. @example await startDockerd({ bridge: { name: "keelson-e2e", address: "10.233.1.1/24" } }) */
+export async function startDockerd({ bridge }: DockerdOptions = {}): Promise<TestDocker> {
   const folder = await mkdtemp(join(tmpdir(), "keelson-dockerd-"));
   const root = join(folder, "root");
-  const { artifacts, snapshot } = await resolvePackages(
-    { platform: NATIVE, suite: "bookworm", select: PACKAGES },
-    folder,
-  );
-  const debs = artifacts.filter(({ name = "" }) => PACKAGES.includes(name));
-  for (const deb of await fetchArtifacts(debs, openStore(home().store), { snapshot }))
-    await execa("dpkg-deb", ["--extract", deb, root]);
+  await unpackPackages(PACKAGES, root, folder);
   for (const dir of ["data", "exec"]) await mkdir(join(folder, dir));
   const env = {
     PATH: `${root}/usr/sbin:${root}/usr/bin:${process.env.PATH}`,
@@ -76,12 +74,24 @@ export async function startDockerd(): Promise<TestDocker> {
   };
   const config = join(folder, "daemon.json");
   await writeFile(config, JSON.stringify(settings));
+  if (bridge !== undefined) {
+    await execa("ip", ["link", "add", bridge.name, "type", "bridge"]);
+    await execa("ip", ["address", "add", bridge.address, "dev", bridge.name]);
+    await execa("ip", ["link", "set", bridge.name, "up"]);
+  }
   const daemon = execa(
     "dockerd",
     [
       ...["--config-file", config],
       ...["--data-root", join(folder, "data"), "--exec-root", join(folder, "exec"), "--pidfile", join(folder, "pid")],
-      ...["--host", host, "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false"],
+      ...[
+        "--host",
+        host,
+        `--bridge=${bridge?.name ?? "none"}`,
+        "--iptables=false",
+        "--ip-forward=false",
+        "--ip-masq=false",
+      ],
     ],
     { env, all: true, reject: false },
   );
@@ -91,6 +101,7 @@ export async function startDockerd(): Promise<TestDocker> {
     const mounts = (await readFile("/proc/self/mountinfo", "utf8")).split("\n").map((line) => line.split(" ")[4] ?? "");
     for (const mount of mounts.filter((m) => m.startsWith(`${folder}/`)).toReversed())
       await execa("umount", ["--lazy", mount], { reject: false });
+    if (bridge !== undefined) await execa("ip", ["link", "delete", bridge.name], { reject: false });
     await rm(folder, { recursive: true, force: true });
   };
   const ended = daemon.then(({ all }) => all ?? "");
@@ -100,9 +111,9 @@ export async function startDockerd(): Promise<TestDocker> {
     await stop();
     throw new Error(`dockerd did not start:\n${await ended}`);
   }
-  const docker = async (...args: string[]) =>
-    (await execa("docker", args, { env: { ...env, DOCKER_HOST: host, HOME: folder } })).stdout;
-  return { host, docker, stop };
+  const clients = { ...env, DOCKER_HOST: host, HOME: folder };
+  const docker = async (...args: string[]) => (await execa("docker", args, { env: clients })).stdout;
+  return { host, env: clients, docker, stop };
 }
 
 function answers(socketPath: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -16,6 +16,8 @@ import { ensureTool } from "../../toolchain/tools.ts";
 import { catalogueBuild } from "./catalogue-image.ts";
 
 const NATIVE: Platform = process.arch === "arm64" ? "linux/arm64" : "linux/amd64";
+/** A tool of the catalogue that comes from a package registry. */
+const TOOL = "patchright";
 /** 000's deadlines, seconds: "First deploy <5 minutes", and "Tool loading completes within 15 minutes". */
 const DEADLINES = { deployed: 300, loaded: 900 };
 
@@ -31,6 +33,8 @@ describe("the gateway image", function () {
   let registry: RegistryClient;
   let buildctl: string;
   let core: string;
+  /** What TOOL's files are once core has loaded it: a hash over all of them. */
+  let loaded = "";
   /** Seconds of the build and its push; next to nothing where the builder has built it before. */
   let built = 0;
 
@@ -70,9 +74,11 @@ describe("the gateway image", function () {
   });
 
   /** Runs scripts as fresh containers of the image would, one after the other: nothing of a run is there for the next but the volume. */
-  async function containers(runs: readonly { readonly script: string; readonly flags?: string }[]): Promise<string> {
-    const dir = join(folder, "containers");
-    await mkdir(dir);
+  async function containers(
+    runs: readonly { readonly script: string; readonly flags?: string }[],
+    image = core,
+  ): Promise<string> {
+    const dir = await mkdtemp(join(folder, "containers "));
     const tools = ["ck-search", "beads_rust", "sentence-transformers"].map(later);
     await writeFile(join(dir, "tools.json"), JSON.stringify(tools));
     const steps = runs.map(({ script, flags = "" }, i) => {
@@ -85,7 +91,7 @@ describe("the gateway image", function () {
       ];
       return `RUN ${flags} ${mounts.map((m) => `--mount=${m}`).join(" ")} /dev/script\n`;
     });
-    await writeFile(join(dir, "Dockerfile"), `FROM ${core}\n${steps.join("")}`);
+    await writeFile(join(dir, "Dockerfile"), `FROM ${image}\n${steps.join("")}`);
     // One build: in another one without a cache, the volume would be another.
     return build(dir, ["--no-cache"]);
   }
@@ -98,6 +104,7 @@ until_health 200
 seconds "healthy after"
 full | jq -e '.gateway == "running" and ([.tools[] | select(. == "installed")] | length == 0)' >/dev/null
 until_full '.tools.patchright == "installed" and .toolDetails.patchright.saved == true'
+tree /data/tools/patchright/
 seconds "kept after"
 full | jq -e '[.toolDetails["node", "clawdbot", "yq", "jq", "git"].source] | all(. == "baked")' >/dev/null
 full | jq -e '.toolDetails.patchright.source == "download"' >/dev/null
@@ -124,6 +131,34 @@ stop
     console.log(`      ${phases}`);
     assert.ok(seconds("healthy") < DEADLINES.deployed, phases);
     assert.ok(seconds("kept") < DEADLINES.loaded, phases);
+    [, loaded = ""] = /^#\d+ [\d.]+ tree ([0-9a-f]{64})$/m.exec(said) ?? [];
+    assert.notEqual(loaded, "");
+  });
+
+  it("full is core with its tools loaded: the same files, there before a volume or a network is", async () => {
+    const { folder: dir, options } = await catalogueBuild(root, "gateway-full", NATIVE, core, folder);
+    // The others' download hosts aren't asked by this test: images/gateway-full/README.md.
+    const name = `${services.registry.host}/e2e/gateway-full:e2e`;
+    const more = ["--opt", `build-arg:TOOLS=${TOOL}`, "--output", `type=image,name=${name},push=true`];
+    await build(dir, [...options, ...more]);
+    const said = await containers(
+      [
+        {
+          flags: "--network=none",
+          script: `start
+until_full '.tools.patchright == "installed"'
+full | jq -e '.toolDetails.patchright.source == "baked"' >/dev/null
+patchright --version
+tree /opt/tools/patchright/
+test "$(ls -A /opt/tools)" = "$(printf '.versions\npatchright')"
+stop
+`,
+        },
+      ],
+      name,
+    );
+    const [, baked] = /^#\d+ [\d.]+ tree ([0-9a-f]{64})$/m.exec(said) ?? [];
+    assert.equal(baked, loaded);
   });
 });
 
@@ -140,6 +175,8 @@ start() {
   container=$!
 }
 stop() { kill -TERM "$container"; wait "$container" || true; }
+# Every file, link and mode of a tool but its marker, which says where it came from.
+tree() { (cd "$1" && find . ! -name .installed -printf '%P %m %y %l\n' | sort && find . -type f ! -name .installed -print0 | sort -z | xargs -0 sha256sum) | sha256sum | sed 's/^/tree /; s/ *-$//'; }
 seconds() { echo "$1 $SECONDS s"; }
 ask() { node -e 'fetch("http://127.0.0.1:8080" + process.argv[1]).then(async (a) => console.log(a.status + " " + (await a.text())), () => console.log("-"))' "$1"; }
 full() { ask '/health?full=true' | cut -d' ' -f2-; }

@@ -21,6 +21,7 @@ import {
 import { findByEnvironment } from "../../toolchain/services/process.ts";
 import { r2Directory, r2Serves } from "../../toolchain/services/r2.ts";
 import { type TemporaryHome, temporaryHome } from "./home.ts";
+import { unpackPackages } from "./packages.ts";
 import { makeProject, type TestProject } from "./plugin/project.ts";
 
 /** Needs no root, and no network once pulumi is there. */
@@ -115,17 +116,31 @@ describe("the embedded R2", function () {
       assert.ok(stdout.includes("keelson:index:Bucket") && !stdout.includes(r2.secretAccessKey));
     });
 
-    it("is mounted by rclone, as on a host", async function () {
-      const has = async (tool: string) => (await execa("which", [tool], { reject: false })).exitCode === 0;
-      const able = (await has("rclone")) && (await has("fusermount3")) && existsSync("/dev/fuse");
-      if (!able) this.skip();
+    it("has a mount unit that systemd understands, every word of it", async function () {
+      if ((await execa("systemd-analyze", ["--version"], { reject: false })).exitCode !== 0) this.skip();
       assert.ok(access);
+      const { unit, unitText } = hostMount("web-uploads", access, "/srv/keelson/web/uploads");
+      const file = join(temporary.folder, unit);
+      const said = async (text: string) => {
+        await writeFile(file, text);
+        return (await execa("systemd-analyze", ["verify", file], { all: true, reject: false })).all;
+      };
+      assert.equal(await said(unitText), "");
+      assert.match(await said(unitText.replace("TimeoutSec", "TimoutSec")), /Unknown key/);
+    });
+
+    it("is mounted by rclone, as on a host", async function () {
+      // Mounts want root here, as on a host, and FUSE of the kernel.
+      if (!existsSync("/dev/fuse") || process.getuid?.() !== 0) this.skip();
+      assert.ok(access);
+      const packages = join(temporary.folder, "packages");
+      await unpackPackages(["fuse3", "libfuse3-3", "rclone"], packages, temporary.folder);
       const { unitText, configText } = hostMount("uploads", access, "/srv/uploads");
       const [config, where] = [join(temporary.folder, "rclone.conf"), join(temporary.folder, "mount")];
       await Promise.all([writeFile(config, configText), mkdir(where)]);
       const what = /^What=(.*)$/m.exec(unitText)?.[1] ?? "";
       // rclone's S3 client and a CA bundle by variable don't get on.
-      const env = { PATH: process.env.PATH, HOME: temporary.folder };
+      const env = { PATH: `${packages}/usr/bin:${packages}/bin:${process.env.PATH}`, HOME: temporary.folder };
       const words = ["mount", what, where, "--config", config, "--vfs-cache-mode", "writes", "--vfs-write-back", "0s"];
       const mounting = execa("rclone", words, { env, extendEnv: false, reject: false });
       try {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
 import { buildHosts, type HostsArgs } from "../../../components/host/hosts.ts";
+import { R2Volume } from "../../../components/volume/r2-volume.ts";
 import { planHosts } from "../../../core/host-plan.ts";
+import { planVolume } from "../../../core/volume/volume.ts";
 import { type Registered, register } from "../mocks.ts";
 
 const SECRET = "4dabf18193072939515e22adb298388d";
@@ -96,6 +98,47 @@ describe("hosts", () => {
     const hide = (_: string, v: unknown) => (typeof v === "object" && v !== null && SECRET in v ? "[secret]" : v);
     const shown = JSON.stringify(resources, hide);
     assert.doesNotMatch(shown, /canary|Y2FuYXJ5/);
+  });
+
+  it("mount the stack's volumes before the services that have them, and hand over the loader's settings as secrets", async () => {
+    const { hosts: planned } = planHosts(
+      { vps1: { address: "203.0.113.7", app: "web" } },
+      {
+        gateway: {
+          ...{ image: "weft", hosts: ["vps1"], secrets: { TOKEN: {} }, volume: "tools" },
+          volumes: [{ volume: "tools", target: "/data", readOnly: true }],
+        },
+      },
+      new Map(),
+    );
+    const order: string[] = [];
+    const resources = await register(
+      () => {
+        const s3 = { backend: "s3", endpoint: "https://s3.example.org", region: "auto", accessKeyId: "KEY" } as const;
+        const volume = planVolume("tools", s3);
+        buildHosts(planned, {
+          access: new Map([["vps1", { address: "203.0.113.7", hostKey: KEY }]]),
+          ...{ program: "#!/bin/bash\n", images: new Map([["weft", { ref: ref("a") }]]), credentials: {} },
+          workloads: pulumi.secret({ gateway: { secrets: { TOKEN: "canary-token" } } }),
+          volumes: new Map([["tools", new R2Volume("tools", { volume, secretAccessKey: "canary-volume" })]]),
+        });
+      },
+      (r) => {
+        if (!r.component) order.push(r.name);
+        return r.component ? {} : { stdout: "", stderr: "" };
+      },
+    );
+    assert.deepEqual(order, ["vps1-setup", "vps1-mount-tools", "vps1-services"]);
+    const mount = inputs(resources, "vps1-mount-tools");
+    assert.match(String(mount.delete), /systemctl disable --quiet --now srv-keelson-web-tools\.mount/);
+    const [, keys = ""] = /<<<(\S+)/.exec(String(opened(mount.stdin))) ?? [];
+    assert.match(Buffer.from(keys, "base64").toString(), /^\[web-tools\]\n(?:.*\n)*.*canary-volume/);
+    const stdin = String(opened(inputs(resources, "vps1-services").stdin));
+    assert.match(stdin, /^\|RequiresMountsFor=\/srv\/keelson\/web\/tools$/m);
+    assert.match(stdin, /--mount=type=bind,src=\/srv\/keelson\/web\/tools,dst=\/data,readonly/);
+    const encoded = Buffer.from("canary-volume").toString("base64");
+    for (const line of ["TOKEN ", "TOOL_LOADER_VOLUME ", `TOOL_LOADER_S3_SECRET_ACCESS_KEY ${encoded}\n`])
+      assert.ok(stdin.includes(`secret gateway ${line}`), line);
   });
 
   it("hand the registry's login to the hosts that pull from it, as a secret", async () => {

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { buildClusters, type ClustersArgs } from "../../../components/kubernetes/clusters.ts";
 import { withPaths } from "../../../components/kubernetes/helm-release.ts";
 import { type AppsChoice, type ClustersChoice, planClusters } from "../../../core/cluster-plan.ts";
+import { LOADER_VARIABLES } from "../../../core/volume/consumers.ts";
 import { type Registered, register } from "../mocks.ts";
 
 const ref = (name: string) => `ghcr.io/acme/${name}@sha256:${"0".repeat(64)}`;
@@ -58,6 +59,27 @@ describe("buildClusters", () => {
     );
     assert.match(text(inputs(all, "Namespace", "lab-todo")), /"pod-security.kubernetes.io\/enforce":"restricted"/);
     assert.deepEqual(inputs(all, "kubernetes", "lab"), { kubeconfig: "/k", context: "c", clusterIdentifier: "lab" });
+  });
+
+  it("hands over a volume's settings for the tool loader in the application's Secret", async () => {
+    const environment = pulumi.secret(
+      Object.fromEntries(LOADER_VARIABLES.map((name) => [name, `canary of ${name}`])) as Record<string, string>,
+    );
+    const volumes = new Map([["tools", { environment }]]) as unknown as NonNullable<ClustersArgs["volumes"]>;
+    const { all } = await made(
+      lab,
+      { api: { ...api, volume: "tools", secrets: { TOKEN: {} } } },
+      {
+        ...{ volumes, workloads: pulumi.secret({ api: { secrets: { TOKEN: "canary" } } }) },
+      },
+    );
+    const pod = text(inputs(all, "Deployment", "api"));
+    for (const name of ["TOKEN", ...LOADER_VARIABLES])
+      assert.match(pod, new RegExp(`"name":"${name}","valueFrom":{"secretKeyRef"|"envFrom"`), name);
+    const secret = all.find((r) => r.type.endsWith(":Secret") && text(r.inputs).includes("TOOL_LOADER_VOLUME"));
+    assert.ok(secret !== undefined && pulumi.runtime.isRpcSecret(secret.inputs.stringData ?? secret.inputs.data));
+    for (const resource of all.filter((r) => r !== secret))
+      assert.doesNotMatch(text(resource.inputs), /canary of/, resource.name);
   });
 
   it("hands over a database's address by its Secret, whose password is made once and stands nowhere else", async () => {

@@ -3,6 +3,7 @@ import { readConfig } from "../config.ts";
 import { LoaderError, reasonOf, ToolError } from "../error.ts";
 import type { JobEvent, Phase } from "../events.ts";
 import { acquire } from "../load/acquire.ts";
+import { tidyBaked } from "../load/bake.ts";
 import { finishLater } from "../load/job.ts";
 import type { Workshop } from "../load/workshop.ts";
 import { specNamed } from "../spec/named.ts";
@@ -69,6 +70,7 @@ async function byHand(names: readonly string[], options: InstallOptions): Promis
     }
   }
   await finishLater(shop);
+  if (options.baked) await tidyBaked(shop);
   return failed === 0 ? 0 : 1;
 }
 

@@ -240,8 +240,9 @@ async function finish(
     version: spec.version,
     fingerprint: keptAs(shop, spec).fingerprint,
     source,
-    installed: shop.clock.date().toISOString(),
-    seconds: Math.round((shop.clock.now() - started) * 1000) / 1000,
+    // An image says nothing of the day and the machine that it was built on.
+    installed: shop.baking ? "" : shop.clock.date().toISOString(),
+    seconds: shop.baking ? 0 : Math.round((shop.clock.now() - started) * 1000) / 1000,
     ...(archive === undefined ? {} : { archive }),
   };
   await writeMarker(tree, marker);

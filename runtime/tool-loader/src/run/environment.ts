@@ -4,6 +4,8 @@
  */
 const ALLOWED: readonly RegExp[] = [
   /^(LANG|LC_[A-Z]+|TZ|TERM|PATH)$/,
+  // Then Python's compiled files go by content, and not by a time that an image sets anew.
+  /^SOURCE_DATE_EPOCH$/,
   /^(https?|no|all)_proxy$/i,
   /^(SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS|NODE_USE_ENV_PROXY|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO)$/,
   /^PIP_(CERT|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST|CONFIG_FILE)$/,

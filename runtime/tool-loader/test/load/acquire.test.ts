@@ -9,6 +9,7 @@ import zlib from "node:zlib";
 import tar from "tar-stream";
 import type { JobEvent } from "../../src/events.ts";
 import { acquire } from "../../src/load/acquire.ts";
+import { tidyBaked } from "../../src/load/bake.ts";
 import { prune, runJob } from "../../src/load/job.ts";
 import { keptAs, type Workshop } from "../../src/load/workshop.ts";
 import { installedTool } from "../../src/local/store.ts";
@@ -206,10 +207,29 @@ describe("acquire", () => {
     const baking = await workshop(root, tools, { TOOL_LOADER_ROOT: join(root, "baked") });
     (baking.shop as { baking: boolean }).baking = true;
     await runJob(baking.shop, "acquire", ["x"]);
+    await tidyBaked(baking.shop);
     const { shop, events } = await workshop(root, tools);
     await runJob(shop, "acquire", ["x", "sh"]);
     assert.deepEqual(sources(events), ["x baked", "sh baked"]);
     assert.ok(await readFile(join(root, "tools/x/bin/x")));
+  });
+
+  it("bakes the same tree each time, and leaves nothing of what only installing needed", async function () {
+    const root = await temporary(this);
+    const tools = [shellTool("x", { requires: ["compiler"] }), shellTool("compiler", { support: true })];
+    const bake = async (time: number) => {
+      const { shop } = await workshop(root, tools, { TOOL_LOADER_ROOT: join(root, "baked") });
+      const clock = { ...shop.clock, date: () => new Date(time) };
+      await runJob({ ...shop, clock, baking: true }, "acquire", ["x"]);
+      assert.ok((await readdir(join(root, "baked"))).includes("compiler"));
+      await tidyBaked(shop);
+      assert.deepEqual((await readdir(join(root, "baked"))).toSorted(), [".versions", "x"]);
+      assert.deepEqual(await readdir(join(root, "baked/.versions")), ["x"]);
+      const marker = await readFile(join(root, "baked/x/.installed"), "utf8");
+      await rm(join(root, "baked"), { recursive: true });
+      return marker;
+    };
+    assert.equal(await bake(0), await bake(86_400_000));
   });
 
   it("installs anew what was damaged, and what a killed loader left half done", async function () {
