@@ -8,7 +8,7 @@ import { type DefinitionLines, definitionLines } from "../core/definition-lines.
 import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
 import type { ContextSetting, ContextSource, ImageDefinition } from "../core/image.ts";
-import { type LineageNode, withAncestors } from "../core/lineage.ts";
+import { type LineageNode, type UnreadBase, withAncestors } from "../core/lineage.ts";
 import type { CatalogueContext, CatalogueImage } from "../core/plan.ts";
 import { PLATFORMS } from "../core/platform.ts";
 import { SOURCE_CONTEXT, type SourceWish, withSource } from "../core/source.ts";
@@ -86,6 +86,8 @@ export interface Catalogue {
   readonly others: readonly LineageNode[];
   /** Names of images whose definitions can't be read. */
   readonly unread: readonly string[];
+  /** The bases that these name, as far as they do. */
+  readonly unreadBases: readonly UnreadBase[];
   /** All that can't be read, of definitions and of what wanted images are built from. */
   readonly findings: readonly Finding[];
 }
@@ -111,7 +113,7 @@ export async function readCatalogue(
   settings: ContextSettings = {},
   sources: StackSources = { wishes: {}, base: root },
 ): Promise<Catalogue> {
-  const { found: scanned, unread, findings } = await scanDefinitions(root);
+  const { found: scanned, unread, unreadBases, findings } = await scanDefinitions(root);
   const found = scanned.map((one) => ({
     ...one,
     definition: withSource(one.definition, sources.wishes[one.definition.name]),
@@ -127,6 +129,7 @@ export async function readCatalogue(
     catalogue: read.flatMap((r) => ("image" in r ? [r.image] : [])),
     others: read.flatMap((r) => ("image" in r ? [] : [nodeOf(r.one)])),
     unread,
+    unreadBases,
     findings: [...findings, ...unusedSources(sources.wishes, definitions, unread), ...read.flatMap((r) => r.findings)],
   };
 }
@@ -157,6 +160,7 @@ export async function readDefinitions(root: string): Promise<FoundDefinition[]> 
 interface Scan {
   readonly found: FoundDefinition[];
   readonly unread: string[];
+  readonly unreadBases: UnreadBase[];
   readonly findings: Finding[];
 }
 
@@ -169,6 +173,7 @@ async function scanDefinitions(root: string): Promise<Scan> {
   return {
     found: scans.flatMap((s) => s.found),
     unread: scans.flatMap((s) => s.unread),
+    unreadBases: scans.flatMap((s) => s.unreadBases),
     findings: scans.flatMap((s) => s.findings),
   };
 }
@@ -181,7 +186,7 @@ async function scanFolder(root: string, folder: string): Promise<Scan> {
   const refused = (message: string, fix: string, line?: number): Scan => {
     const where = { file, ...(line === undefined ? {} : { line }) };
     const finding: Finding = { rule: "definition/unreadable", severity: "error", subject: own, message, fix, where };
-    return { found: [], unread: [own], findings: [finding] };
+    return { found: [], unread: [own], unreadBases: [], findings: [finding] };
   };
   let exported: unknown;
   let text: string;
@@ -193,14 +198,20 @@ async function scanFolder(root: string, folder: string): Promise<Scan> {
   }
   if (exported === undefined)
     return refused("it has no default export", "write `export default defineImage({ … })`", 1);
-  const scan: Scan = { found: [], unread: [], findings: [] };
+  const scan: Scan = { found: [], unread: [], unreadBases: [], findings: [] };
   for (const value of [exported].flat()) {
     const name = (value as { name?: unknown } | null)?.name;
     const subject = typeof name === "string" ? name : own;
     const lines = definitionLines(text, subject);
     const findings = definitionFindings(value, subject, file, lines);
     if (findings.length === 0) scan.found.push({ folder, definition: value as ImageDefinition, lines });
-    else scan.unread.push(subject);
+    else {
+      scan.unread.push(subject);
+      const base = (value as { base?: unknown } | null)?.base;
+      const line = lines.base ?? lines.name;
+      const where = { file, ...(line === undefined ? {} : { line }) };
+      if (typeof base === "string" && base !== "") scan.unreadBases.push({ name: subject, base, where });
+    }
     scan.findings.push(...findings);
   }
   return scan;

@@ -76,7 +76,7 @@ export async function loadPlan(
     ...(clusterPlan?.clusterImages(config.kubernetes, apps) ?? []),
     ...Object.values(config.cloudflare).map(({ image }) => image),
   ];
-  const [{ catalogue, others, unread, findings }, { host, revision }] = await Promise.all([
+  const [{ catalogue, others, unread, unreadBases, findings }, { host, revision }] = await Promise.all([
     readCatalogue(
       root,
       [...config.images, ...services, ...run],
@@ -108,6 +108,7 @@ export async function loadPlan(
     catalogue,
     others,
     unread,
+    unreadBases,
     bases,
     baseOrigin: config.bases === "auto" ? { bootstrapped: await basesAway(bases.bases) } : config.bases,
     nodes: builderNodes(config.builder, host),

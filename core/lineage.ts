@@ -12,6 +12,14 @@ export interface LineageNode {
   readonly lines?: DefinitionLines;
 }
 
+/** An image whose definition can't be read as a whole, as far as it names its base. */
+export interface UnreadBase {
+  readonly name: string;
+  readonly base: string;
+  /** Where it says so. */
+  readonly where: NonNullable<Finding["where"]>;
+}
+
 /** @example "images/web/image.ts:4" */
 function placeOf({ file, line }: NonNullable<Finding["where"]>): string {
   return line === undefined ? file : `${file}:${line}`;
@@ -32,12 +40,14 @@ export function parents(definition: ImageDefinition, names: ReadonlySet<string>)
 /**
  * Checks the graph that the bases make: every problem at once.
  * @param unread names of images whose definitions can't be read: whatever is wrong about them is told elsewhere
+ * @param unreadBases what these name as their bases: an unknown one is told with the rest, not when the rest is mended
  * Rules: `lineage/duplicate`, `lineage/unknown-base`, `lineage/unknown-context`, `lineage/platform`, `lineage/cycle`.
  */
 export function checkLineage(
   nodes: readonly LineageNode[],
   bases: readonly LockedBase[],
   unread: readonly string[] = [],
+  unreadBases: readonly UnreadBase[] = [],
 ): Finding[] {
   const byName = Map.groupBy(nodes, (n) => n.definition.name);
   const external = new Map(bases.map((b) => [b.name, b]));
@@ -54,18 +64,21 @@ export function checkLineage(
       where: whereOf(same[1] as LineageNode, "name"),
     });
   }
+  const unknownBase = (base: string) => ({
+    rule: "lineage/unknown-base",
+    severity: "error" as const,
+    message: `base "${base}" is neither an image of the catalogue nor a base of images/bases.lock.json`,
+    fix: `write one of: ${known.join(", ")}${hint(base, known)}`,
+  });
+  for (const { name, base, where } of unreadBases)
+    if (!known.includes(base) && !unread.includes(base)) findings.push({ ...unknownBase(base), subject: name, where });
   for (const node of nodes) {
     const { definition } = node;
     const at = { subject: definition.name, severity: "error" as const, where: whereOf(node, "base") };
     const base = byName.get(definition.base)?.[0]?.definition ?? external.get(definition.base);
     if (base === undefined) {
       if (unread.includes(definition.base)) continue;
-      findings.push({
-        ...at,
-        rule: "lineage/unknown-base",
-        message: `base "${definition.base}" is neither an image of the catalogue nor a base of images/bases.lock.json`,
-        fix: `write one of: ${known.join(", ")}${hint(definition.base, known)}`,
-      });
+      findings.push({ ...at, ...unknownBase(definition.base) });
     } else {
       const lacking = definition.platforms.filter((p) => !base.platforms.includes(p));
       if (lacking.length > 0)

@@ -10,7 +10,15 @@ import { type Finding, sortFindings } from "./finding.ts";
 import { bootstrapHash, contextHash, imageContentHash, lockHash } from "./hash.ts";
 import type { PlannedHost } from "./host-plan.ts";
 import type { Allowance, Budget, Health, ImageDefinition } from "./image.ts";
-import { buildOrder, checkLineage, hint, type LineageNode, parents, withAncestors } from "./lineage.ts";
+import {
+  buildOrder,
+  checkLineage,
+  hint,
+  type LineageNode,
+  parents,
+  type UnreadBase,
+  withAncestors,
+} from "./lineage.ts";
 import { lintLineage } from "./lineage-lint.ts";
 import type { PlannedMachine } from "./machine-plan.ts";
 import type { Platform } from "./platform.ts";
@@ -145,6 +153,8 @@ export interface PlanInput {
   readonly others?: readonly LineageNode[];
   /** Names of images whose definitions can't be read: what is wrong about them is told elsewhere. */
   readonly unread?: readonly string[];
+  /** The bases that these name, as far as they do. */
+  readonly unreadBases?: readonly UnreadBase[];
   readonly bases: BasesLock;
   /** Where all bases are to come from, or the names of those that have to be made here; the default follows from the lock. */
   readonly baseOrigin?: BaseOrigin | { readonly bootstrapped: ReadonlySet<string> } | undefined;
@@ -187,7 +197,7 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
     ...(input.others ?? []),
   ].toSorted((a, b) => (a.file < b.file ? -1 : 1));
   const findings: Finding[] = [
-    ...checkLineage(nodes, input.bases.bases, input.unread),
+    ...checkLineage(nodes, input.bases.bases, input.unread, input.unreadBases),
     ...unknownImages(input.images, [...new Set([...nodes.map((n) => n.definition.name), ...(input.unread ?? [])])]),
   ];
   const byName = new Map(input.catalogue.map((c) => [c.definition.name, c]));

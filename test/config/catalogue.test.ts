@@ -192,6 +192,25 @@ describe("the catalogue", () => {
     assert.deepEqual(unread, ["broken"]);
   });
 
+  it("tells an unknown base of a definition that is wrong elsewhere too, at once", async () => {
+    imageFile(
+      "broken",
+      good
+        .replace("NAME", "broken")
+        .replace("1.0.0", "one")
+        .replace(/base: "[^"]*"/, 'base: "nobody"'),
+    );
+    const { unreadBases, findings } = await readCatalogue(root, ["broken"]);
+    assert.deepEqual(
+      unreadBases.map(({ name, base, where }) => [name, base, where.file]),
+      [["broken", "nobody", "images/broken/image.ts"]],
+    );
+    assert.deepEqual(
+      findings.map((f) => f.rule),
+      ["definition/invalid"],
+    );
+  });
+
   it("tells of all files that a wanted image lacks, and of none of the others'", async () => {
     const files = (name: string) => {
       imageFile(

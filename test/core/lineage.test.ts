@@ -35,6 +35,21 @@ describe("lineage", () => {
     assert.match(finding?.fix ?? "", /did you mean "debian:bookworm-slim"\?/);
   });
 
+  it("finds an unknown base of a definition that can't be read as a whole, and none that is known or unread itself", () => {
+    const where = { file: "images/x/image.ts", line: 3 };
+    const loose = ["nowhere", "debian:bookworm-slim", "a", "broken"].map((base) => ({ name: "x", base, where }));
+    const node = { definition: image("a", "debian:bookworm-slim"), file: "f" };
+    assert.deepEqual(
+      checkLineage([node], bases, ["x", "broken"], loose).map((f) => [
+        f.rule,
+        f.subject,
+        f.where,
+        f.message.slice(0, 14),
+      ]),
+      [["lineage/unknown-base", "x", where, 'base "nowhere"']],
+    );
+  });
+
   it("finds every problem at once, each with its file", () => {
     const found = check(
       image("a", "nowhere"),
