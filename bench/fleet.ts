@@ -1,6 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { Fleet, FleetRow } from "../core/fleet.ts";
+import { type Fleet, type FleetRow, fleetWorkloads } from "../core/fleet.ts";
+import { hostBundle, planHosts } from "../core/host-plan.ts";
 import { planMachine, plannedMachine } from "../core/machine-plan.ts";
 import { judgeMachine } from "../gates/machine.ts";
 import { FLEET } from "../images/fleet.ts";
@@ -9,12 +10,12 @@ import type { Bench, Figure } from "./measure.ts";
 const COUNTS = [64, 1000, 10_000] as const;
 /** Services that every measurement plans in all, so that each has the same work and the collector the same part in it. */
 const WORK = 10_000;
-const ROUNDS = 15;
+const ROUNDS = 5;
 
-/** A machine's plan, gates included, for 64, 1,000 and 10,000 services; linear means that time and memory for each stay. */
+/** A machine's plan and its host's, gates included, for 64, 1,000 and 10,000 services; linear means that time and memory for each stay. */
 export const fleetBench: Bench = {
   name: "fleet",
-  title: "plan and gates of a machine with 64, 1,000 and 10,000 services",
+  title: "plan, gates and host of a machine with 64, 1,000 and 10,000 services",
   async run() {
     const plans = COUNTS.map((count) => planOf(Array.from({ length: count }, (_, i) => row(i))));
     const held = COUNTS.map((count, i) => retained(plans[i] ?? (() => undefined), Math.round(WORK / count)) / count);
@@ -48,7 +49,14 @@ function planOf(rows: readonly FleetRow[]): () => unknown {
     const { plan: machine } = planMachine({ stack: "mainpc", machine: { profile: "rtx-4090" }, fleet });
     if (machine === undefined) throw new Error("the bench's machine has no plan");
     judgeMachine(machine);
-    return plannedMachine(machine);
+    const { services, environment } = machine;
+    const on = { host: "gpu1", app: "agents", within: () => undefined };
+    const { hosts } = planHosts({ gpu1: "lab" }, fleetWorkloads({ services, environment, ...on }), new Map());
+    const [host] = hosts;
+    if (host === undefined || host.services.length <= rows.length) throw new Error("the bench's host lacks services");
+    // What the host is given is text, which nobody keeps.
+    hostBundle(host, (image) => `registry/${image}@sha256:${"0".repeat(64)}`);
+    return { machine: plannedMachine(machine), hosts };
   };
 }
 
