@@ -47,6 +47,11 @@ const chartSchema = z
     values: z.record(z.string(), z.unknown()).optional(),
     /** By the path of a value: the image of the catalogue whose reference, by digest, it becomes. */
     images: z.record(z.string().regex(/^[\w-]+(?:\.[\w-]+)*$/, "a path such as backend.image"), z.string()).optional(),
+    /** The path of the value that takes pull secrets by name, `[{ name }]`: it gets the registry's login. */
+    pullSecrets: z
+      .string()
+      .regex(/^[\w-]+(?:\.[\w-]+)*$/, "a path such as imagePullSecrets")
+      .optional(),
     /** By the path of a value. */
     secrets: z.record(z.string().regex(/^[\w-]+(?:\.[\w-]+)*$/, "a path such as auth.password"), secret).optional(),
     timeout: duration.optional(),

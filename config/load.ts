@@ -97,7 +97,8 @@ export async function loadPlan(
   const fleetHosted = machine && fleet?.withFleet(machine, config, hosted, (image) => health.get(image)?.within);
   const onHosts = hostPlan?.planHosts(config.hosts, fleetHosted?.workloads ?? hosted, health);
   const facts = new Map([...catalogue, ...others].map(({ definition }) => [definition.name, definition]));
-  const onClusters = clusterPlan?.planClusters(config.kubernetes, apps, facts, stack, registry.host);
+  const hasLogin = config.registry !== "embedded" && config.registry.password !== undefined;
+  const onClusters = clusterPlan?.planClusters(config.kubernetes, apps, facts, stack, registry.host, hasLogin);
   const charts = onClusters && (await (await import("./charts.ts")).readCharts(root, onClusters.clusters));
   const made = makePlan({
     stack,

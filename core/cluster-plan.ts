@@ -74,6 +74,8 @@ export interface PlannedChart {
   readonly values?: Readonly<Record<string, unknown>>;
   /** By the path of a value: the catalogue's name of the image that it becomes. */
   readonly images?: Readonly<Record<string, string>>;
+  /** Path of the value that takes names of pull secrets, as pods do: `[{ name }]`. */
+  readonly pullSecrets?: string;
   /** Paths of values that are secrets. */
   readonly secrets?: readonly string[];
   readonly timeout?: Duration;
@@ -175,6 +177,7 @@ export function clusterImages(clusters: ClustersChoice, apps: AppsChoice): strin
  * @param facts what images of the catalogue say of themselves, by name: a workload need not say it again
  * @param stack its name is the namespace of what names none
  * @param registry the host that images are pushed to; `embedded` for this machine's own
+ * @param login whether the stack has a login of its own to that, which nodes need as well
  * @example planClusters({ lab: { lab: true } }, { api: { image: "todo-backend", kubernetes: "lab" } }, facts, "dev", "embedded")
  */
 export function planClusters(
@@ -183,9 +186,11 @@ export function planClusters(
   facts: ReadonlyMap<string, ImageFacts>,
   stack: string,
   registry: string,
+  login = false,
 ): { readonly clusters: readonly PlannedCluster[]; readonly findings: readonly Finding[] } {
   const findings: Finding[] = [];
-  for (const [name, app] of Object.entries(apps)) findings.push(...appFindings(name, app, apps, clusters, facts));
+  for (const [name, app] of Object.entries(apps))
+    findings.push(...appFindings(name, app, apps, clusters, facts, stack));
   const planned = sorted(clusters).map(([name, choice]): PlannedCluster => {
     const fallback = choice.namespace ?? stack;
     const databases = sorted(choice.databases ?? {}).map(([key, d]) => planDatabase(key, d, fallback));
@@ -196,7 +201,12 @@ export function planClusters(
     const used = new Set([...databases, ...own, ...charts].map(({ namespace }) => namespace));
     const namespaces = choice.createNamespaces === false ? [] : [...used].filter((n) => !THERE.includes(n)).toSorted();
     const cluster = { name, place: placeOf(choice), namespaces, databases, apps: own, charts };
-    findings.push(...clusterFindings(cluster, registry), ...databaseFindings(name, choice));
+    findings.push(
+      ...clusterFindings(cluster, registry),
+      ...(login ? pullFindings(cluster) : []),
+      ...databaseFindings(name, choice),
+    );
+    if (choice.namespace === undefined && used.has(stack)) findings.push(...stackNamespaceFindings(name, stack));
     return cluster;
   });
   findings.push(...circleFindings(apps));
@@ -308,6 +318,7 @@ function appFindings(
   apps: AppsChoice,
   clusters: ClustersChoice,
   facts: ReadonlyMap<string, ImageFacts>,
+  stack: string,
 ): Finding[] {
   const key = `keelson:workloads.${name}`;
   const finding = (rule: string, subject: string, message: string, fix: string): Finding => ({
@@ -335,9 +346,9 @@ function appFindings(
         `write one of: ${databases.toSorted().join(", ") || "(there is none)"}${hint(app.database, databases)}; an address of your own belongs into secrets.${DATABASE_VARIABLE}`,
       ),
     );
-  const place = (choice: AppsChoice[string]) => choice.namespace ?? target?.namespace;
+  const place = (choice: { readonly namespace?: string | undefined }) => choice.namespace ?? target?.namespace ?? stack;
   const database = target?.databases?.[app.database ?? ""];
-  if (database !== undefined && (database.namespace ?? target?.namespace) !== place(app))
+  if (database !== undefined && place(database) !== place(app))
     findings.push(
       finding(
         "database-elsewhere",
@@ -414,7 +425,11 @@ function imageFindings(key: string, app: AppsChoice[string], image: ImageFacts |
 function clusterFindings({ name, place, apps, charts, databases }: PlannedCluster, registry: string): Finding[] {
   const key = `keelson:kubernetes.${name}`;
   const findings: Finding[] = [];
-  if (place.kind === "context" && registry === "embedded" && apps.some(({ external }) => external === undefined))
+  const own =
+    apps.some(({ external }) => external === undefined) ||
+    databases.some(({ as }) => as === "statefulset") ||
+    charts.some(({ images }) => Object.keys(images ?? {}).length > 0);
+  if (place.kind === "context" && registry === "embedded" && own)
     findings.push({
       rule: "kubernetes/registry",
       severity: "warning",
@@ -453,11 +468,40 @@ function clusterFindings({ name, place, apps, charts, databases }: PlannedCluste
   return findings;
 }
 
+/** Charts of other people's name pull secrets as they like: nobody but the stack can say how. */
+function pullFindings({ name, place, charts }: PlannedCluster): Finding[] {
+  // A Minikube's node has the images already.
+  if (place.kind === "minikube") return [];
+  return charts
+    .filter(({ images, pullSecrets }) => Object.keys(images ?? {}).length > 0 && pullSecrets === undefined)
+    .map((chart) => ({
+      rule: "kubernetes/pull-secret",
+      severity: "warning",
+      subject: `keelson:kubernetes.${name}.charts.${chart.name}.pullSecrets`,
+      message: "its pods get no login to keelson:registry, which its images are pulled from",
+      fix: "write the path of the value that takes a list of { name }, such as pullSecrets: imagePullSecrets",
+    }));
+}
+
 /** Paths of values that a stack's file has encrypted. */
 function secretPaths(value: unknown, path: readonly string[] = []): string[] {
   if (typeof value !== "object" || value === null) return [];
   if ("secure" in value && Object.keys(value).length === 1) return [path.join(".")];
   return Object.entries(value).flatMap(([key, inner]) => secretPaths(inner, [...path, key]));
+}
+
+/** A stack may be called what no namespace may: RFC 1123, label. */
+function stackNamespaceFindings(cluster: string, stack: string): Finding[] {
+  if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(stack)) return [];
+  return [
+    {
+      rule: "kubernetes/namespace",
+      severity: "error",
+      subject: `keelson:kubernetes.${cluster}.namespace`,
+      message: `the stack's name ${JSON.stringify(stack)} can't be a namespace: expected up to 63 lower case letters, digits and dashes`,
+      fix: "write namespace, such as namespace: todo",
+    },
+  ];
 }
 
 function databaseFindings(name: string, { databases = {} }: ClustersChoice[string]): Finding[] {

@@ -6,6 +6,7 @@ import {
   type PlannedApp,
   type PlannedChart,
   type PlannedCluster,
+  type PlannedDatabase,
   POSTGRES,
   runnersOf,
 } from "../../core/cluster-plan.ts";
@@ -16,6 +17,7 @@ import { HelmRelease, type HelmReleaseArgs } from "./helm-release.ts";
 import { KubernetesApp, type KubernetesAppArgs } from "./kubernetes-app.ts";
 import { MinikubeImage } from "./minikube-image.ts";
 import { Postgres } from "./postgres.ts";
+import { type PullLogin, pullSecret } from "./pull-secret.ts";
 
 /** How to get into a cluster: what of it is not said is as kubectl has it. */
 export interface ClusterAccess {
@@ -40,7 +42,7 @@ export interface ClustersArgs {
   /** The stack's, by name. */
   readonly volumes?: ReadonlyMap<string, Pick<R2Volume, "environment">> | undefined;
   /** Login of the registry that images of the catalogue are pulled from. */
-  readonly pull?: KubernetesAppArgs["pull"] | undefined;
+  readonly pull?: PullLogin | undefined;
 }
 
 /** All clusters of a plan; they change side by side. */
@@ -76,7 +78,10 @@ export class Cluster extends pulumi.ComponentResource {
     super("keelson:kubernetes:Cluster", name, {}, { ...options, providers: { kubernetes: provider } });
     const child = { parent: this };
     const namespaces = new Map(
-      cluster.namespaces.map((space) => [space, namespaceOf(`${name}-${space}`, space, child)]),
+      cluster.namespaces.map((space) => [
+        space,
+        namespaceOf(`${name}-${space}`, space, keeping(space, cluster.databases, child)),
+      ]),
     );
     const within = (space: string, more: readonly pulumi.Resource[] = []) => ({
       ...child,
@@ -90,10 +95,8 @@ export class Cluster extends pulumi.ComponentResource {
         const small = database.as === "statefulset";
         const image = small ? images.get(POSTGRES)?.ref : undefined;
         const user = small ? args.users.get(POSTGRES) : undefined;
-        return [
-          database.name,
-          new Postgres(`${name}-${database.name}`, { database, image, user }, within(database.namespace)),
-        ];
+        const postgres = { database, image, user, pull: args.pull };
+        return [database.name, new Postgres(`${name}-${database.name}`, postgres, within(database.namespace))];
       }),
     );
     const apps = new Map<string, KubernetesApp>();
@@ -101,12 +104,11 @@ export class Cluster extends pulumi.ComponentResource {
       const before = (app.after ?? []).map((other) => apps.get(other)).filter((other) => other !== undefined);
       apps.set(app.name, new KubernetesApp(app.name, appArgs(app, own, databases), within(app.namespace, before)));
     }
-    for (const chart of cluster.charts)
-      new HelmRelease(
-        `${name}-${chart.name}`,
-        chartArgs(chart, name, own),
-        within(chart.namespace, [...databases.values()]),
-      );
+    for (const chart of cluster.charts) {
+      const resource = `${name}-${chart.name}`;
+      const options = within(chart.namespace, [...databases.values()]);
+      new HelmRelease(resource, chartArgs(chart, name, own, pullOf(chart, resource, args, options)), options);
+    }
     this.urls = pulumi.output(Object.fromEntries([...apps].map(([app, { url }]) => [app, url])));
     this.registerOutputs({ urls: this.urls });
   }
@@ -116,6 +118,27 @@ export class Cluster extends pulumi.ComponentResource {
 function namespaceOf(resource: string, name: string, child: pulumi.CustomResourceOptions): Namespace {
   const labels = { "pod-security.kubernetes.io/enforce": "restricted", "app.kubernetes.io/managed-by": "keelson" };
   return new Namespace(resource, { metadata: { name, labels } }, child);
+}
+
+/** A database that stays has to have the namespace which its data is in. */
+function keeping(
+  space: string,
+  databases: readonly PlannedDatabase[],
+  child: pulumi.CustomResourceOptions,
+): pulumi.CustomResourceOptions {
+  const stays = databases.some(({ as, namespace }) => as === "cloudnativepg" && namespace === space);
+  return stays ? { ...child, retainOnDelete: true } : child;
+}
+
+/** The registry's login where a chart says by which of its values it takes one: as a list, like pods have it. */
+function pullOf(
+  { namespace, pullSecrets }: PlannedChart,
+  resource: string,
+  { pull }: ClustersArgs,
+  options: pulumi.CustomResourceOptions,
+): Readonly<Record<string, pulumi.Input<unknown>>> {
+  if (pull === undefined || pullSecrets === undefined) return {};
+  return { [pullSecrets]: [{ name: pullSecret(resource, namespace, pull, options).metadata.name }] };
 }
 
 /** What a Minikube's node has to have: it does not reach this machine's registry. */
@@ -177,14 +200,18 @@ function loaderSettings(volume: string, { volumes }: ClustersArgs): Record<strin
   return Object.fromEntries(LOADER_VARIABLES.map((name) => [name, environment.apply((all) => all[name] ?? "")]));
 }
 
-function chartArgs(chart: PlannedChart, cluster: string, args: ClustersArgs): HelmReleaseArgs {
-  const { images, secrets, timeout, name, ...same } = chart;
+function chartArgs(
+  chart: PlannedChart,
+  cluster: string,
+  args: ClustersArgs,
+  pull: HelmReleaseArgs["set"],
+): HelmReleaseArgs {
+  const { images = {}, pullSecrets: _, secrets, timeout, name, ...same } = chart;
+  const refs = Object.entries(images).map(([path, image]) => [path, refOf(image, args)] as const);
   return {
     ...same,
     release: name,
-    ...(images === undefined
-      ? {}
-      : { set: Object.fromEntries(Object.entries(images).map(([path, image]) => [path, refOf(image, args)])) }),
+    set: { ...Object.fromEntries(refs), ...pull },
     ...(timeout === undefined ? {} : { timeout: Math.ceil(parseDuration(timeout)) }),
     ...(secrets === undefined
       ? {}

@@ -13,7 +13,7 @@ export interface HelmReleaseArgs {
   readonly repository?: string;
   readonly values?: Readonly<Record<string, unknown>>;
   /** Values by their path, over `values`. @example { "backend.image": image.ref } */
-  readonly set?: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly set?: Readonly<Record<string, pulumi.Input<unknown>>>;
   /** Like `set`; they stay secret. */
   readonly secrets?: Readonly<Record<string, pulumi.Input<string>>>;
   /** Hash over a folder's files: what helm would not see as a new version. */
@@ -65,7 +65,7 @@ export class HelmRelease extends pulumi.ComponentResource {
 /** Values with others at their paths; what stood there gives way. */
 export function withPaths(
   values: Readonly<Record<string, unknown>>,
-  set: Readonly<Record<string, string>>,
+  set: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
   let result: Record<string, unknown> = { ...values };
   for (const [path, value] of Object.entries(set)) result = withPath(result, path.split("."), value);
@@ -75,7 +75,7 @@ export function withPaths(
 function withPath(
   values: Record<string, unknown>,
   [key = "", ...rest]: readonly string[],
-  value: string,
+  value: unknown,
 ): Record<string, unknown> {
   if (rest.length === 0) return { ...values, [key]: value };
   const inner = values[key];

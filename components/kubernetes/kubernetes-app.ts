@@ -17,6 +17,7 @@ import type { AppIngress, AppRoute } from "../../core/kubernetes/entrance.ts";
 import { probesOf } from "../../core/kubernetes/probes.ts";
 import { ROLLBACK } from "../../core/kubernetes/rollback.ts";
 import { workloadImage } from "../../core/kubernetes/workload-image.ts";
+import { type PullLogin, pullSecret } from "./pull-secret.ts";
 
 export interface KubernetesAppArgs {
   readonly namespace: pulumi.Input<string>;
@@ -47,11 +48,7 @@ export interface KubernetesAppArgs {
   /** Runs once with the new image before any of its pods, and has to end well. @example ["python3", "-m", "todo.migrate"] */
   readonly migrate?: readonly string[];
   /** Login of the image's registry. */
-  readonly pull?: {
-    readonly host: pulumi.Input<string>;
-    readonly username: pulumi.Input<string>;
-    readonly password: pulumi.Input<string>;
-  };
+  readonly pull?: PullLogin;
   readonly ingress?: AppIngress;
   readonly route?: AppRoute;
   /** Puts the version before back where a rollout fails, and fails all the same; keelson's own provider does. Default: false. */
@@ -138,7 +135,7 @@ function parts(name: string, args: KubernetesAppArgs, child: pulumi.CustomResour
   const selector = { "app.kubernetes.io/name": name };
   const labels = { ...selector, "app.kubernetes.io/managed-by": "keelson" };
   if (typeof args.image === "string") workloadImage(args.image, name);
-  const pull = args.pull === undefined ? [] : [pullSecret(name, args, args.pull, child)];
+  const pull = args.pull === undefined ? [] : [pullSecret(name, namespace, args.pull, child)];
   const account = new ServiceAccount(
     name,
     {
@@ -175,24 +172,6 @@ function securityOf(name: string, user: string): input.core.v1.PodSecurityContex
     fsGroup: gid,
     seccompProfile: { type: "RuntimeDefault" },
   };
-}
-
-function pullSecret(
-  name: string,
-  { namespace }: KubernetesAppArgs,
-  { host, username, password }: NonNullable<KubernetesAppArgs["pull"]>,
-  child: pulumi.CustomResourceOptions,
-): Secret {
-  const login = pulumi.secret(pulumi.all([host, username, password])).apply(([registry, user, value]) => {
-    const auth = Buffer.from(`${user}:${value}`).toString("base64");
-    return JSON.stringify({ auths: { [registry]: { username: user, password: value, auth } } });
-  });
-  const args = {
-    metadata: { namespace },
-    type: "kubernetes.io/dockerconfigjson",
-    stringData: { ".dockerconfigjson": login },
-  };
-  return new Secret(`${name}-pull`, args, child);
 }
 
 function container(name: string, args: KubernetesAppArgs, app: AppParts): input.core.v1.Container {

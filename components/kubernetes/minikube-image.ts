@@ -23,10 +23,12 @@ export class MinikubeImage extends pulumi.ComponentResource {
     super("keelson:kubernetes:MinikubeImage", name, {}, options);
     const local = pulumi.output(ref).apply((whole) => localName(image, whole));
     const keelson = "node toolchain/bootstrap.mjs minikube";
+    // Its registry, and the login to that, are the stack's.
+    const load = `${keelson} load --stack ${pulumi.getStack()} --profile ${profile}`;
     const loaded = new Command(
       name,
       {
-        create: pulumi.interpolate`${keelson} load --profile ${profile} --as ${local} ${ref}`,
+        create: pulumi.interpolate`${load} --as ${local} ${ref}`,
         delete: pulumi.interpolate`${keelson} remove --profile ${profile} ${local}`,
         triggers: [ref],
       },

@@ -8,6 +8,7 @@ import type { input } from "@pulumi/kubernetes/types/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { PlannedDatabase } from "../../core/cluster-plan.ts";
 import { probesOf } from "../../core/kubernetes/probes.ts";
+import { type PullLogin, pullSecret } from "./pull-secret.ts";
 
 export interface PostgresArgs {
   readonly database: PlannedDatabase;
@@ -15,6 +16,8 @@ export interface PostgresArgs {
   readonly image?: pulumi.Input<string> | undefined;
   /** `uid:gid` of that image. */
   readonly user?: string | undefined;
+  /** Login of that image's registry. */
+  readonly pull?: PullLogin | undefined;
 }
 
 const PORT = 5432;
@@ -77,6 +80,7 @@ function small(resource: string, args: PostgresArgs, child: pulumi.CustomResourc
     { ...child, ignoreChanges: ["data"], additionalSecretOutputs: ["data"] },
   );
   const [uid = Number.NaN, gid = Number.NaN] = (args.user ?? "").split(":").map(Number);
+  const pull = args.pull === undefined ? undefined : pullSecret(resource, namespace, args.pull, child);
   const volume = [
     { name: "data", mountPath: DATA },
     { name: "scratch", mountPath: "/tmp" },
@@ -90,6 +94,7 @@ function small(resource: string, args: PostgresArgs, child: pulumi.CustomResourc
       spec: {
         automountServiceAccountToken: false,
         enableServiceLinks: false,
+        ...(pull === undefined ? {} : { imagePullSecrets: [{ name: pull.metadata.name }] }),
         securityContext: {
           runAsNonRoot: true,
           runAsUser: uid,

@@ -1,13 +1,13 @@
 import { UserError } from "../error.ts";
 import { parseReference } from "../reference.ts";
 
-/** Tags that name another image tomorrow. */
-const MOVING = ["latest", "edge", "main", "master", "dev", "nightly"];
+/** What a version has, and names such as `stable`, `lts` or `alpine` lack: those name another image tomorrow. */
+const VERSION = /^(?!latest).*\d/i;
 
 /**
  * An image that a workload may run: by digest, or at least by a tag that stays.
  * @example workloadImage("ghcr.io/acme/todo-backend@sha256:…") // the same
- * @throws UserError for `latest`, for no tag, and for what is no image
+ * @throws UserError for a tag that is no version (`latest`, `stable`, `latest-cuda12`), for no tag, and for what is no image
  */
 export function workloadImage(image: string, workload: string): string {
   const fix = `write a digest, as outputs of Image have it (ref), or a version, such as ghcr.io/acme/app:1.2.0`;
@@ -20,7 +20,7 @@ export function workloadImage(image: string, workload: string): string {
   }
   if (digest !== undefined) return image;
   if (tag === undefined) throw new UserError(`${workload}: ${image} says no version, and that means latest`, fix);
-  if (MOVING.includes(tag.toLowerCase()))
+  if (!VERSION.test(tag))
     throw new UserError(
       `${workload}: ${image} is another image tomorrow: nobody knows what runs, nor how to go back`,
       fix,

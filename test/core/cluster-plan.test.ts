@@ -84,7 +84,10 @@ describe("planClusters", () => {
     );
   });
 
-  for (const image of ["ghcr.io/acme/api:latest", "api:latest", "ghcr.io/acme/api", "ghcr.io/acme/api:main"])
+  for (const image of [
+    ...["ghcr.io/acme/api:latest", "api:latest", "ghcr.io/acme/api", "ghcr.io/acme/api:main", "nginx:stable"],
+    ...["redis:alpine", "node:lts", "app:latest-cuda", "app:Latest-cuda12"],
+  ])
     it(`refuses ${image}: it is another image tomorrow`, () => {
       assert.deepEqual(rules(lab, { a: { ...api, image, port: 1, user: "1:1" } }), [
         "kubernetes/image keelson:workloads.a.image",
@@ -123,6 +126,27 @@ describe("planClusters", () => {
     );
   });
 
+  it("compares the namespaces that an application and its database get, said or not", () => {
+    const clusters = { lab: { lab: true as const, databases: { shop: {}, far: { namespace: "far" } } } };
+    assert.deepEqual(rules(clusters, { a: { ...api, database: "shop", namespace: "dev" } }), []);
+    assert.deepEqual(rules(clusters, { a: { ...api, database: "far" } }), [
+      "kubernetes/database-elsewhere keelson:workloads.a.database",
+    ]);
+  });
+
+  it("takes a stack's name for a namespace where it can be one", () => {
+    const named = (stack: string, choice: ClustersChoice[string], app = api) =>
+      planClusters({ lab: choice }, { app }, facts, stack, "embedded").findings.map(
+        ({ rule, subject, fix }) => `${rule} ${subject}: ${fix}`,
+      );
+    const told = ["kubernetes/namespace keelson:kubernetes.lab.namespace: write namespace, such as namespace: todo"];
+    assert.deepEqual(named("Prod_EU", { lab: true }), told);
+    assert.deepEqual(named("a".repeat(64), { lab: true }), told);
+    assert.deepEqual(named("prod-eu", { lab: true }), []);
+    assert.deepEqual(named("Prod_EU", { lab: true, namespace: "prod" }), []);
+    assert.deepEqual(named("Prod_EU", { lab: true }, { ...api, namespace: "prod" }), []);
+  });
+
   it("holds databases to what serves them, and charts to secrets that are told as such", () => {
     const databases = {
       big: { as: "cloudnativepg" as const },
@@ -142,9 +166,29 @@ describe("planClusters", () => {
     );
   });
 
+  it("warns of charts whose images need a login, and that say no value for it", () => {
+    const chart = { chart: "./c", images: { image: "api" } };
+    const charts = { a: chart, b: { ...chart, pullSecrets: "imagePullSecrets" }, c: { chart: "./c" } };
+    const told = (choice: ClustersChoice[string], login: boolean) =>
+      planClusters({ lab: { ...choice, charts } }, {}, facts, "dev", "ghcr.io", login).findings.map(
+        ({ severity, rule, subject }) => `${severity} ${rule} ${subject}`,
+      );
+    assert.deepEqual(told({ lab: true }, true), [
+      "warning kubernetes/pull-secret keelson:kubernetes.lab.charts.a.pullSecrets",
+    ]);
+    assert.deepEqual(told({ lab: true }, false), []);
+    assert.deepEqual(told({ minikube: {} }, true), []);
+  });
+
   it("warns of images that another machine's nodes can't pull", () => {
     assert.deepEqual(rules({ lab: { context: "prod" } }, { api }), ["kubernetes/registry keelson:kubernetes.lab"]);
     assert.deepEqual(rules({ lab: { context: "prod" } }, { api }, "ghcr.io"), []);
+    const alone = (own: Partial<ClustersChoice[string]>) => rules({ lab: { context: "prod", ...own } }, {});
+    const told = ["kubernetes/registry keelson:kubernetes.lab"];
+    assert.deepEqual(alone({ databases: { d: {} } }), told);
+    assert.deepEqual(alone({ databases: { d: { as: "cloudnativepg", size: "1 GiB" } } }), []);
+    assert.deepEqual(alone({ charts: { c: { chart: "./c", images: { image: "api" } } } }), told);
+    assert.deepEqual(alone({ charts: { c: { chart: "./c" } } }), []);
   });
 });
 

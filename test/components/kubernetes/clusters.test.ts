@@ -14,26 +14,44 @@ async function made(
   clusters: ClustersChoice,
   apps: AppsChoice,
   more: Partial<ClustersArgs> = {},
-): Promise<{ readonly all: readonly Registered[]; readonly order: readonly string[] }> {
+): Promise<{
+  readonly all: readonly Registered[];
+  readonly order: readonly string[];
+  readonly kept: readonly string[];
+}> {
   const planned = planClusters(clusters, apps, facts, "dev", "ghcr.io");
   assert.deepEqual(planned.findings, []);
   const order: string[] = [];
+  const kept: string[] = [];
   const all = await register(
     () =>
-      buildClusters(planned.clusters, {
-        access: new Map([["lab", { kubeconfig: "/k", context: "c" }]]),
-        images: new Map([...facts.keys()].map((name) => [name, { ref: pulumi.output(ref(name)) }])),
-        users: new Map([...facts].map(([name, { user }]) => [name, user])),
-        ...{ workloads: {}, clusters: {}, ...more },
-      }),
+      buildClusters(
+        planned.clusters,
+        {
+          access: new Map([["lab", { kubeconfig: "/k", context: "c" }]]),
+          images: new Map([...facts.keys()].map((name) => [name, { ref: pulumi.output(ref(name)) }])),
+          users: new Map([...facts].map(([name, { user }]) => [name, user])),
+          ...{ workloads: {}, clusters: {}, ...more },
+        },
+        {
+          transformations: [
+            ({ type, name, opts }) => {
+              const { retainOnDelete } = opts as pulumi.CustomResourceOptions;
+              if (retainOnDelete === true) kept.push(`${type.split(":").at(-1)} ${name}`);
+              return undefined;
+            },
+          ],
+        },
+      ),
     (resource) => {
       order.push(`${resource.type.split(":").at(-1)} ${resource.name}`);
       return resource.component
         ? {}
         : { metadata: { name: `${resource.name}-1a2b`, ...(resource.inputs.metadata as object) } };
     },
+    { stack: "prod" },
   );
-  return { all, order };
+  return { all, order, kept: kept.toSorted() };
 }
 
 const lab: ClustersChoice = { lab: { lab: true, namespace: "todo", databases: { todo: {} } } };
@@ -113,6 +131,8 @@ describe("buildClusters", () => {
     const databases = { todo: { as: "cloudnativepg", size: "10 GiB", instances: 3 } } as const;
     const { all } = await made({ lab: { ...lab.lab, databases } }, { api });
     const cluster = inputs(all, "Cluster", "lab-todo");
+    const annotations = { "pulumi.com/waitFor": "condition=Ready" };
+    assert.deepEqual(cluster.metadata, { name: "todo", namespace: "todo", annotations }, "waits until it serves");
     assert.deepEqual(cluster.spec, {
       instances: 3,
       bootstrap: { initdb: { database: "todo", owner: "todo" } },
@@ -121,6 +141,12 @@ describe("buildClusters", () => {
     // Its Secret is there when an instance is: pods that start before would be told to lack it.
     assert.match(text(cluster), /"pulumi.com\/waitFor":"condition=Ready"/);
     assert.match(text(inputs(all, "Deployment", "api")), /"secretKeyRef":{"key":"uri","name":"todo-app"}/);
+  });
+
+  it("keeps the namespace of a database that stays when the stack goes, and no other", async () => {
+    const databases = { todo: { as: "cloudnativepg", size: "10 GiB" }, small: { namespace: "other" } } as const;
+    const { kept } = await made({ lab: { ...lab.lab, databases } }, {});
+    assert.deepEqual(kept, ["Cluster lab-todo", "Namespace lab-todo"]);
   });
 
   it("gives workloads their own secrets and no others', and the registry's login for its own images", async () => {
@@ -137,6 +163,25 @@ describe("buildClusters", () => {
     assert.doesNotMatch(text(inputs(all, "Secret", "api-secrets")), /canary-b/);
     assert.match(text(inputs(all, "ServiceAccount", "api")), /api-pull-1a2b/);
     assert.doesNotMatch(text(inputs(all, "ServiceAccount", "other")), /pull/);
+    const set = inputs(all, "StatefulSet", "lab-todo") as { spec?: { template: { spec: unknown } } };
+    assert.match(text(set.spec?.template.spec), /"imagePullSecrets":\[{"name":"lab-todo-pull-1a2b"}\]/);
+    assert.ok(pulumi.runtime.isRpcSecret(inputs(all, "Secret", "lab-todo-pull").stringData));
+  });
+
+  it("gives a chart the registry's login by the value that it names", async () => {
+    const pull = { host: "ghcr.io", username: "ada", password: pulumi.secret("canary-pull") };
+    const charts = {
+      web: { chart: "./c", images: { image: "api" }, pullSecrets: "global.pull", values: { global: { a: 1 } } },
+      bare: { chart: "./c", images: { image: "api" } },
+    };
+    const { all } = await made({ lab: { ...lab.lab, charts } }, {}, { pull });
+    assert.deepEqual(inputs(all, "Release", "lab-web").values, {
+      ...{ image: ref("api"), global: { a: 1, pull: [{ name: "lab-web-pull-1a2b" }] } },
+    });
+    assert.deepEqual(inputs(all, "Release", "lab-bare").values, { image: ref("api") });
+    const names = all.filter((r) => r.type.endsWith(":Secret") && r.name.startsWith("lab-")).map(({ name }) => name);
+    assert.deepEqual(names, ["lab-todo-postgres", "lab-todo-pull", "lab-web-pull"]);
+    assert.deepEqual(inputs(all, "Secret", "lab-web-pull").metadata, { namespace: "todo" });
   });
 
   it("tells of a rollback on the Deployment, and reaches an application through a Gateway", async () => {
@@ -159,7 +204,7 @@ describe("buildClusters", () => {
     const name = `api:sha256-${"0".repeat(16)}`;
     const command = "node toolchain/bootstrap.mjs minikube";
     assert.deepEqual(inputs(all, "Command", "lab-api"), {
-      create: `${command} load --profile dev --as ${name} ${ref("api")}`,
+      create: `${command} load --stack prod --profile dev --as ${name} ${ref("api")}`,
       delete: `${command} remove --profile dev ${name}`,
       triggers: [ref("api")],
     });
