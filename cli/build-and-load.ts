@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { Command } from "commander";
+import { bottom } from "../config/prisma.ts";
 import { readStack } from "../config/read-stack.ts";
 import type { PlannedMinikube } from "../core/cluster-plan.ts";
 import { UserError } from "../core/error.ts";
@@ -15,14 +16,16 @@ import { findTargets, openStack } from "./targets.ts";
 import { up } from "./up.ts";
 
 /** `keelson build-and-load`: 002's build script in one command. */
-export function buildAndLoadCommand(): Command {
+export function buildAndLoadCommand(run: (stack: string) => Promise<number> = buildAndLoad): Command {
   return new Command("build-and-load")
     .description(
       "check and mend Prisma schemas, build and check a stack's images, start Minikube, load what its node lacks",
     )
     .option("-s, --stack <name>", "stack with a Minikube in keelson:kubernetes", "todo")
     .action(async ({ stack }: { stack: string }) => {
-      process.exitCode = await buildAndLoad(stack);
+      const code = await run(stack);
+      // A schema that could not be mended has set one already.
+      if (code !== 0) process.exitCode = code;
     });
 }
 
@@ -66,9 +69,10 @@ function sourcesOf({ images }: Plan): string[] {
   );
 }
 
-function baseOf({ images }: Plan, folder: string): string | undefined {
-  const image = images.find(({ contexts }) =>
+/** What the image is built on in the end that has the application of a folder. */
+export function baseOf(plan: Plan, folder: string): string | undefined {
+  const image = plan.images.find(({ contexts }) =>
     Object.values(contexts).some((context) => context.kind === "source" && context.path === folder),
   );
-  return image?.base.kind === "external" ? image.base.name : undefined;
+  return image && bottom(image, plan);
 }

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { dockerfileInputs, parseDockerfile } from "../core/dockerfile.ts";
 import { UserError } from "../core/error.ts";
@@ -42,7 +42,8 @@ async function fix(dir: string, { base, platform, dryRun }: Options): Promise<vo
   const projects = prismaProjects(readPrismaFiles(root));
   if (projects.length === 0)
     throw new UserError(`${dir} has no schema.prisma`, "name the folder of a project that uses Prisma");
-  for (const project of projects) await fixOne(root, project, wishOf(root, project, base, platform), dryRun === true);
+  for (const project of projects)
+    await fixOne(root, project, await wishOf(root, project, base, platform), dryRun === true);
 }
 
 /** What `keelson fix prisma DIR` does, for the platforms that images are built for. @param base default: as its Dockerfile says */
@@ -83,18 +84,13 @@ async function fixOne(root: string, project: PrismaProject, wish: PrismaWish, dr
   if (refused.length > 0) process.exitCode = 1;
 }
 
-function wishOf(
+async function wishOf(
   root: string,
   project: PrismaProject,
   given: string | undefined,
   platforms: readonly Platform[],
-): PrismaWish {
-  const base = given ?? dockerfileBase(root, project.folder);
-  if (base === undefined)
-    throw new UserError(
-      `no Dockerfile in ${join(root, project.folder)} or above says what the image is built on`,
-      "say it: --base node:22-alpine",
-    );
+): Promise<PrismaWish> {
+  const base = given ?? (await dockerfileBase(root, project.folder));
   const systems = platforms.flatMap((platform) => systemOf(base, platform) ?? []);
   if (systems.length === 0)
     throw new UserError(
@@ -106,22 +102,53 @@ function wishOf(
   return { subject, systems, base, generates: "unknown", host: "linux/amd64", folder: "" };
 }
 
-/** The image that a Dockerfile's last stage comes from, through its other stages. */
-function dockerfileBase(root: string, folder: string): string | undefined {
+/**
+ * The image that a Dockerfile's last stage comes from, through its other stages; in a folder of the catalogue the external base
+ * below its definition.
+ * @throws UserError where nothing says it
+ */
+async function dockerfileBase(root: string, folder: string): Promise<string> {
+  const found = dockerfileOf(root, folder);
+  if (found === undefined)
+    throw new UserError(`no Dockerfile in ${join(root, folder)} or above says what the image is built on`, SAY);
+  const { uses, stages } = dockerfileInputs(parseDockerfile(readFileSync(found, "utf8"), found));
+  let stage = stages.at(-1);
+  while (stage !== undefined) {
+    const { line, image } = stage.from;
+    const to = uses.find((use) => use.by === "FROM" && use.line === line)?.to;
+    if (to?.kind === "image" && to.missing.length === 0) return to.name;
+    if (to?.kind === "image") {
+      const base = await definedBase(dirname(found));
+      if (base !== undefined) return base;
+      throw new UserError(`${found}:${line}: nothing sets ${to.missing.join(", ")} of FROM ${image}`, SAY);
+    }
+    stage = to?.kind === "stage" ? to.stage : undefined;
+  }
+  throw new UserError(`${found} does not say what the image is built on`, SAY);
+}
+
+const SAY = "say it: --base node:22-alpine";
+
+/** The nearest one, in the project's folder or above. */
+function dockerfileOf(root: string, folder: string): string | undefined {
   for (let at = folder; ; at = at.slice(0, Math.max(0, at.lastIndexOf("/")))) {
     const path = join(root, at, "Dockerfile");
-    if (existsSync(path)) {
-      const file = parseDockerfile(readFileSync(path, "utf8"), path);
-      const { uses, stages } = dockerfileInputs(file);
-      let stage = stages.at(-1);
-      while (stage !== undefined) {
-        const { line } = stage.from;
-        const to = uses.find((use) => use.by === "FROM" && use.line === line)?.to;
-        if (to?.kind === "image") return to.missing.length > 0 ? undefined : to.name;
-        stage = to?.kind === "stage" ? to.stage : undefined;
-      }
-      return undefined;
-    }
+    if (existsSync(path)) return path;
     if (at === "") return undefined;
   }
+}
+
+/** The external base of the image that images/NAME/image.ts defines; undefined where there is none, or its variants differ. */
+async function definedBase(folder: string): Promise<string | undefined> {
+  const images = dirname(folder);
+  if (basename(images) !== "images" || !existsSync(join(folder, "image.ts"))) return undefined;
+  const { readDefinitions } = await import("../config/catalogue.ts");
+  const all = await readDefinitions(dirname(images));
+  const below = (base: string, seen: readonly string[] = []): string => {
+    const parent = all.find(({ definition }) => definition.name === base)?.definition.base;
+    return parent === undefined || seen.includes(base) ? base : below(parent, [...seen, base]);
+  };
+  const own = all.filter((found) => found.folder === `images/${basename(folder)}`);
+  const [base, ...others] = new Set(own.map(({ definition }) => below(definition.base)));
+  return others.length === 0 ? base : undefined;
 }

@@ -72,7 +72,7 @@ function commandOf(text: string, heredocs: readonly { readonly content: string }
 }
 
 /** The external base below an image. */
-function bottom(image: PlannedImage, plan: Plan): string {
+export function bottom(image: PlannedImage, plan: Plan): string {
   const below = plan.images.find((i) => image.base.kind === "image" && i.name === image.base.name);
   return below === undefined ? image.base.name : bottom(below, plan);
 }

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/error.ts";
@@ -36,8 +37,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  */
 export async function dockerCredentials(host: string, env: Environment): Promise<Credentials | undefined> {
   const file = configFile(env);
-  const bytes = file && (await readFile(file).catch(() => undefined));
-  if (!file || !bytes) return undefined;
+  const bytes = await readFile(file).catch(() => undefined);
+  if (!bytes) return undefined;
   const config = readConfig(bytes, file);
   for (const key of keysFor(host)) {
     const helper = config.credHelpers?.[key] ?? config.credsStore;
@@ -48,10 +49,11 @@ export async function dockerCredentials(host: string, env: Environment): Promise
   return undefined;
 }
 
-function configFile(env: Environment): string | undefined {
+function configFile(env: Environment): string {
   if (env.REGISTRY_AUTH_FILE) return env.REGISTRY_AUTH_FILE;
   if (env.DOCKER_CONFIG) return join(env.DOCKER_CONFIG, "config.json");
-  return env.HOME ? join(env.HOME, ".docker", "config.json") : undefined;
+  // Not every system says HOME: Windows has another variable, and services may have none.
+  return join(env.HOME || homedir(), ".docker", "config.json");
 }
 
 function readConfig(bytes: Buffer, file: string): DockerConfig {

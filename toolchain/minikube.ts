@@ -2,6 +2,7 @@ import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { z } from "zod";
 import type { PlannedMinikube } from "../core/cluster-plan.ts";
@@ -37,6 +38,11 @@ export interface LoadableImage {
   readonly archive: () => Readable;
 }
 
+/** Exit code of minikube where there is no such profile: reason.ExGuestNotFound, as of v1.37. */
+const NO_PROFILE = 85;
+/** How often a pod that ends is waited for, 2 s each time: 40 s, and pods have 30 s to end where they say nothing else. */
+const TRIES = 20;
+const PAUSE = 2000;
 /** `minikube status -o json`, as of v1.37: a node, or a list of them for profiles of several. */
 const statusSchema = z.union([
   z.looseObject({ Host: z.string() }),
@@ -53,6 +59,8 @@ const imagesSchema = z.array(
 const podsSchema = z.object({
   items: z.array(
     z.looseObject({
+      metadata: z.looseObject({ deletionTimestamp: z.string().optional() }).optional(),
+      status: z.looseObject({ phase: z.string().optional() }).optional(),
       spec: z.looseObject({
         containers: z.array(z.looseObject({ image: z.string() })),
         initContainers: z.array(z.looseObject({ image: z.string() })).optional(),
@@ -148,26 +156,62 @@ export async function loadIntoMinikube(
 }
 
 /**
- * Removes images of a profile's node that no pod uses; what a pod uses stays.
+ * Removes images of a profile's node that no pod uses; what a pod uses stays. Pods that are ending are waited for, those that
+ * have ended use nothing; a profile that is gone has nothing to remove.
+ * @param pause between two looks at pods that are ending
  * @returns the whole names of what was removed
- * @throws UserError where nobody says what pods use: then nothing is removed
+ * @throws UserError where nobody says what pods use: then nothing is removed; and for what could not be removed
  */
 export async function removeFromMinikube(
   profile: string,
   names: readonly string[],
   run: RunMinikube = runMinikube,
+  pause: () => Promise<unknown> = () => sleep(PAUSE),
 ): Promise<string[]> {
-  const [there, used] = [await minikubeImages(profile, run), await usedImages(profile, run)];
+  if ((await run(["status", "-p", profile, "-o", "json"])).exitCode === NO_PROFILE) return [];
   const removed: string[] = [];
-  for (const name of names.map(wholeName)) {
-    if (used.has(name) || !there.some(({ tags }) => tags.includes(name))) continue;
-    const { exitCode } = await run(["image", "rm", "-p", profile, name]);
-    if (exitCode === 0) removed.push(name);
+  let left: ReadonlyMap<string, string> = new Map(names.map((name) => [wholeName(name), ""]));
+  for (let tries = 0; left.size > 0; tries++) {
+    if (tries > 0) await pause();
+    left = await removeOnce(profile, [...left.keys()], removed, run);
+    if (left.size > 0 && tries === TRIES)
+      throw new UserError(
+        `Minikube's profile ${profile} keeps images that nothing runs any more:\n${[...left].map(([name, why]) => `${name}: ${why}`).join("\n")}`,
+        "run this again; `kubectl get pods --all-namespaces` shows pods that do not end",
+      );
   }
   return removed;
 }
 
-async function usedImages(profile: string, run: RunMinikube): Promise<ReadonlySet<string>> {
+/** @returns what is there yet and shall not be, with why */
+async function removeOnce(
+  profile: string,
+  names: readonly string[],
+  removed: string[],
+  run: RunMinikube,
+): Promise<ReadonlyMap<string, string>> {
+  const [there, { used, ending }] = [await minikubeImages(profile, run), await usedImages(profile, run)];
+  const left = new Map<string, string>();
+  for (const name of names) {
+    if (used.has(name) || !there.some(({ tags }) => tags.includes(name))) continue;
+    if (ending.has(name)) {
+      left.set(name, "pods that are ending use it");
+      continue;
+    }
+    const answer = await run(["image", "rm", "-p", profile, name]);
+    if (answer.exitCode === 0) removed.push(name);
+    else left.set(name, lastLines(answer));
+  }
+  return left;
+}
+
+interface UsedImages {
+  readonly used: ReadonlySet<string>;
+  /** By pods that are being deleted. */
+  readonly ending: ReadonlySet<string>;
+}
+
+async function usedImages(profile: string, run: RunMinikube): Promise<UsedImages> {
   const answer = await run(["kubectl", "-p", profile, "--", "get", "pods", "--all-namespaces", "-o", "json"]);
   const parsed = podsSchema.safeParse(json(answer.stdout));
   if (answer.exitCode !== 0 || !parsed.success)
@@ -175,8 +219,13 @@ async function usedImages(profile: string, run: RunMinikube): Promise<ReadonlySe
       `Minikube's profile ${profile} does not say which images its pods use:\n${lastLines(answer)}`,
       `see \`minikube status -p ${profile}\``,
     );
-  const pods = parsed.data.items.flatMap(({ spec }) => [...spec.containers, ...(spec.initContainers ?? [])]);
-  return new Set(pods.map(({ image }) => wholeName(image)));
+  const [used, ending] = [new Set<string>(), new Set<string>()];
+  for (const { metadata, status, spec } of parsed.data.items) {
+    if (status?.phase === "Succeeded" || status?.phase === "Failed") continue;
+    const images = metadata?.deletionTimestamp === undefined ? used : ending;
+    for (const { image } of [...spec.containers, ...(spec.initContainers ?? [])]) images.add(wholeName(image));
+  }
+  return { used, ending };
 }
 
 async function has(profile: string, { name, digests }: LoadableImage, run: RunMinikube): Promise<boolean> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { dockerCredentials } from "../../oci/credentials.ts";
@@ -30,6 +30,24 @@ describe("dockerCredentials", () => {
   it("reads an entry, with colons in the password", async () => {
     await config({ auths: { "ghcr.io": { auth: encode("me:p:w") } } });
     assert.deepEqual(await dockerCredentials("ghcr.io", env()), { username: "me", password: "p:w" });
+  });
+
+  it("looks into the user's folder, whether the environment says which or not", async () => {
+    await mkdir(join(folder, ".docker"));
+    await writeFile(
+      join(folder, ".docker/config.json"),
+      JSON.stringify({ auths: { "ghcr.io": { auth: encode("a:b") } } }),
+    );
+    const found = { username: "a", password: "b" };
+    assert.deepEqual(await dockerCredentials("ghcr.io", { HOME: folder }), found);
+    const { HOME: before } = process.env;
+    process.env.HOME = folder; // what os.homedir() goes by here
+    try {
+      assert.deepEqual(await dockerCredentials("ghcr.io", {}), found);
+    } finally {
+      if (before === undefined) delete process.env.HOME;
+      else process.env.HOME = before;
+    }
   });
 
   it("knows Docker Hub by its old address", async () => {

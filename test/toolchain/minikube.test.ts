@@ -160,9 +160,64 @@ describe("loadIntoMinikube", () => {
 });
 
 describe("removeFromMinikube", () => {
+  const status = [ok(STATUS.running)];
+  const todo = image(ID, "docker.io/library/todo:1");
+  const leaving = { metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" }, status: { phase: "Running" } };
+  const pod = (more: object) => ok({ items: [{ ...pods("todo:1").items[0], ...more }] });
+  const remove = async (answers: Parameters<typeof minikube>[0]) => {
+    const { run, asked } = minikube({ status, ...answers });
+    let pauses = 0;
+    const pause = async () => {
+      pauses += 1;
+    };
+    const removed = await removeFromMinikube("p", ["todo:1"], run, pause).catch((error: unknown) => error);
+    return { removed, pauses, tried: asked.filter((line) => line.startsWith("image rm")).length };
+  };
+
+  it("waits for pods that are ending", async () => {
+    const kubectl = [pod(leaving), pod(leaving), ok(pods("todo:2"))];
+    const { removed, pauses } = await remove({ "image ls": [ok([todo])], kubectl, "image rm": [ok("")] });
+    assert.deepEqual([removed, pauses], [["docker.io/library/todo:1"], 2]);
+  });
+
+  it("says so where they do not end", async () => {
+    const { removed, pauses, tried } = await remove({ "image ls": [ok([todo])], kubectl: [pod(leaving)] });
+    assert.ok(told(/todo:1: pods that are ending use it/)(removed), String(removed));
+    assert.deepEqual([pauses, tried], [20, 0]);
+  });
+
+  it("waits for nobody where a pod that stays uses it", async () => {
+    const both = ok({ items: [...pods("todo:1").items, { ...pods("todo:1").items[0], ...leaving }] });
+    const { removed, pauses } = await remove({ "image ls": [ok([todo])], kubectl: [both] });
+    assert.deepEqual([removed, pauses], [[], 0]);
+  });
+
+  for (const phase of ["Succeeded", "Failed"])
+    it(`counts no pod that has ${phase.toLowerCase()}`, async () => {
+      const kubectl = [pod({ status: { phase } })];
+      const { removed, pauses } = await remove({ "image ls": [ok([todo])], kubectl, "image rm": [ok("")] });
+      assert.deepEqual([removed, pauses], [["docker.io/library/todo:1"], 0]);
+    });
+
+  it("tries again what can't be removed, and says why it could not", async () => {
+    const kubectl = [ok(pods("todo:2"))];
+    const why = refused(80, "X Exiting due to GUEST_IMAGE_REMOVE: conflict: unable to remove repository reference");
+    const twice = await remove({ "image ls": [ok([todo])], kubectl, "image rm": [why, ok("")] });
+    assert.deepEqual([twice.removed, twice.pauses], [["docker.io/library/todo:1"], 1]);
+    const never = await remove({ "image ls": [ok([todo])], kubectl, "image rm": [why] });
+    assert.ok(told(/todo:1: X Exiting due to GUEST_IMAGE_REMOVE/)(never.removed), String(never.removed));
+  });
+
+  it("has nothing to remove where the profile is gone", async () => {
+    const gone = refused(85, '* Profile "p" not found. Run "minikube profile list" to view all profiles.');
+    const { removed } = await remove({ status: [gone] });
+    assert.deepEqual(removed, []);
+  });
+
   it("removes what is there and no pod uses", async () => {
     const names = ["todo:1", "todo:2", "todo:3"];
     const { run, asked } = minikube({
+      status,
       "image ls": [ok(names.slice(0, 2).map((name, i) => image(String(i).repeat(64), `docker.io/library/${name}`)))],
       kubectl: [ok(pods("todo:2", "registry.k8s.io/pause:3.10.1"))],
       "image rm": [ok("")],
@@ -175,7 +230,7 @@ describe("removeFromMinikube", () => {
   });
 
   it("removes nothing where the pods can't be asked", async () => {
-    const { run, asked } = minikube({ "image ls": [ok([])], kubectl: [refused(1, "connection refused")] });
+    const { run, asked } = minikube({ status, "image ls": [ok([])], kubectl: [refused(1, "connection refused")] });
     await assert.rejects(removeFromMinikube("p", ["todo:1"], run), told(/does not say which images/));
     assert.ok(!asked.some((line) => line.startsWith("image rm")));
   });

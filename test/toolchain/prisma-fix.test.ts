@@ -129,6 +129,35 @@ describe("keelson fix prisma", function () {
       assert.ok(existsSync(join(folder, made, "libquery_engine-linux-musl-openssl-3.0.x.so.node")));
     });
 
+  it("reads the base of an image of the catalogue from its definition, and from those below", async () => {
+    const definition = (name: string, base: string) =>
+      put(
+        `images/${name}/image.ts`,
+        `export default ${JSON.stringify({
+          ...{ name, base, family: "f", description: "an app", version: "1.0.0", platforms: ["linux/amd64"] },
+          ...{ budget: {}, user: "10001:10001" },
+        })};`,
+      );
+    definition("base-node", "node:22-alpine");
+    definition("app", "base-node");
+    put("images/app/Dockerfile", "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n");
+    put("images/app/package.json", '{"type":"module","dependencies":{"@prisma/client":"6.19.0"}}');
+    put("images/app/prisma/schema.prisma", SCHEMA);
+    const dry = (path: string) =>
+      execa(process.execPath, [keelson, "fix", "prisma", join(folder, path), "--dry-run"], {
+        reject: false,
+        all: true,
+      });
+    const own = await dry("images/app");
+    assert.match(own.all ?? "", /gets .*linux-musl-openssl-3\.0\.x \(node:22-alpine\)/);
+    put("app/Dockerfile", "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n");
+    put("app/package.json", '{"dependencies":{"@prisma/client":"6.19.0"}}');
+    put("app/prisma/schema.prisma", SCHEMA);
+    const other = await dry("app");
+    assert.equal(other.exitCode, 1);
+    assert.match(other.all ?? "", /Dockerfile:2: nothing sets BASE_IMAGE of FROM .*--base node:22-alpine/s);
+  });
+
   it("undoes all where generate fails, and says what it said", async () => {
     const { exitCode, all } = await fix([], { CODE: "1", SAYS: "P1012: no such engine" });
     assert.equal(exitCode, 1, all);

@@ -131,8 +131,6 @@ describe("buildClusters", () => {
     const databases = { todo: { as: "cloudnativepg", size: "10 GiB", instances: 3 } } as const;
     const { all } = await made({ lab: { ...lab.lab, databases } }, { api });
     const cluster = inputs(all, "Cluster", "lab-todo");
-    const annotations = { "pulumi.com/waitFor": "condition=Ready" };
-    assert.deepEqual(cluster.metadata, { name: "todo", namespace: "todo", annotations }, "waits until it serves");
     assert.deepEqual(cluster.spec, {
       instances: 3,
       bootstrap: { initdb: { database: "todo", owner: "todo" } },
