@@ -6,7 +6,7 @@ import type { PlannedImage } from "../core/plan.ts";
 import { isTag } from "../core/reference.ts";
 import { formatBytes } from "../core/size.ts";
 import { formatTable } from "../core/table.ts";
-import { type FloatingTag, floatingTags, hashTag, higherRelease, promotedTags } from "../core/tags.ts";
+import { type FloatingTag, floatingTags, hashTag, higherRelease, namesContent, promotedTags } from "../core/tags.ts";
 import { copyImage } from "../oci/copy.ts";
 import { type PublishedPlatform, readPublished } from "../oci/published.ts";
 import { hasVerdict } from "../oci/verdict.ts";
@@ -46,7 +46,9 @@ async function promote(name: string, options: Options): Promise<void> {
   if (bad !== undefined)
     throw new UserError(`${JSON.stringify(bad)} is no tag`, "write letters, digits, dots, dashes; at most 128");
   const [from, to] = [await openStack(options.from), await openStack(options.to)];
-  const [source, target] = [planned(from, name), planned(to, name)];
+  const source = planned(from, name);
+  // Tags say what the image is that is copied, which the other stack's config may make another one.
+  const target = { ...planned(to, name), tags: source.tags };
   const hash = hashTag(source.contentHash);
   const found = await from.client.headManifest(source.repository, hash);
   if (!found) {
@@ -69,6 +71,10 @@ async function promote(name: string, options: Options): Promise<void> {
   show(to, target, moves, found.digest);
   for (const { tag, higher } of floating)
     if (higher !== undefined) console.log(`${tag} stays where it is: ${higher} is higher`);
+  if (options.tag.length === 0 && source.tags.some((tag) => /^\d/.test(tag) && namesContent(tag, source.contentHash)))
+    console.log(
+      `no latest or short version moves: ${name} is as the config of stack ${options.from} makes it; --tag latest-${options.to} puts such a tag on it`,
+    );
   await refuseMoves(to, target, moving);
   for (const { tag, digest } of legacy) console.log(`${tag} stays on ${digest.slice(0, 19)}…, for a revert`);
   if (source.contentHash !== target.contentHash) {

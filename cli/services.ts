@@ -19,7 +19,11 @@ export function servicesCommand(): Command {
     .command("status", { isDefault: true })
     .description("what runs and where")
     .option("--json", "as JSON")
-    .action(async (options: { json?: boolean }) => {
+    // The default command gets what no other one is called.
+    .argument("[unknown]")
+    .action(async (unknown: string | undefined, options: { json?: boolean }) => {
+      if (unknown !== undefined)
+        command.error(`error: unknown command '${unknown}': write one of start, status, logs`, { exitCode: 2 });
       const services = await servicesStatus();
       if (options.json) return console.log(JSON.stringify(services, null, 2));
       const width = Math.max(...services.map(({ name }) => name.length));

@@ -62,7 +62,8 @@ export function impactMarkdown(impact: Impact): string {
 function headline({ images, unchanged, forecast: sum }: Impact): string {
   const count = images.length === 1 ? "1 image rebuilds" : `${images.length} images rebuild`;
   const rest = `${unchanged} stay${unchanged === 1 ? "s" : ""} as ${unchanged === 1 ? "it is" : "they are"}`;
-  if (sum === undefined) return `${count}, ${rest}`;
+  if (sum === undefined)
+    return `${count}, ${rest}${images.length === 0 ? "" : "; no forecast: none was built here before"}`;
   const unknown = sum.unknown === 0 ? "" : `, ${sum.unknown} without a past build`;
   return `${count}, ${rest}; forecast ${forecast(sum)}${unknown}`;
 }

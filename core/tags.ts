@@ -35,6 +35,15 @@ export function imageTags(
 }
 
 /**
+ * True for a tag that {@link imageTags} ends with digits of the content's hash. Such images have no moving tags: each stack
+ * makes another one of the same release, and `latest` of a repository that several push to would mean whichever came last.
+ * @example namesContent("1.2.3-0ab1c2d3", "0ab1c2d3…") // true
+ */
+export function namesContent(tag: string, contentHash: string): boolean {
+  return tag.endsWith(`-${contentHash.slice(0, 8)}`);
+}
+
+/**
  * Tags that move from release to release: the short versions and `latest`. A pre-release moves none.
  * @param tag a release's own, as {@link imageTags} gives it, with the CUDA track of GPU images
  * @example floatingTags("1.2.3-cu121") // ["1.2-cu121", "1-cu121", "latest-cu121"]

@@ -226,6 +226,7 @@ describe("impact", () => {
       found.images.map((i) => [i.image, i.services]),
       [["web", ["shop on vps1", "shop on vps2"]]],
     );
+    assert.match(formatImpact(found), /^1 image rebuilds, .*; no forecast: none was built here before$/m);
     assert.match(formatImpact(found), /run by shop on vps1, shop on vps2/);
   });
 

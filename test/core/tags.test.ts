@@ -6,6 +6,7 @@ import {
   imageTags,
   isBuildTag,
   isCommitTag,
+  namesContent,
   promotedTags,
   uncheckedTag,
 } from "../../core/tags.ts";
@@ -85,6 +86,21 @@ describe("tags", () => {
         assert.ok(isCommitTag(tag), tag);
       }
     for (const tag of ["production", "20261121-d9330cd", "worker-20261121", "1.2.3"]) assert.ok(!isCommitTag(tag), tag);
+  });
+
+  it("an image that a stack configures moves no tag: other stacks make another one of the same release", () => {
+    const revision = { commit: "d9330cd0".repeat(5), date: "2026-11-21", release: "1.2.3", dirty: false };
+    for (const hash of ["0a1b2c3d".repeat(8), "12345678".repeat(8), "01234567".repeat(8)])
+      for (const track of [undefined, "cu121"]) {
+        const [tag = ""] = imageTags({ family: "weft", ...(track === undefined ? {} : { track }) }, revision, hash);
+        assert.ok(namesContent(tag, hash), tag);
+        assert.deepEqual(floatingTags(tag), [], tag);
+        assert.deepEqual(
+          promotedTags(["1.2.2"], [tag]).filter(({ higher }) => higher !== undefined),
+          [],
+        );
+      }
+    assert.ok(!namesContent("1.2.3", "0a".repeat(32)));
   });
 
   it("refuses what is no semver", () =>
