@@ -121,6 +121,7 @@ export class KubernetesProvider implements Answers {
       cluster: this.cluster,
       directory,
       status: (urn, line) => log.status(urn, line),
+      warn: (urn, line) => log.send(urn, "warning", line),
     });
     const response = configured();
     response.setSupportsAutonamingConfiguration(true);

@@ -61,10 +61,11 @@ export async function chartVersion(inputs: KubernetesObject, helm: Helm): Promis
   return version;
 }
 
-/** @throws UserError for a chart that does not render with its values */
-export async function tryRender(inputs: KubernetesObject, helm: Helm): Promise<void> {
+/** @returns what it renders to @throws UserError for a chart that does not render with its values */
+export async function tryRender(inputs: KubernetesObject, helm: Helm): Promise<string> {
   const rendered = await helm.run(templateArguments(inputs), valuesOf(inputs));
   if (!rendered.ok) throw explainHelm(`render chart ${chartOf(inputs).chart}`, rendered.stderr, nameOf(inputs));
+  return rendered.stdout;
 }
 
 /** Installs a release, or brings one that is there to its inputs. @returns its outputs */

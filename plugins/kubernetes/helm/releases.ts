@@ -29,6 +29,7 @@ import { differences } from "../diff.ts";
 import { digits } from "../naming.ts";
 import { isObject, type KubernetesObject, parseId, textAt } from "../object.ts";
 import { prune } from "../prune.ts";
+import { movingImages } from "./manifest.ts";
 import type { Helm } from "./program.ts";
 import {
   applyRelease,
@@ -53,6 +54,7 @@ export interface ReleasesOptions {
   /** Files of values are relative to it. */
   readonly directory: string;
   readonly status: (urn: string, line: string) => void;
+  readonly warn: (urn: string, line: string) => void;
 }
 
 /** Helm releases as Pulumi's resources: inputs that helm gets, outputs that it says. */
@@ -144,7 +146,8 @@ export class Releases {
     const secrets = secretTexts(marked);
     try {
       if (preview) {
-        if (!holdsUnknown(inputs)) await tryRender(inputs, this.options.helm);
+        const rendered = holdsUnknown(inputs) ? "" : await tryRender(inputs, this.options.helm);
+        for (const line of movingImages(rendered)) this.options.warn(urn, redact(line, secrets));
         return writeRelease(inputs, { status: UNKNOWN, resourceNames: UNKNOWN }, marked);
       }
       return writeRelease(inputs, await applyRelease(how, inputs, this.around(urn)), marked);

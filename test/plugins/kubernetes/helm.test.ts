@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { installArguments, uninstallArguments, upgradeArguments } from "../../../plugins/kubernetes/helm/arguments.ts";
 import { explainHelm } from "../../../plugins/kubernetes/helm/failure.ts";
-import { resourceNames } from "../../../plugins/kubernetes/helm/manifest.ts";
+import { movingImages, resourceNames } from "../../../plugins/kubernetes/helm/manifest.ts";
 import { merge } from "../../../plugins/kubernetes/helm/releases.ts";
 
 describe("kubernetes plugin: helm's command lines", () => {
@@ -99,6 +99,21 @@ describe("kubernetes plugin: helm's failures", () => {
 });
 
 describe("kubernetes plugin: a release's manifest and values", () => {
+  it("name containers' images that are others tomorrow, with the manifest", () => {
+    const pod = (...images: string[]) => `containers: [${images.map((image) => `{ image: "${image}" }`).join(", ")}]`;
+    const rendered = [
+      `---\n# Source: web/templates/a.yaml\nkind: Deployment\nmetadata: { name: web }\nspec: { template: { spec: { ${pod("nginx:stable", "redis:7.4.1")} } } }\n`,
+      `---\n# Source: web/templates/b.yaml\nkind: CronJob\nmetadata: { name: tidy }\nspec: { jobTemplate: { spec: { template: { spec: { initC${pod("busybox").slice(1)} } } } } }\n`,
+      `---\n# Source: web/templates/c.yaml\nkind: ConfigMap\nmetadata: { name: c }\ndata: { image: "nginx:latest" }\n`,
+      "---\n# Source: web/templates/empty.yaml\n",
+    ].join("");
+    const told = movingImages(rendered);
+    assert.equal(told.length, 2, told.join("\n"));
+    assert.match(told[0] ?? "", /^web\/templates\/a\.yaml: Deployment web: nginx:stable is another image tomorrow/);
+    assert.match(told[1] ?? "", /^web\/templates\/b\.yaml: CronJob tidy: busybox says no version/);
+    assert.deepEqual(movingImages(""), []);
+  });
+
   it("names what it holds, by kind and version", () => {
     const manifest = [
       "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: { name: web, namespace: shop }\n",
