@@ -14,6 +14,8 @@ import { projectRoot } from "../../toolchain/home.ts";
 import { ensureServices, type Services } from "../../toolchain/services/index.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
 import { catalogueBuild } from "./catalogue-image.ts";
+import { startDockerd, type TestDocker } from "./dockerd.ts";
+import { freePort } from "./port.ts";
 
 const NATIVE: Platform = process.arch === "arm64" ? "linux/arm64" : "linux/amd64";
 /** A tool of the catalogue that comes from a package registry. */
@@ -159,6 +161,37 @@ stop
     );
     const [, baked] = /^#\d+ [\d.]+ tree ([0-9a-f]{64})$/m.exec(said) ?? [];
     assert.equal(baked, loaded);
+  });
+
+  /** Scripts that people have, on a real Docker daemon. */
+  describe("under deploy scripts in 000's style, as they are", () => {
+    const scripts = join(root, "test/fixtures/deploy/scripts");
+    let engine: TestDocker;
+    before(async () => {
+      // Any two of 10.234.0.0/16 that no other run of this test has now.
+      const net = `10.234.${(process.pid >> 5) & 255}.${(process.pid & 31) << 3}`;
+      const address = `${net.replace(/\d+$/, (last) => String(Number(last) + 1))}/29`;
+      engine = await startDockerd({ bridge: { name: `kls${process.pid}`, address } });
+      const args = ["cli/main.ts", "load", core, "--tag", "loa-core:local"];
+      await execa("node", args, { cwd: root, env: { DOCKER_HOST: engine.host } });
+    });
+    after(() => engine?.stop());
+
+    const script = async (file: string, env: Record<string, string> = {}) =>
+      (await execa(join(scripts, file), { env: { ...engine.env, ...env }, all: true })).all;
+
+    it("build on it, push it, and find its container healthy", async () => {
+      assert.match(await script("build.sh"), /^loa-sandbox:local is [45]\d\d MB$/m);
+      const pushed = await script("push.sh", { REGISTRY: `${services.registry.host}/e2e` });
+      const [, digest = ""] = /loa-sandbox@(sha256:[0-9a-f]{64})$/.exec(pushed) ?? [];
+      assert.ok(await registry.headManifest("e2e/loa-sandbox", digest), pushed);
+      const said = await script("smoke.sh", { PORT: String(await freePort()) });
+      assert.match(said, /^\{"status":"healthy","gateway":"running"\}$/m);
+      assert.match(said, /^\["(?:healthy|degraded)","running",\[.*"ck-search".*"sentence-transformers".*\]\]$/m);
+      assert.match(said, /^v22\.\d+\.\d+\n2026\.1\.24-3\nyq .* v4\S+\njq-1\.\d\ngit version /m);
+      assert.match(said, /Calm, exact/);
+      assert.match(said, /ended with (?:0|143)$/);
+    });
   });
 });
 
