@@ -21,11 +21,7 @@ export async function benchCheckout(
   root: string,
   stack: { readonly images: readonly string[]; readonly platforms: readonly Platform[] },
 ): Promise<BenchCheckout> {
-  cpSync(projectRoot(), root, {
-    recursive: true,
-    filter: (path) => !/\/(?:node_modules|\.keelson|\.git)(?:\/|$)/.test(path.slice(projectRoot().length)),
-  });
-  symlinkSync(join(projectRoot(), "node_modules"), join(root, "node_modules"));
+  copyCheckout(root);
   const file = join(root, "Pulumi.dev.yaml");
   const yaml = parseDocument(readFileSync(file, "utf8"));
   yaml.deleteIn(["config", "keelson:gateway"]);
@@ -49,6 +45,15 @@ export async function benchCheckout(
       await init();
     },
   };
+}
+
+/** This checkout with its dependencies, and without its state and history, in a folder that is not there yet. */
+export function copyCheckout(root: string): void {
+  cpSync(projectRoot(), root, {
+    recursive: true,
+    filter: (path) => !/\/(?:node_modules|\.keelson|\.git)(?:\/|$)/.test(path.slice(projectRoot().length)),
+  });
+  symlinkSync(join(projectRoot(), "node_modules"), join(root, "node_modules"));
 }
 
 /** Appends a line to the last layer, or changes the one that was appended before. */

@@ -3,6 +3,7 @@ import { formatTable } from "../core/table.ts";
 import { adoptBench } from "./adopt.ts";
 import { coldBench } from "./cold.ts";
 import { fleetBench } from "./fleet.ts";
+import { fleetPreviewBench } from "./fleet-preview.ts";
 import { graphBench } from "./graph.ts";
 import { hashBench } from "./hash.ts";
 import { hostBench } from "./host.ts";
@@ -16,6 +17,7 @@ import { toolLoaderBench } from "./tool-loader.ts";
 const BENCHES: readonly Bench[] = [
   planBench,
   fleetBench,
+  fleetPreviewBench,
   hashBench,
   idleBench,
   leafBench,
