@@ -311,6 +311,12 @@ describe("the host program", () => {
     assert.equal(said(`${settle} ${left}`), "disable --quiet --now keelson-clawft-channels.timer\ndaemon-reload");
   });
 
+  it("says nothing of a container that is gone before it is looked at", () => {
+    const gone = `xargs() { cat >/dev/null; echo "/keelson-clawft-weft-a r@1"; echo "Error: No such object: id" >&2; return 123; };`;
+    const look = `systemctl() { :; }; engine() { echo id; }; ${gone} look; echo "\${images[keelson-clawft-weft-a]}"`;
+    assert.equal(said(look), "r@1");
+  });
+
   it("changes a fingerprint with the section and with each secret", () => {
     write("section", "image r@1\nsecret A\nsecret B\n");
     const of = (a: string, b: string) => {
