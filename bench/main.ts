@@ -8,6 +8,7 @@ import { graphBench } from "./graph.ts";
 import { hashBench } from "./hash.ts";
 import { hostBench } from "./host.ts";
 import { idleBench } from "./idle.ts";
+import { kubernetesBench } from "./kubernetes.ts";
 import { leafBench } from "./leaf.ts";
 import type { Bench, Figure } from "./measure.ts";
 import { planBench } from "./plan.ts";
@@ -25,6 +26,7 @@ const BENCHES: readonly Bench[] = [
   adoptBench,
   toolLoaderBench,
   hostBench,
+  kubernetesBench,
   coldBench,
 ];
 

@@ -89,7 +89,12 @@ export class Cluster extends pulumi.ComponentResource {
     });
     const images =
       cluster.place.kind === "minikube" ? loaded(cluster, cluster.place.profile, args, child) : args.images;
-    const own = { ...args, images };
+    const own = {
+      ...args,
+      images,
+      workloads: pulumi.secret(pulumi.output(args.workloads)),
+      clusters: pulumi.secret(pulumi.output(args.clusters)),
+    };
     const databases = new Map(
       cluster.databases.map((database) => {
         const small = database.as === "statefulset";
@@ -172,7 +177,13 @@ function inOrder(apps: readonly PlannedApp[]): readonly PlannedApp[] {
   return ordered;
 }
 
-function appArgs(app: PlannedApp, args: ClustersArgs, databases: ReadonlyMap<string, Postgres>): KubernetesAppArgs {
+/** Opened once: every application looks its secrets up in it, and each opening walks all of it. */
+type OwnArgs = Omit<ClustersArgs, "workloads" | "clusters"> & {
+  readonly workloads: pulumi.Output<Secrets>;
+  readonly clusters: pulumi.Output<Readonly<Record<string, { readonly charts?: Secrets }>>>;
+};
+
+function appArgs(app: PlannedApp, args: OwnArgs, databases: ReadonlyMap<string, Postgres>): KubernetesAppArgs {
   const { image, external, environment, secrets, volume, database, replicas, after: _, name: __, ...same } = app;
   const address = database === undefined ? undefined : databases.get(database)?.address;
   return {
@@ -194,18 +205,16 @@ function appArgs(app: PlannedApp, args: ClustersArgs, databases: ReadonlyMap<str
 }
 
 /** Variables of the tool loader, each an Output of its own. */
-function loaderSettings(volume: string, { volumes }: ClustersArgs): Record<string, pulumi.Output<string>> {
+function loaderSettings(
+  volume: string,
+  { volumes }: Pick<ClustersArgs, "volumes">,
+): Record<string, pulumi.Output<string>> {
   const environment = volumes?.get(volume)?.environment;
   if (environment === undefined) throw new Error(`volume ${volume} is not in the plan`);
   return Object.fromEntries(LOADER_VARIABLES.map((name) => [name, environment.apply((all) => all[name] ?? "")]));
 }
 
-function chartArgs(
-  chart: PlannedChart,
-  cluster: string,
-  args: ClustersArgs,
-  pull: HelmReleaseArgs["set"],
-): HelmReleaseArgs {
+function chartArgs(chart: PlannedChart, cluster: string, args: OwnArgs, pull: HelmReleaseArgs["set"]): HelmReleaseArgs {
   const { images = {}, pullSecrets: _, secrets, timeout, name, ...same } = chart;
   const refs = Object.entries(images).map(([path, image]) => [path, refOf(image, args)] as const);
   return {
@@ -219,7 +228,7 @@ function chartArgs(
   };
 }
 
-function refOf(image: string, { images }: ClustersArgs): pulumi.Input<string> {
+function refOf(image: string, { images }: Pick<ClustersArgs, "images">): pulumi.Input<string> {
   const ref = images.get(image)?.ref;
   if (ref === undefined) throw new Error(`image ${image} is not in the plan`);
   return ref;
@@ -228,9 +237,9 @@ function refOf(image: string, { images }: ClustersArgs): pulumi.Input<string> {
 /** Secret values by name, each an Output of its own. */
 function named<T>(
   names: readonly string[],
-  all: pulumi.Input<T>,
+  all: pulumi.Output<T>,
   pick: (all: T) => Readonly<Record<string, string>> | undefined,
 ): Record<string, pulumi.Output<string>> {
-  const values = pulumi.secret(pulumi.output(all)).apply((config) => pick(config as T) ?? {});
+  const values = all.apply((config) => pick(config) ?? {});
   return Object.fromEntries(names.map((name) => [name, values.apply((own) => own[name] ?? "")]));
 }
