@@ -13,6 +13,7 @@ import { leafBench } from "./leaf.ts";
 import type { Bench, Figure } from "./measure.ts";
 import { planBench } from "./plan.ts";
 import { toolLoaderBench } from "./tool-loader.ts";
+import { weftBench } from "./weft.ts";
 
 /** `npm run bench [-- NAME…]`: measures, prints a table per bench, and exits with 1 where a bound is broken. */
 const BENCHES: readonly Bench[] = [
@@ -26,6 +27,7 @@ const BENCHES: readonly Bench[] = [
   adoptBench,
   toolLoaderBench,
   hostBench,
+  weftBench,
   kubernetesBench,
   coldBench,
 ];
