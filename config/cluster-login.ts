@@ -4,6 +4,7 @@ import { delimiter, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { type ClusterPlace, describePlace, type PlannedCluster } from "../core/cluster-plan.ts";
 import { UserError } from "../core/error.ts";
+import { expandHome } from "../core/home-path.ts";
 import { hint } from "../core/lineage.ts";
 import { lastKnownCluster } from "../toolchain/lab/kubernetes.ts";
 
@@ -40,7 +41,8 @@ function accessOf(
   }
   const own = place.kind === "context" ? place.kubeconfig : undefined;
   const context = place.kind === "minikube" ? place.profile : place.context;
-  const files = own === undefined ? defaultFiles(environment) : [resolve(root, own)];
+  const files =
+    own === undefined ? defaultFiles(environment) : [resolve(root, expandHome(own, environment.HOME ?? homedir()))];
   const read = files.filter((file) => existsSync(file)).map(readKubeconfig);
   const key = `keelson:kubernetes.${name}`;
   if (read.length === 0)

@@ -40,6 +40,8 @@ const TEXT: readonly Pattern[] = [
 const HINT =
   /PRIVATE KEY|gh[pousr]_|github_pat_|glpat-|npm_|_auth|AKIA|ASIA|xox[abeoprs]-|hooks\.slack|AIza|[rs]k_live_|sk-ant-|hf_|pypi-AgEI/;
 
+const MASK = "[secret]";
+
 /** AWS's documentation uses these keys as examples; they open nothing. */
 const EXAMPLES = /AKIAIOSFODNN7EXAMPLE|AKIAI44QH8DHBEXAMPLE|EXAMPLE/;
 
@@ -68,6 +70,24 @@ export function findSecrets(text: string): SecretHit[] {
     }
     return hits;
   });
+}
+
+/** A whole key, which may be cut off. */
+const KEY = /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [^\n-]*-----|$)/g;
+/** What stands between user and host of a URL; a port and a path with an @ are none. */
+const USERINFO = /(:\/\/[^\s:@/?#]*:)(?!\d{1,5}[/?#\s])[^\s"`<>]+@/g;
+
+/**
+ * Text in which passwords of URLs, and what {@link findSecrets} finds, are written `[secret]`.
+ * @example maskSecrets("can't reach postgresql://todo:hunter2@db") // "can't reach postgresql://todo:[secret]@db"
+ */
+export function maskSecrets(text: string): string {
+  const masked = text.replaceAll(KEY, MASK).replaceAll(USERINFO, `$1${MASK}@`);
+  if (!HINT.test(masked)) return masked;
+  return TEXT.reduce(
+    (left, { pattern }) => left.replaceAll(new RegExp(pattern, "g"), (found) => (EXAMPLES.test(found) ? found : MASK)),
+    masked,
+  );
 }
 
 /** What kind of secret a file of this name holds, if any. @example secretName("root/.ssh/id_rsa") // "ssh-key" */

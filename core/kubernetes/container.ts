@@ -10,6 +10,8 @@ export interface ContainerSubject {
   readonly namespace: string;
   /** @example "deployment/todo-backend" */
   readonly workload: string;
+  /** Has to end before the others start. */
+  readonly isInit: boolean;
   /** Of this pod, the newest last. */
   readonly events: readonly KubernetesEvent[];
   /** What it, or the one before it, wrote. */
@@ -44,7 +46,10 @@ function waitingTrouble(subject: ContainerSubject, reason: string, message: stri
     case "CreateContainerConfigError":
       return trouble(subject, reason, message, config(subject, message));
     case "CrashLoopBackOff":
-      return trouble(subject, reason, message, ended(subject, "fatal"));
+      return {
+        ...trouble(subject, reason, message, ended(subject, "fatal")),
+        ...(subject.isInit ? { initRestarts: subject.status.restartCount ?? 0 } : {}),
+      };
     case "RunContainerError":
     case "CreateContainerError":
       return trouble(
@@ -182,7 +187,7 @@ function ended(subject: ContainerSubject, verdict: Trouble["verdict"]): Diagnosi
   }
   const broken = unrunnable(subject, `${last?.message ?? ""} ${last?.reason === "StartError" ? "" : execFailure(log)}`);
   if (broken !== undefined) return { ...broken, verdict };
-  const prisma = diagnosePrisma(log ?? "");
+  const prisma = PRISMA.test(log ?? "") ? diagnosePrisma(log ?? "") : undefined;
   if (prisma !== undefined) return { verdict, cause: prisma.message, command: `${prisma.fix}; ${logs}` };
   const probe = events.findLast(
     (e) => e.reason === "Unhealthy" && /^(?:Liveness|Startup) probe failed/.test(e.message ?? ""),
@@ -199,6 +204,9 @@ function ended(subject: ContainerSubject, verdict: Trouble["verdict"]): Diagnosi
     command: logs,
   };
 }
+
+/** A log in which Prisma speaks: others refuse connections, too. */
+const PRISMA = /prisma|query[ _]engine|Can't reach database server|\bP[12]\d{3}\b/i;
 
 /** A kernel's refusal that only the log has: shells print it before they end with 126. */
 function execFailure(log: string | undefined): string {

@@ -30,10 +30,11 @@ export function isOwned(metadata: ObjectMeta | undefined, uid: string | undefine
 export function podTroubles(pod: Pod, { namespace, workload, events, logs }: PodSurroundings): Trouble[] {
   const name = pod.metadata?.name ?? "";
   const own = events.filter((e) => e.involvedObject?.uid === pod.metadata?.uid || e.involvedObject?.name === name);
-  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  const inits = pod.status?.initContainerStatuses ?? [];
+  const statuses = [...inits, ...(pod.status?.containerStatuses ?? [])];
   const troubles = statuses.flatMap((status) => {
     const log = logs[`${name}/${status.name ?? ""}`];
-    const subject = { pod, status, namespace, workload, events: own, log };
+    const subject = { pod, status, namespace, workload, isInit: inits.includes(status), events: own, log };
     return containerTrouble(subject) ?? [];
   });
   if (troubles.length > 0) return troubles;

@@ -50,7 +50,7 @@ function judge(refusal: Refusal, attempt: Attempt): Explanation {
   const said = SIGNS.find(({ sign }) => sign.test(message));
   if (said !== undefined) return said.explain(refusal, attempt, said.sign.exec(message) ?? []);
   if (code === 401) return unauthorized(login);
-  if (code === 403) return { message, fix: rights(attempt) };
+  if (code === 403) return { message, fix: rights(message, attempt) };
   if (code === 409 && reason === "AlreadyExists") return exists(message, attempt);
   if (code === 409) return conflict(refusal, attempt);
   if (code === 422) return invalid(refusal);
@@ -137,9 +137,23 @@ function unauthorized({ user, context, expired }: Attempt["login"]): Explanation
   };
 }
 
-function rights({ verb, resource, namespace }: Attempt): string {
-  const scope = namespace === "" ? "" : ` -n ${namespace}`;
-  return `give its user a role that may ${verb} ${resource}; try it: kubectl auth can-i ${verb} ${resource}${scope}`;
+/** How the API server names what a user may not: seldom what was asked for, where one call leads to others. */
+const LACKING =
+  /cannot (\w+) resource "([\w./-]+)"(?: in API group "([\w.-]*)")?(?:( at the cluster scope)| in the namespace "([\w-]+)")?/;
+
+function rights(message: string, attempt: Attempt): string {
+  const [, verb = attempt.verb, plural, group = "", cluster, namespace = attempt.namespace] =
+    LACKING.exec(message) ?? [];
+  const scope = cluster !== undefined || namespace === "" ? "" : ` -n ${namespace}`;
+  if (verb === "")
+    return `give its user the rights that it names; those that it has: kubectl auth can-i --list${scope}`;
+  const [name = "", part] = (plural ?? attempt.resource).split("/");
+  // The attempt's own resource may be a path.
+  const isPart = plural !== undefined && part !== undefined;
+  const resource = plural === undefined ? attempt.resource : `${name}${group === "" ? "" : `.${group}`}`;
+  const shown = isPart ? `${resource}/${part}` : resource;
+  const asked = isPart ? `${resource} --subresource=${part}` : resource;
+  return `give its user a role that may ${verb} ${shown}; try it: kubectl auth can-i ${verb} ${asked}${scope}`;
 }
 
 function exists(message: string, { token, namespace, name }: Attempt): Explanation {
@@ -207,6 +221,11 @@ function outage(code: string, message: string, context: string): readonly [why: 
     case "ENETUNREACH":
     case "ABORT_ERR":
       return ["it does not answer", `look at the network and the VPN; ${start}`];
+    case "NO_JSON":
+      return [
+        "what answers there speaks no JSON: it is a proxy, a page to log in, or another server",
+        `correct the server in the kubeconfig, or look at HTTPS_PROXY and the VPN; try it: kubectl --context ${context} version`,
+      ];
     case "CERT_HAS_EXPIRED":
       return [
         "its certificate has expired",

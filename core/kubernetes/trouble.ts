@@ -1,4 +1,5 @@
 import { printable } from "../printable.ts";
+import { maskSecrets } from "../secrets.ts";
 
 /** What keeps a pod, or a whole rollout, from serving. */
 export interface Trouble {
@@ -14,6 +15,8 @@ export interface Trouble {
   readonly cause: string;
   /** A command line that mends it, or that shows what to mend. */
   readonly command: string;
+  /** Of an init container that crashes: how often it was started anew. */
+  readonly initRestarts?: number;
   /** The container's last words; empty where it said none. */
   readonly log: readonly string[];
 }
@@ -21,9 +24,9 @@ export interface Trouble {
 /** Lines of a log that a message shows. */
 const LINES = 10;
 
-/** The last lines of a log that say something. */
+/** The last lines of a log that say something, without secrets: they end up in the logs of CI. */
 export function lastLines(log: string | undefined, lines = LINES): string[] {
-  return (log ?? "")
+  return maskSecrets(log ?? "")
     .split("\n")
     .map((line) => printable(line.trimEnd()))
     .filter((line) => line !== "")
@@ -40,7 +43,7 @@ export function lastLines(log: string | undefined, lines = LINES): string[] {
  */
 export function formatTrouble({ where, reason, message, cause, command, log }: Trouble): string {
   return [
-    `${where}: ${reason}${message === "" ? "" : `: ${printable(message)}`}`,
+    `${where}: ${reason}${message === "" ? "" : `: ${printable(maskSecrets(message))}`}`,
     ...log.map((line) => `| ${line}`),
     `cause: ${cause}`,
     `fix: ${command}`,

@@ -3,7 +3,7 @@ import https from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Refusal } from "../../core/kubernetes/refusal.ts";
 import type { Login } from "./kubeconfig.ts";
-import type { KubernetesObject } from "./object.ts";
+import { isObject, type KubernetesObject } from "./object.ts";
 
 /** One call of the API. */
 export interface Call {
@@ -59,11 +59,11 @@ export class Caller {
   /**
    * The answer's object.
    * @throws RefusedError with the server's Status
-   * @throws OutageError where none answers
+   * @throws OutageError where none answers, or something that is no API server
    */
   async json(call: Call): Promise<{ readonly object: KubernetesObject; readonly warnings: readonly string[] }> {
     const { text, warnings } = await this.text(call);
-    return { object: JSON.parse(text) as KubernetesObject, warnings };
+    return { object: parseAnswer(text), warnings };
   }
 
   async text(call: Call): Promise<{ readonly text: string; readonly warnings: readonly string[] }> {
@@ -164,6 +164,17 @@ function send(url: URL, options: https.RequestOptions, body: string | undefined,
     request.on("close", () => clearTimeout(timer));
     request.end(body);
   });
+}
+
+/** A proxy's or another server's page comes with status 200, too. */
+function parseAnswer(text: string): KubernetesObject {
+  try {
+    const object: unknown = JSON.parse(text);
+    if (isObject(object as KubernetesObject)) return object as KubernetesObject;
+  } catch {
+    // told below
+  }
+  throw new OutageError("NO_JSON", "answers no JSON: a proxy or another server");
 }
 
 /** Where several addresses were tried, the first one's failure. */

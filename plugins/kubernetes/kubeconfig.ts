@@ -5,6 +5,7 @@ import type { KubeConfig } from "@kubernetes/client-node";
 import { parse } from "yaml";
 import { z } from "zod";
 import { UserError } from "../../core/error.ts";
+import { expandHome } from "../../core/home-path.ts";
 import type { Values } from "../common/values.ts";
 import type { Settings } from "./settings.ts";
 
@@ -59,7 +60,7 @@ function load(config: KubeConfig, pathOrText: string | undefined): string {
       config.loadFromDefault();
       return "the kubeconfig";
     }
-    const path = expand(pathOrText);
+    const path = expandHome(pathOrText, homedir());
     if (isText(pathOrText)) {
       config.loadFromString(pathOrText);
       return "the kubeconfig";
@@ -114,7 +115,7 @@ export function activeCluster(values: Values): unknown {
   const { kubeconfig, context, cluster } = values;
   if (typeof kubeconfig !== "string" || kubeconfig === "") return undefined;
   try {
-    const text = isText(kubeconfig) ? kubeconfig : readFileSync(expand(kubeconfig), "utf8");
+    const text = isText(kubeconfig) ? kubeconfig : readFileSync(expandHome(kubeconfig, homedir()), "utf8");
     const config = clusterSchema.parse(parse(text));
     const wanted = typeof context === "string" && context !== "" ? context : config["current-context"];
     const name =
@@ -132,7 +133,3 @@ const clusterSchema = z.object({
   contexts: z.array(z.object({ name: z.string(), context: z.object({ cluster: z.string() }) })).default([]),
   clusters: z.array(z.object({ name: z.string(), cluster: z.record(z.string(), z.unknown()) })).default([]),
 });
-
-function expand(path: string): string {
-  return path.replace(/^~(?=\/|$)/, homedir());
-}

@@ -1,7 +1,7 @@
 import { describeRollback, wantsRollback } from "../../core/kubernetes/rollback.ts";
 import { type KubernetesObject, kindOf } from "./object.ts";
 import { type Around, updateObject } from "./resource.ts";
-import { NotReadyError } from "./wait.ts";
+import { NotReadyError, UnwatchedError } from "./wait.ts";
 
 /** Seconds that the version before is given to serve again: most of its pods never stopped. */
 const AGAIN = 120;
@@ -27,6 +27,8 @@ export async function rollBack(
 ): Promise<unknown> {
   const { before, inputs, ignored, around } = change;
   if (!(error instanceof NotReadyError) || around.preview || around.cluster.signal.aborted) return error;
+  // What nobody saw fail is not taken back.
+  if (error instanceof UnwatchedError) return error;
   if (!wantsRollback(kindOf(inputs).kind, inputs) || Object.keys(before.inputs).length === 0) return error;
   around.status("does not get ready; the version before is put back");
   try {

@@ -1,6 +1,7 @@
+import { UserError } from "../../core/error.ts";
 import { judgeDeletion, type Readiness } from "../../core/kubernetes/readiness.ts";
 import { formatTrouble } from "../../core/kubernetes/trouble.ts";
-import { OutageError } from "./call.ts";
+import { OutageError, RefusedError } from "./call.ts";
 import type { Cluster } from "./cluster.ts";
 import {
   ANNOTATION,
@@ -30,6 +31,9 @@ export class NotReadyError extends Error {
   }
 }
 
+/** An object is there, and whoever asks may not see whether it does what it is for. */
+export class UnwatchedError extends NotReadyError {}
+
 /** Pauses between looks, milliseconds: short ones first, since most things are done at once. */
 const PAUSES = [200, 300, 500, 1000];
 /** Times in a row that an object has to look lost before it is. */
@@ -49,7 +53,7 @@ export interface Wait {
 /**
  * Waits until an object does what it is for.
  * @returns it, as it then is
- * @throws NotReadyError when it will not, or its time is over
+ * @throws NotReadyError when it will not, or its time is over; also where it can't be seen, since it is there
  */
 export async function waitReady({ cluster, inputs, live, waiter, timeout, status }: Wait): Promise<KubernetesObject> {
   const end = performance.now() + timeoutOf(inputs, timeout, waiter.timeout ?? TIMEOUT) * 1000;
@@ -65,7 +69,7 @@ export async function waitReady({ cluster, inputs, live, waiter, timeout, status
       readiness = await waiter.observe(cluster, seen);
     } catch (error) {
       // A server that restarts comes back; what is cancelled is told below, with the object's state.
-      if (!(error instanceof OutageError) && !cluster.signal.aborted) throw error;
+      if (!isPassing(error) && !cluster.signal.aborted) throw await unwatched(error, object, cluster, readiness);
     }
     if (cluster.signal.aborted) throw new NotReadyError(object, "was not waited for to the end: cancelled", readiness);
     const now = performance.now();
@@ -78,6 +82,23 @@ export async function waitReady({ cluster, inputs, live, waiter, timeout, status
     status(lineOf(readiness));
     await cluster.pause(PAUSES[Math.min(look, PAUSES.length - 1)] ?? 1000);
   }
+}
+
+/** True for what a server that restarts, or elects a leader, says or does not say. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof RefusedError) return error.refusal.code >= 500 || error.refusal.code === 429;
+  return error instanceof OutageError;
+}
+
+/** A refusal as a failure with the object, which otherwise nobody would know of. */
+async function unwatched(error: unknown, object: KubernetesObject, cluster: Cluster, readiness: Readiness) {
+  if (!(error instanceof RefusedError)) return error;
+  const attempt = { verb: "get", resource: kindOf(object).kind.toLowerCase(), namespace: namespaceOf(object) };
+  const explained = await cluster.explained(error, { what: "see it", name: nameOf(object), ...attempt });
+  const failed = new UnwatchedError(object, "is there, and can't be waited for", readiness);
+  if (explained instanceof UserError)
+    failed.message += `\n${explained.message}\n  fix: ${explained.fix}; or don't wait: ${ANNOTATION.skipAwait}: "true"`;
+  return failed;
 }
 
 /** Looks once. @throws NotReadyError where the object does not do what it is for now */
@@ -93,7 +114,7 @@ export async function waitGone({ cluster, inputs, live, timeout, status }: Omit<
   const uid = textAt(live, "metadata", "uid");
   for (let look = 0; ; look++) {
     const seen = await cluster.read(name).catch((error: unknown) => {
-      if (error instanceof OutageError) return live;
+      if (isPassing(error)) return live;
       throw error;
     });
     if (seen === undefined || (uid !== "" && textAt(seen, "metadata", "uid") !== uid)) return;

@@ -27,6 +27,12 @@ describe("clusterAccess", () => {
     assert.deepEqual(access({ kind: "context", kubeconfig: "one" }), { kubeconfig: join(folder, "one") });
   });
 
+  it("knows the user's own folder", () => {
+    const place = { kind: "context", kubeconfig: "~/one" } as const;
+    const found = clusterAccess([{ name: "c", place }], "/elsewhere", { HOME: folder });
+    assert.deepEqual(found.get("c"), { kubeconfig: join(folder, "one") });
+  });
+
   for (const [what, place, message, fix] of [
     ["a context that is not there", { kind: "context", context: "prd" }, /no context "prd"/, /did you mean "prod"/],
     ["a file that is not there", { kind: "context", kubeconfig: "none" }, /no kubeconfig at .*none/, /path of one/],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findSecrets, isSecretVariable, secretName } from "../../core/secrets.ts";
+import { findSecrets, isSecretVariable, maskSecrets, secretName } from "../../core/secrets.ts";
 
 /** Canaries, put together here so that no scanner takes this file for a leak. */
 const random = (length: number) => "aB3dE5fG7hJ9kL1mN2pQ4rS6tU8vW0xY".repeat(4).slice(0, length);
@@ -113,4 +113,18 @@ describe("isSecretVariable", () => {
   ]) {
     it(`not ${name}=${value}`, () => assert.ok(!isSecretVariable(name ?? "", value ?? "")));
   }
+});
+
+describe("maskSecrets", () => {
+  for (const [text, masked] of [
+    ["postgresql://todo:s3cr3tpw@db/todo", "postgresql://todo:[secret]@db/todo"],
+    ["redis://:pw@cache:6379/0", "redis://:[secret]@cache:6379/0"],
+    ["a postgres://u:p@ss/w@db and http://x:y@z end", "a postgres://u:[secret]@db and http://x:[secret]@z end"],
+    [`token ${CANARIES["github-token"]}!`, "token [secret]!"],
+    [`${CANARIES["private-key"]}aaaa\n-----END RSA ${"PRIVATE"} KEY-----\nafter`, "[secret]\nafter"],
+    [`${CANARIES["private-key"]}cut off`, "[secret]"],
+    ["GET http://db:5432/users?mail=a@b 200", "GET http://db:5432/users?mail=a@b 200"],
+    ["listens on http://0.0.0.0:8000", "listens on http://0.0.0.0:8000"],
+  ])
+    it(`${text?.replaceAll("\n", " ").slice(0, 40)}`, () => assert.equal(maskSecrets(text ?? ""), masked));
 });

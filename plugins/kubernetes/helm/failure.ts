@@ -59,7 +59,8 @@ export function explainHelm(what: string, said: string, release: ReleaseName): U
       { code: 403, reason: "Forbidden", message },
       {
         what,
-        ...{ verb: "create", resource: "secrets", namespace: release.namespace, name: release.name },
+        // Helm does many things in one run: which one was refused, only the message says.
+        ...{ verb: "", resource: "", namespace: release.namespace, name: release.name },
         login: { user: "?", context: "?" },
       },
     );

@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
+import { UserError } from "../../../core/error.ts";
+import { expandHome } from "../../../core/home-path.ts";
 import { ensureTool } from "../../../toolchain/tools.ts";
 import { isText } from "../kubeconfig.ts";
 import type { Settings } from "../settings.ts";
@@ -33,8 +35,13 @@ export class Helm {
    */
   async run(args: readonly string[], input = "", stop: AbortSignal = this.signal): Promise<HelmRun> {
     stop.throwIfAborted();
+    const { context, cluster } = this.settings;
+    if (cluster !== undefined)
+      throw new UserError(
+        `helm takes no cluster beside a context, and kubernetes:cluster says ${cluster}`,
+        "write a context of that cluster into the kubeconfig, and name it: pulumi config set kubernetes:context NAME",
+      );
     const { path } = await ensureTool("helm");
-    const { context } = this.settings;
     const result = await execa(path, [...args, ...(context === undefined ? [] : ["--kube-context", context])], {
       input,
       cwd: this.directory,
@@ -49,7 +56,7 @@ export class Helm {
   private environment(): Record<string, string> {
     const { kubeconfig } = this.settings;
     if (kubeconfig === undefined) return {};
-    if (!isText(kubeconfig)) return { KUBECONFIG: kubeconfig };
+    if (!isText(kubeconfig)) return { KUBECONFIG: expandHome(kubeconfig, homedir()) };
     this.kubeconfig ??= written(kubeconfig);
     return { KUBECONFIG: this.kubeconfig };
   }

@@ -36,6 +36,26 @@ describe("a refusal of the API server", () => {
       fix: /role.*kubectl auth can-i create deployments\.apps -n shop/,
     },
     {
+      of: "missing rights for something else than what was asked for",
+      refusal: refusal(
+        403,
+        "Forbidden",
+        'pods "web-1" is forbidden: User "deployer" cannot get resource "pods/log" in API group "" in the namespace "jobs"',
+      ),
+      says: /cannot get resource/,
+      fix: /may get pods\/log; try it: kubectl auth can-i get pods --subresource=log -n jobs$/,
+    },
+    {
+      of: "missing rights at the cluster scope",
+      refusal: refusal(
+        403,
+        "Forbidden",
+        'namespaces is forbidden: User "deployer" cannot create resource "namespaces" in API group "" at the cluster scope',
+      ),
+      says: /cannot create resource/,
+      fix: /may create namespaces; try it: kubectl auth can-i create namespaces$/,
+    },
+    {
       of: "a login that is none",
       refusal: refusal(401, "Unauthorized", "Unauthorized"),
       says: /does not accept the login of user deployer \(context prod\)/,
@@ -147,6 +167,7 @@ describe("a refusal of the API server", () => {
     ["ETIMEDOUT", /it does not answer/],
     ["CERT_HAS_EXPIRED", /its certificate has expired/],
     ["SELF_SIGNED_CERT_IN_CHAIN", /an authority that the kubeconfig does not name/],
+    ["NO_JSON", /what answers there speaks no JSON: it is a proxy, a page to log in, or another server/],
     ["EPIPE", /write EPIPE/],
   ];
   for (const [code, says] of outages)

@@ -220,6 +220,14 @@ describe("a rollout", () => {
       /DATABASE_URL/,
     ],
     [
+      "a cache that is away, of a program without Prisma",
+      crashed(1),
+      { logs: { "a/app": "Error: connect ECONNREFUSED 10.0.0.5:6379" } },
+      "fatal",
+      /^the program ends by itself, with 1$/,
+      /^kubectl -n todo logs a -c app --previous$/,
+    ],
+    [
       "a program that can't be run",
       waiting("RunContainerError", 'exec: "/srv/app": executable file not found in $PATH'),
       {},
@@ -280,6 +288,20 @@ describe("a rollout", () => {
     assert.equal(text.at(-3), "  | ·[31mError: DATABASE_URL is not set");
     assert.equal(text.at(-2), "  cause: the program ends by itself, with 1");
     assert.equal(text.at(-1), "  fix: kubectl -n todo logs a -c app --previous");
+  });
+
+  it("shows no password of a log or of a message", () => {
+    const url = "postgresql://todo:canary@db/todo";
+    const ended = { terminated: { exitCode: 1, reason: "Error", message: `no way to ${url}` } };
+    const { troubles } = judgeRollout(
+      observed([pod("a", { state: ended })], { logs: { "a/app": `can't open ${url}` } }),
+    );
+    const text = troubles.map(formatTrouble).join();
+    assert.match(
+      text,
+      /no way to postgresql:\/\/todo:\[secret\]@db\/todo[\s\S]*can't open postgresql:\/\/todo:\[secret\]@db/,
+    );
+    assert.doesNotMatch(JSON.stringify(troubles.map(({ log }) => log)) + text, /canary/);
   });
 
   it("is not over for one bad pod among others, and is for all of them, told once", () => {

@@ -89,6 +89,16 @@ describe("kubernetes plugin: helm's failures", () => {
       /the quota of namespace shop has no room for it: few/,
       /describe resourcequota/,
     ],
+    [
+      'Error: INSTALLATION FAILED: deployments.apps is forbidden: User "ci" cannot create resource "deployments" in API group "apps" in the namespace "shop"',
+      /cannot create resource "deployments"/,
+      /may create deployments\.apps; try it: kubectl auth can-i create deployments\.apps -n shop$/,
+    ],
+    [
+      'Error: UPGRADE FAILED: roles.rbac.authorization.k8s.io "a" is forbidden: user "ci" is attempting to grant RBAC permissions not currently held',
+      /attempting to grant/,
+      /kubectl auth can-i --list -n shop$/,
+    ],
     ["", /helm gives no reason/, /correct what helm names/],
   ] as const)
     it(said.split("\n")[0]?.slice(0, 60) || "nothing", () => {

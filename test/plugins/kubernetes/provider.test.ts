@@ -116,6 +116,11 @@ describe("kubernetes plugin: what the API server refuses", () => {
       { status: 502, body: "<html>\n bad gateway </html>" },
       /<html> bad gateway <\/html> \(502\)/,
     ],
+    [
+      "a page that says that all is well",
+      { status: 200, body: "<!doctype html><title>Sign in</title>" },
+      /speaks no JSON: it is a proxy, a page to log in, or another server/,
+    ],
   ] as const;
   for (const [what, answer, message] of refusals)
     it(`tells what is wrong with ${what}`, async () => {
@@ -210,6 +215,47 @@ describe("kubernetes plugin: what the API server refuses", () => {
       assert.match(details, /was not waited for to the end: cancelled/);
       assert.equal(metadata.get("grpc-status-details-bin").length, 1);
       return true;
+    });
+  });
+
+  describe("a wait that the server disturbs", () => {
+    const job = {
+      apiVersion: "batch/v1",
+      kind: "Job",
+      metadata: { name: "web", namespace: "shop", uid: "u" },
+      spec: {},
+    };
+    const jobs = "/apis/batch/v1/namespaces/shop/jobs";
+    const complete = { ...job, status: { conditions: [{ type: "Complete", status: "True" }] } };
+    const pods = "GET /api/v1/namespaces/shop/pods";
+    beforeEach(() => {
+      double.answer(`POST ${jobs}`, { status: 201, body: job });
+      double.answer(pods, { status: 200, body: { items: [] } });
+    });
+
+    it("goes on after a moment without a leader", async () => {
+      let looks = 0;
+      double.answer(pods, refusal(500, "InternalError", "etcdserver: leader changed"));
+      double.answer(`GET ${jobs}/web`, () =>
+        looks++ === 0 ? refusal(500, "InternalError", "etcdserver: leader changed") : { status: 200, body: complete },
+      );
+      assert.equal((await create(job, false, "kubernetes:batch/v1:Job")).id, "shop/web");
+      assert.equal(looks, 2);
+    });
+
+    it("ends for who may not look, with the object in the state", async () => {
+      const said =
+        'pods is forbidden: User "tester" cannot list resource "pods" in API group "" in the namespace "shop"';
+      double.answer(pods, refusal(403, "Forbidden", said));
+      await assert.rejects(create(job, false, "kubernetes:batch/v1:Job"), (error) => {
+        const { details, metadata } = error as ServiceError;
+        assert.match(details, /Job shop\/web is there, and can't be waited for/);
+        assert.match(details, /cannot list resource "pods"/);
+        assert.match(details, /fix: .*kubectl auth can-i list pods -n shop; or .*pulumi\.com\/skipAwait/);
+        assert.equal(metadata.get("grpc-status-details-bin").length, 1);
+        return true;
+      });
+      assert.equal(double.seen.filter(({ line }) => line === `POST ${jobs}`).length, 1);
     });
   });
 
