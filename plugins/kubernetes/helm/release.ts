@@ -1,6 +1,8 @@
 import { parse } from "yaml";
 import { z } from "zod";
 import { UserError } from "../../../core/error.ts";
+import type { Readiness } from "../../../core/kubernetes/readiness.ts";
+import { type Patience, releaseTroubles } from "../../../core/kubernetes/release.ts";
 import { formatTrouble, type Trouble } from "../../../core/kubernetes/trouble.ts";
 import type { Value } from "../../common/wire.ts";
 import type { Cluster } from "../cluster.ts";
@@ -48,7 +50,7 @@ const AFTER = 30_000;
 const LOOK = 2000;
 
 export interface ReleaseAround {
-  readonly helm: Helm;
+  readonly helm: Pick<Helm, "run">;
   readonly cluster: Cluster;
   readonly status: (line: string) => void;
 }
@@ -82,13 +84,17 @@ export async function applyRelease(
   const watched =
     inputs.skipAwait === true ? undefined : watchRelease(release, around, watch.signal, () => end.abort());
   const args = how === "install" ? installArguments(inputs) : upgradeArguments(inputs);
-  const done = await helm.run(args, valuesOf(inputs), AbortSignal.any([cluster.signal, end.signal]));
-  watch.abort();
+  const done = await helm
+    .run(args, valuesOf(inputs), AbortSignal.any([cluster.signal, end.signal]))
+    .finally(() => watch.abort());
   const troubles = (await watched) ?? [];
-  // Also of a run that is cancelled: what there is of it has to be known.
-  const outputs = await readRelease(release, helm, AbortSignal.timeout(AFTER));
-  if (done.ok && outputs !== undefined) return outputs;
   const what = `${how} release ${release.namespace}/${release.name}`;
+  // Also of a run that is cancelled: what there is of it has to be known.
+  const outputs = await readRelease(release, helm, AbortSignal.timeout(AFTER)).catch((error: unknown) => {
+    if (done.ok) throw new ReleaseFailedError(`${what}: done, and can't be read back: ${messageOf(error)}`, {});
+    return undefined; // why helm failed is told below
+  });
+  if (done.ok && outputs !== undefined) return outputs;
   if (cluster.signal.aborted) throw new ReleaseFailedError(`can't ${what}: cancelled`, outputs);
   if (troubles.length > 0) {
     const undone = how === "install" ? "; helm has removed it again" : "; helm has put back the version before";
@@ -101,10 +107,14 @@ export async function applyRelease(
   throw new ReleaseFailedError(`${error.message}\n  fix: ${error.fix}`, outputs);
 }
 
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** A release's outputs; undefined where there is none. */
 export async function readRelease(
   release: ReleaseName,
-  helm: Helm,
+  helm: Pick<Helm, "run">,
   stop?: AbortSignal,
 ): Promise<KubernetesObject | undefined> {
   const place = [release.name, "--namespace", release.namespace, "--output", "json"];
@@ -156,14 +166,17 @@ async function watchRelease(
   stop: () => void,
 ): Promise<readonly Trouble[]> {
   const before = new Map((await workloads(cluster, release)).map((object) => [uidOf(object), generationOf(object)]));
+  const patience: Patience = new Map();
   let lost = 0;
   let troubles: readonly Trouble[] = [];
   while (!signal.aborted) {
     // One that helm has not changed yet says nothing of the new version.
     const changed = (await workloads(cluster, release)).filter((o) => before.get(uidOf(o)) !== generationOf(o));
-    const seen = await Promise.all(changed.map((object) => waiterOf({}, object)?.observe(cluster, object)));
+    const looks = changed.map((object) => waiterOf({}, object)?.observe(cluster, object));
+    // Whoever may not look, or gets no answer, has seen nothing: it is helm that decides.
+    const seen: readonly (Readiness | undefined)[] = await Promise.all(looks).catch(() => []);
     const judged = seen.filter((one) => one !== undefined);
-    troubles = judged.filter(({ verdict }) => verdict === "fatal").flatMap((one) => one.troubles);
+    troubles = releaseTroubles(judged, patience);
     lost = troubles.length > 0 ? lost + 1 : 0;
     if (lost >= 2) {
       stop();

@@ -5,9 +5,11 @@ Several of these at a time wait for each other. What ran is remembered with its 
 afterwards is an error, and so is a database that is further than this program.
 """
 
+import argparse
 import asyncio
 import hashlib
 import sys
+import time
 from pathlib import Path
 
 import asyncpg
@@ -17,6 +19,8 @@ from .database import PATIENCE, url
 FOLDER = Path(__file__).parent / "migrations"
 #: Any number, the same in every process: what PostgreSQL's advisory lock is on.
 LOCK = 7_436_001
+#: Pause between two tries to connect, seconds.
+PAUSE = 2
 
 
 class MigrationError(Exception):
@@ -49,8 +53,29 @@ async def migrate(connection: asyncpg.Connection, folder: Path = FOLDER) -> list
         return fresh
 
 
+async def connect(wait: float) -> asyncpg.Connection:
+    """Connects; tries again for so many seconds, since a first install starts the database at the same time."""
+    end = time.monotonic() + wait
+    told = False
+    while True:
+        try:
+            return await asyncpg.connect(url(), timeout=PATIENCE)
+        except (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError) as error:
+            if time.monotonic() + PAUSE > end:
+                raise
+            if not told:
+                why = error or type(error).__name__
+                print(f"the database does not answer yet, tried for {wait:g} s: {why}", file=sys.stderr, flush=True)
+                told = True
+            await asyncio.sleep(PAUSE)
+
+
 async def main() -> None:
-    connection = await asyncpg.connect(url(), timeout=PATIENCE)
+    parser = argparse.ArgumentParser(prog="python3 -m todo.migrate", description="Brings the schema up to date.")
+    parser.add_argument(
+        "--wait", type=float, default=60, metavar="SECONDS", help="for a database that does not answer yet (60)"
+    )
+    connection = await connect(parser.parse_args().wait)
     try:
         fresh = await migrate(connection)
     finally:
