@@ -87,6 +87,16 @@ describe("language host", () => {
     });
   });
 
+  it("gives a program more config than an environment takes", async () => {
+    const made = request("0");
+    const services = "é".repeat(200_000);
+    made.getConfigMap().set("p:services", services);
+    assert.equal((await run(made)).getError(), "");
+    const { PULUMI_CONFIG, argv } = JSON.parse((await lines.next()).value);
+    assert.deepEqual(JSON.parse(PULUMI_CONFIG), { "p:pw": "hunter2", "p:services": services });
+    assert.ok(!argv.join().includes("hunter2"));
+  });
+
   it("tells a program's exit code", async () => {
     assert.equal((await run(request("3"))).getError(), "the program exited with code 3");
   });

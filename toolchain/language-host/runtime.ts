@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import type { Writable } from "node:stream";
 import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from "@grpc/grpc-js";
 import messages from "@pulumi/pulumi/proto/language_pb.js";
 import plugins from "@pulumi/pulumi/proto/plugin_pb.js";
@@ -9,6 +10,13 @@ import empty from "google-protobuf/google/protobuf/empty_pb.js";
 
 /** What the SDK's runner exits with after it has told the user what is wrong. */
 const ALREADY_REPORTED = 32;
+
+/**
+ * Bytes of config above which it goes through a pipe instead of the environment. Linux takes 131,072 for one variable with
+ * its name and end (execve(2), MAX_ARG_STRLEN); thousands of services are more.
+ */
+const LARGE = 120_000;
+const FROM_PIPE = ["--import", new URL("large-config.ts", import.meta.url).href];
 
 type Call<Request> = ServerUnaryCall<Request, unknown>;
 type Answer<Response> = sendUnaryData<Response>;
@@ -22,11 +30,16 @@ export function languageRuntime(engine: string) {
   const running = new Set<ChildProcess>();
 
   async function run(request: messages.RunRequest): Promise<messages.RunResponse> {
-    const child = spawn(process.execPath, runArguments(request, engine), {
+    const config = JSON.stringify(Object.fromEntries(request.getConfigMap().toArray()));
+    const isLarge = Buffer.byteLength(config) > LARGE;
+    const child = spawn(process.execPath, [...(isLarge ? FROM_PIPE : []), ...runArguments(request, engine)], {
       cwd: request.getInfo()?.getProgramDirectory() || request.getPwd(),
-      env: { ...process.env, ...runEnvironment(request) },
-      stdio: ["ignore", "inherit", "inherit"],
+      env: { ...process.env, ...runEnvironment(request), ...(isLarge ? {} : { PULUMI_CONFIG: config }) },
+      stdio: ["ignore", "inherit", "inherit", isLarge ? "pipe" : "ignore"],
     });
+    // A program that ends before it has read all of it says why itself.
+    const pipe = child.stdio[3] as Writable | null;
+    pipe?.on("error", () => undefined).end(config);
     running.add(child);
     return new Promise((resolve) => {
       child.on("error", (error) => resolve(new messages.RunResponse().setError(`can't start node: ${error.message}`)));
@@ -112,7 +125,6 @@ function runArguments(request: messages.RunRequest, engine: string): string[] {
 
 function runEnvironment(request: messages.RunRequest): Record<string, string> {
   return {
-    PULUMI_CONFIG: JSON.stringify(Object.fromEntries(request.getConfigMap().toArray())),
     PULUMI_CONFIG_SECRET_KEYS: JSON.stringify(request.getConfigsecretkeysList()),
     // The runner would load ts-node otherwise.
     PULUMI_NODEJS_TYPESCRIPT: "false",
