@@ -202,21 +202,36 @@ describe("image weft", function () {
 
   it("compiles the workspace alone where its source changed", async () => {
     const file = join(folder, "clawft/crates/weft-gateway/src/lib.rs");
+    const text = readFileSync(file, "utf8");
+    const change = (mark: string) => {
+      writeFileSync(file, text.replace('"name": "weft"', `"name": "${mark}"`));
+      return up();
+    };
     // Of this run alone: the registry has what an earlier run made of an equal change.
     const mark = `changed in ${basename(folder)}`;
-    writeFileSync(file, readFileSync(file, "utf8").replace('"name": "weft"', `"name": "${mark}"`));
-    const changed = await up();
+    let changed = await change(mark);
+    // Of an image that the registry had the builder may have forgotten all: then that change filled its cache.
+    if (built.platforms.some(({ outcome }) => outcome === "reused") && newSteps().some((steps) => steps > 5))
+      changed = await change(`${mark} again`);
     assert.notEqual(changed.digest, built.digest);
     for (const image of await readPlatforms(client, "weft", changed.digest))
       assert.ok((await fileOf(image, "usr/local/bin/weft")).includes(mark), image.platform);
+    // deps copies and prepares, build copies and compiles, runtime copies: all else is there.
+    assert.ok(
+      newSteps().every((steps) => steps <= 5),
+      `steps that ran: ${newSteps()}`,
+    );
+  });
+
+  /** Steps of the last build that no cache had, of each platform. */
+  function newSteps(): number[] {
     using history = openHistory(clone);
-    for (const platform of PLATFORMS) {
+    return PLATFORMS.map((platform) => {
       const [last] = history.builds("weft", platform, 1);
       assert.ok(last?.steps !== undefined && last.cached !== undefined);
-      // deps copies and prepares, build copies and compiles, runtime copies: all else is there.
-      assert.ok(last.steps - last.cached <= 5, `${platform}: ${last.cached} of ${last.steps} steps cached`);
-    }
-  });
+      return last.steps - last.cached;
+    });
+  }
 
   it("says at preview what is wrong with a workspace", async () => {
     stack("  keelson:sources:\n    weft: { path: ../clawft, package: clawft-cli }\n");
