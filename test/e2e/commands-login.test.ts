@@ -159,8 +159,9 @@ describe("commands on a stack whose registry has a login", function () {
   });
 
   it("prune lists and deletes with it", async () => {
-    const old = await push(`one/${IMAGE}`, "h-old");
-    const stale = await registry.client.putManifest(`one/${IMAGE}`, "h-old", {
+    const hash = hashTag("0ab1".repeat(16));
+    const old = await push(`one/${IMAGE}`, hash);
+    const stale = await registry.client.putManifest(`one/${IMAGE}`, hash, {
       schemaVersion: 2,
       mediaType: MEDIA.index,
       manifests: [],
