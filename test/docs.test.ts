@@ -11,5 +11,6 @@ describe("documentation", () => {
       const tests = [...text.matchAll(/`([\w./-]+\.test\.ts)`/g)].map((match) => match[1] ?? "");
       const pages = [...text.matchAll(/\]\(([\w-]+\.md)(?:#[\w-]+)?\)/g)].map((match) => `docs/${match[1]}`);
       for (const path of [...tests, ...pages]) assert.ok(existsSync(join(root, path)), `${path} does not exist`);
+      assert.doesNotMatch(text, /^(?:<{7}|>{7}) /m, "a merge was not finished");
     });
 });
