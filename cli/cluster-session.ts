@@ -2,7 +2,12 @@ import { clusterAccess } from "../config/cluster-login.ts";
 import type { KubernetesConfig } from "../config/kubernetes.ts";
 import { planClusters } from "../core/cluster-plan.ts";
 import { UserError } from "../core/error.ts";
-import { type AppliedRelease, type AppliedWorkload, appliedOn } from "../core/kubernetes/applied.ts";
+import {
+  type AppliedRelease,
+  type AppliedWorkload,
+  appliedOn,
+  type StateResource,
+} from "../core/kubernetes/applied.ts";
 import { hint } from "../core/lineage.ts";
 import { Cluster } from "../plugins/kubernetes/cluster.ts";
 import { annotationOf, type KubernetesObject, nameOf, namespaceOf } from "../plugins/kubernetes/object.ts";
@@ -40,11 +45,19 @@ export interface ClosedCluster {
   readonly open: () => OpenCluster;
 }
 
-/** The clusters of a stack. @param kubernetes `keelson:kubernetes` as it was read */
-export async function clustersOf(stack: string, kubernetes: KubernetesConfig): Promise<ClosedCluster[]> {
+/**
+ * The clusters of a stack.
+ * @param kubernetes `keelson:kubernetes` as it was read
+ * @param known the stack's resources, by who has them already
+ */
+export async function clustersOf(
+  stack: string,
+  kubernetes: KubernetesConfig,
+  known?: readonly StateResource[],
+): Promise<ClosedCluster[]> {
   const { clusters } = planClusters(kubernetes, {}, new Map(), stack, "embedded");
   if (clusters.length === 0) return [];
-  const resources = await stackResources(stack);
+  const resources = known ?? (await stackResources(stack));
   return clusters.map(({ name, place }) => {
     const applied = appliedOn(name, resources);
     const open = () => {

@@ -1,9 +1,7 @@
 import { Command } from "commander";
 import { legacyMoves } from "../core/channel.ts";
 import { UserError } from "../core/error.ts";
-import { hint } from "../core/lineage.ts";
 import type { PlannedImage } from "../core/plan.ts";
-import { isTag } from "../core/reference.ts";
 import { formatBytes } from "../core/size.ts";
 import { formatTable } from "../core/table.ts";
 import { type FloatingTag, floatingTags, hashTag, higherRelease, namesContent, promotedTags } from "../core/tags.ts";
@@ -11,7 +9,7 @@ import { copyImage } from "../oci/copy.ts";
 import { type PublishedPlatform, readPublished } from "../oci/published.ts";
 import { hasVerdict } from "../oci/verdict.ts";
 import { confirm } from "./confirm.ts";
-import { openStack, type Stack } from "./targets.ts";
+import { checkTags, openStack, plannedImage, type Stack } from "./targets.ts";
 
 interface Options {
   readonly from: string;
@@ -42,13 +40,11 @@ export function promoteCommand(): Command {
 }
 
 async function promote(name: string, options: Options): Promise<void> {
-  const bad = options.tag.find((tag) => !isTag(tag));
-  if (bad !== undefined)
-    throw new UserError(`${JSON.stringify(bad)} is no tag`, "write letters, digits, dots, dashes; at most 128");
+  checkTags(options.tag);
   const [from, to] = [await openStack(options.from), await openStack(options.to)];
-  const source = planned(from, name);
+  const source = plannedImage(from, name);
   // Tags say what the image is that is copied, which the other stack's config may make another one.
-  const target = { ...planned(to, name), tags: source.tags };
+  const target = { ...plannedImage(to, name), tags: source.tags };
   const hash = hashTag(source.contentHash);
   const found = await from.client.headManifest(source.repository, hash);
   if (!found) {
@@ -144,16 +140,6 @@ async function refuseMoves(
           `name the tags that shall move, such as \`--tag ${release}\``,
         );
     }
-}
-
-function planned({ plan }: Stack, name: string): PlannedImage {
-  const found = plan.images.find((image) => image.name === name);
-  if (found) return found;
-  const names = plan.images.map((image) => image.name);
-  throw new UserError(
-    `${JSON.stringify(name)} is no image of stack ${plan.stack}`,
-    `name one of: ${names.join(", ") || "none"}${hint(name, names)}`,
-  );
 }
 
 function show(

@@ -5,6 +5,7 @@ import { UserError } from "../core/error.ts";
 import { imageKeepers } from "../core/kubernetes/images-in-use.ts";
 import type { Keeper } from "../core/prune.ts";
 import { projectRoot } from "../toolchain/home.ts";
+import { resourcesOf } from "./stack-state.ts";
 
 /** What runs pods and keeps versions of them, each in its API. */
 const KINDS = [
@@ -18,15 +19,16 @@ const KINDS = [
 /**
  * What a stack's clusters still run, or keep in ReplicaSets for a rollback, in the namespaces that it has anything in. One that
  * can't be asked ends the run: it may run anything. Of a stack without a file in this checkout nobody knows the clusters.
+ * @param state of the stack, as it was exported
  * @param registry host with port
  */
-export async function keepersOnClusters(stack: string, registry: string): Promise<Keeper[]> {
+export async function keepersOnClusters(stack: string, state: unknown, registry: string): Promise<Keeper[]> {
   if (!existsSync(join(projectRoot(), `Pulumi.${stack}.yaml`))) return [];
   const { kubernetes } = await readStack(projectRoot(), stack);
   if (Object.keys(kubernetes).length === 0) return [];
   const { clustersOf, explained } = await import("./cluster-session.ts");
   const keepers: Keeper[] = [];
-  for (const { name, used, open } of await clustersOf(stack, kubernetes)) {
+  for (const { name, used, open } of await clustersOf(stack, kubernetes, resourcesOf(state))) {
     // A cluster that nothing was ever brought to may not even be there.
     if (!used) continue;
     try {

@@ -18,6 +18,7 @@ import {
 import { hasClusters, hasHosts, keepersInState, repositoriesInState } from "../core/prune-keepers.ts";
 import { countVersions, formatPrune } from "../core/prune-render.ts";
 import { repositoriesToPrune } from "../core/prune-repositories.ts";
+import { repositoryOf } from "../core/reference.ts";
 import { hashTag } from "../core/tags.ts";
 import { RegistryError } from "../oci/errors.ts";
 import { deleteManifests, hasBuilds, surveyRepository } from "../oci/prune.ts";
@@ -119,7 +120,7 @@ async function decide(stack: Stack, { keep: versions, repository: named }: Optio
   const workloads: WorkloadHistory[] = [];
   for (const [name, state] of states) {
     keepers.push(...keepersInState(name, examined, state));
-    if (hasClusters(state)) keepers.push(...(await keepersOnClusters(name, stack.client.host)));
+    if (hasClusters(state)) keepers.push(...(await keepersOnClusters(name, state, stack.client.host)));
     if (hasHosts(state)) workloads.push(...(await workloadHistories(name, stack)));
   }
   const rollbacks = Math.max(0, ...workloads.map(({ digests }) => digests.length - 1));
@@ -164,10 +165,7 @@ function keepersInPlan({ plan, name }: Stack): Keeper[] {
 /** What a rollback of any workload may go back to: builds of this checkout before the one that is planned. */
 function keepersInHistory({ plan, prefix }: Stack, versions: number, built: readonly string[]): Keeper[] {
   const gone = built.filter((name) => !plan.images.some((image) => image.name === name));
-  const images = [
-    ...plan.images,
-    ...gone.map((name) => ({ name, repository: prefix === "" ? name : `${prefix}/${name}` })),
-  ];
+  const images = [...plan.images, ...gone.map((name) => ({ name, repository: repositoryOf(prefix, name) }))];
   return images.flatMap((image) =>
     hashesBefore(projectRoot(), image)
       .slice(0, versions)

@@ -1,11 +1,8 @@
 import { Command } from "commander";
 import { legacyTag, revertMoves } from "../core/channel.ts";
-import { UserError } from "../core/error.ts";
-import { hint } from "../core/lineage.ts";
-import { isTag } from "../core/reference.ts";
 import { formatTable } from "../core/table.ts";
 import { confirm } from "./confirm.ts";
-import { openStack } from "./targets.ts";
+import { checkTags, openStack, plannedImage } from "./targets.ts";
 
 interface Options {
   readonly stack: string;
@@ -34,19 +31,10 @@ export function revertCommand(): Command {
 }
 
 async function revert(name: string, options: Options): Promise<void> {
-  const bad = options.tag.find((tag) => !isTag(tag));
-  if (bad !== undefined)
-    throw new UserError(`${JSON.stringify(bad)} is no tag`, "write letters, digits, dots, dashes; at most 128");
-  const { plan, client } = await openStack(options.stack);
-  const image = plan.images.find((i) => i.name === name);
-  if (image === undefined) {
-    const names = plan.images.map((i) => i.name);
-    throw new UserError(
-      `${JSON.stringify(name)} is no image of stack ${plan.stack}`,
-      `name one of: ${names.join(", ") || "none"}${hint(name, names)}`,
-    );
-  }
-  const { repository } = image;
+  checkTags(options.tag);
+  const stack = await openStack(options.stack);
+  const { client } = stack;
+  const { repository } = plannedImage(stack, name);
   const standing = await Promise.all(
     options.tag
       .flatMap((tag) => [tag, legacyTag(tag)])

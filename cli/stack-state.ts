@@ -33,5 +33,10 @@ export async function stackResources(stack: string): Promise<readonly StateResou
       `the state of stack ${stack} can't be read: ${stderr.trim().replace(/^error: /, "")}`,
       `see what \`pulumi stack export --stack ${stack}\` says`,
     );
-  return schema.parse(JSON.parse(stdout)).deployment.resources ?? [];
+  return resourcesOf(JSON.parse(stdout));
+}
+
+/** The resources of what `pulumi stack export` says. */
+export function resourcesOf(state: unknown): readonly StateResource[] {
+  return schema.parse(state).deployment.resources ?? [];
 }

@@ -6,7 +6,7 @@ import { UserError } from "../core/error.ts";
 import type { GateSettings } from "../core/gate-settings.ts";
 import { hint } from "../core/lineage.ts";
 import type { Plan, PlannedImage } from "../core/plan.ts";
-import { type ImageReference, parseReference } from "../core/reference.ts";
+import { type ImageReference, isTag, parseReference } from "../core/reference.ts";
 import { hashTag } from "../core/tags.ts";
 import { ScanCache } from "../oci/cache.ts";
 import type { RegistryClient } from "../oci/client.ts";
@@ -75,6 +75,24 @@ export async function findTargets(stack: () => Promise<Stack>, names: readonly s
   const targets: Target[] = [];
   for (const name of names) targets.push(await findTarget(stack, name));
   return targets;
+}
+
+/** An image of a stack's plan. @throws UserError for a name that it has not */
+export function plannedImage({ plan }: Pick<Stack, "plan">, name: string): PlannedImage {
+  const found = plan.images.find((image) => image.name === name);
+  if (found) return found;
+  const names = plan.images.map((image) => image.name);
+  throw new UserError(
+    `${JSON.stringify(name)} is no image of stack ${plan.stack}`,
+    `name one of: ${names.join(", ") || "none"}${hint(name, names)}`,
+  );
+}
+
+/** @throws UserError for the first of them that can't be a tag */
+export function checkTags(tags: readonly string[]): void {
+  const bad = tags.find((tag) => !isTag(tag));
+  if (bad !== undefined)
+    throw new UserError(`${JSON.stringify(bad)} is no tag`, "write letters, digits, dots, dashes; at most 128");
 }
 
 async function findTarget(stack: () => Promise<Stack>, name: string): Promise<Target> {

@@ -22,6 +22,7 @@ import {
 import { lintLineage } from "./lineage-lint.ts";
 import type { PlannedMachine } from "./machine-plan.ts";
 import type { Platform } from "./platform.ts";
+import { repositoryOf } from "./reference.ts";
 import { imageTags, type Revision } from "./tags.ts";
 import type { PlannedVolume } from "./volume/volume.ts";
 
@@ -250,7 +251,7 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
       ...(definition.target === undefined ? {} : { target: definition.target }),
       contentHash,
       builds: platforms.flatMap((platform) => planBuild(definition, platform, input.nodes, findings)),
-      repository: input.prefix === "" ? definition.name : `${input.prefix}/${definition.name}`,
+      repository: repositoryOf(input.prefix, definition.name),
       tags: imageTags(definition, input.revision, isConfigured ? contentHash : undefined),
       budget: definition.budget,
       ...(definition.health === undefined ? {} : { health: definition.health }),

@@ -1,3 +1,5 @@
+import { repositoryOf } from "./reference.ts";
+
 /** What is known of where keelson's images stand in a registry. */
 export interface KnownRepositories {
   /** Of the plan's images. */
@@ -28,7 +30,7 @@ export interface RepositoriesToPrune {
  */
 export function repositoriesToPrune(known: KnownRepositories): RepositoriesToPrune {
   const { planned, built, inStates, named, listed, prefix } = known;
-  const own = built.map((name) => (prefix === "" ? name : `${prefix}/${name}`));
+  const own = built.map((name) => repositoryOf(prefix, name));
   const ours = new Set([...planned, ...own, ...inStates]);
   const there = listed && new Set(listed);
   // One that nobody pushed into is asked for in vain; a named one is told by whoever asks for it.

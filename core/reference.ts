@@ -56,6 +56,11 @@ export function parseReference(text: string): ImageReference {
   };
 }
 
+/** The repository of an image of the catalogue. @param prefix the stack's, before each of its repositories; empty for none */
+export function repositoryOf(prefix: string, name: string): string {
+  return prefix === "" ? name : `${prefix}/${name}`;
+}
+
 /** The reference as text, host included. @example "localhost:5443/worker-minimal:1.2.0" */
 export function formatReference(reference: ImageReference): string {
   const { host, repository, tag, digest } = reference;

@@ -51,13 +51,10 @@ export function appliedOn(
   return { workloads: workloads.toSorted(byName), releases: releases.toSorted(byName) };
 }
 
-/** What stands at a path of keys, in anything. */
+/** What stands at a path of keys, in anything; of a list a key is an index. */
 export function at(value: unknown, ...path: readonly string[]): unknown {
   return path.reduce<unknown>(
-    (inner, key) =>
-      typeof inner === "object" && inner !== null && !Array.isArray(inner)
-        ? (inner as Readonly<Record<string, unknown>>)[key]
-        : undefined,
+    (inner, key) => (typeof inner === "object" && inner !== null ? (inner as Record<string, unknown>)[key] : undefined),
     value,
   );
 }

@@ -1,3 +1,4 @@
+import { at } from "./applied.ts";
 import type { Condition, KubernetesEvent, ObjectMeta, Pod } from "./objects.ts";
 import { distinctTroubles, isLive, isOwned, type PodSurroundings, podTroubles } from "./pod.ts";
 import { judgeRollout, type ObservedRollout } from "./rollout.ts";
@@ -303,12 +304,12 @@ function unmet(object: unknown): Trouble[] {
     ...{ verdict: "wait", where: `${kind.toLowerCase()} ${name}`, command, log: [] },
     ...of,
   });
-  const parents = valueAt(object, ["status", "parents"]);
+  const parents = at(object, "status", "parents");
   const said = [object, ...(Array.isArray(parents) ? parents.map((status) => ({ status })) : [])]
-    .flatMap((one) => valueAt(one, ["status", "conditions"]) ?? [])
+    .flatMap((one) => at(one, "status", "conditions") ?? [])
     .filter((one): one is Condition => typeof one === "object" && one !== null);
   if (said.length === 0) {
-    const phase = valueAt(object, ["status", "phase"]);
+    const phase = at(object, "status", "phase");
     const cause =
       phase === undefined ? "nothing in the cluster has looked at it: its controller may be missing" : String(phase);
     return [trouble({ reason: "Pending", message: "", cause })];
@@ -334,7 +335,7 @@ function holdsWish(object: unknown, wish: string): boolean | undefined {
   const condition = /^condition=([^=]+)(?:=(.*))?$/.exec(wish);
   if (condition !== null) {
     const [, type, wanted = "True"] = condition;
-    const conditions = valueAt(object, ["status", "conditions"]);
+    const conditions = at(object, "status", "conditions");
     if (!Array.isArray(conditions)) return false;
     return conditions.some(
       (c: Condition) =>
@@ -362,20 +363,13 @@ function parseSteps(path: string): Step[] | undefined {
     const [, key = found[2] ?? found[3], , , field, wanted] = found;
     steps.push((value) =>
       field === undefined
-        ? valueAt(value, [key ?? ""])
+        ? at(value, key ?? "")
         : Array.isArray(value)
-          ? value.find((item) => String(valueAt(item, [field])) === wanted)
+          ? value.find((item) => String(at(item, field)) === wanted)
           : undefined,
     );
   }
   return steps.length === 0 ? undefined : steps;
-}
-
-function valueAt(value: unknown, keys: readonly string[]): unknown {
-  return keys.reduce<unknown>(
-    (found, key) => (typeof found === "object" && found !== null ? (found as Record<string, unknown>)[key] : undefined),
-    value,
-  );
 }
 
 function waiting(trouble: Pick<Trouble, "where" | "reason" | "cause" | "command">, progress: string): Readiness {
