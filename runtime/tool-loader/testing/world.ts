@@ -2,13 +2,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
-import { type AddressInfo, createServer as createTcp } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundle } from "../build.ts";
 import { systemClock } from "../src/clock.ts";
 import type { ToolSpecInput } from "../src/spec/tool-spec.ts";
 import { type S3Options, S3Volume } from "../src/volume/s3.ts";
+import { freePort } from "./port.ts";
 
 /** An S3 endpoint that runs, and what opens it. */
 export interface Endpoint {
@@ -112,15 +113,6 @@ export async function startBucket(at: Endpoint): Promise<Bucket> {
       server.close();
     },
   };
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createTcp();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }
 
 /** One container: a root of its own, a gateway, the loader. */

@@ -62,7 +62,7 @@ export function runCommand(argv: readonly string[], options: CommandOptions): Pr
       for (const timer of timers) clearTimeout(timer);
       options.signal?.removeEventListener("abort", onAbort);
       group("SIGKILL");
-      await sweep(run);
+      await sweep(run, child.pid);
       // The pipes may still hold what was written last; a descendant that survived must not keep us waiting.
       await Promise.race([drained, new Promise((r) => setTimeout(r, 200))]);
       child.stdout.destroy();

@@ -15,18 +15,33 @@ export async function processesOf(prefix: string, proc = "/proc"): Promise<numbe
   return found;
 }
 
+/** Processes of a group that still run. One that was killed does so for a moment, with an environment already empty. */
+async function running(group: number | undefined, pids: ReadonlySet<number>, proc = "/proc"): Promise<number[]> {
+  const found: number[] = [];
+  for (const entry of await readdir(proc).catch(() => [])) {
+    if (!/^\d+$/.test(entry)) continue;
+    const stat = await readFile(`${proc}/${entry}/stat`, "latin1").catch(() => "");
+    // proc(5): pid (comm) state ppid pgrp …; a comm may hold blanks and parentheses.
+    const [state, , pgrp] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (state === "Z" || state === "X" || pgrp === undefined) continue;
+    if (pids.has(Number(entry)) || Number(pgrp) === group) found.push(Number(entry));
+  }
+  return found;
+}
+
 /**
- * Ends every process of a run, also those that forked, changed their session or were left by a loader that was killed.
- * Each pass first stops all, so that none forks away while the others die.
+ * Ends every process of a run, also those that forked, changed their session or were left by a loader that was killed,
+ * and comes back when they are gone. Each pass first stops all, so that none forks away while the others die.
+ * @param group a process group that was killed: waited for too
  * @returns how many were ended
  */
-export async function sweep(prefix: string): Promise<number> {
+export async function sweep(prefix: string, group?: number): Promise<number> {
   const ended = new Set<number>(); // one that dies slowly is met again
   for (let pass = 0; pass < 20; pass++) {
     const pids = await processesOf(prefix);
-    if (pids.length === 0) break;
     for (const pid of pids) signal(pid, "SIGSTOP");
     for (const pid of pids) if (signal(pid, "SIGKILL")) ended.add(pid);
+    if (pids.length === 0 && (await running(group, ended)).length === 0) break;
     await new Promise((resolve) => setTimeout(resolve, 5 * pass));
   }
   return ended.size;
