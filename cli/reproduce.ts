@@ -19,7 +19,7 @@ import {
 } from "../core/reproduction.ts";
 import { hashTag } from "../core/tags.ts";
 import { compareImages } from "../oci/compare.ts";
-import { type ImageSource, imageInLayout, imageInRegistry } from "../oci/image-source.ts";
+import { imageInLayout, imageInRegistry } from "../oci/image-source.ts";
 import { imageEntries, platformName } from "../oci/platforms.ts";
 import type { RegistryInputs } from "../plugins/keelson/image/inputs.ts";
 import { plannedInputs } from "../plugins/keelson/image/planned.ts";
@@ -37,6 +37,7 @@ import { runSteps, type Step } from "./steps.ts";
 interface Options {
   readonly stack: string;
   readonly platform: readonly string[];
+  readonly once?: boolean;
   readonly json?: boolean;
   readonly markdown?: boolean;
 }
@@ -54,6 +55,7 @@ export function reproduceCommand(): Command {
       (platform: string, all: string[]) => [...all, platform],
       [],
     )
+    .option("--once", "build once, and compare with what the registry holds, which was built before")
     .option("-s, --stack <name>", "stack whose builder and registry are used", "dev")
     .option("--json", "as JSON")
     .option("--markdown", "as Markdown")
@@ -77,7 +79,7 @@ interface Run {
   found: PlatformReproduction[];
 }
 
-async function reproduce(name: string, { stack, platform: platforms }: Options): Promise<Reproduction> {
+async function reproduce(name: string, { stack, platform: platforms, once }: Options): Promise<Reproduction> {
   const root = projectRoot();
   // Of a stack's config what builds counts here: what it runs is not in this plan.
   const { gateway, ...rest } = await readStack(root, stack);
@@ -92,6 +94,7 @@ async function reproduce(name: string, { stack, platform: platforms }: Options):
   const toolbox = machine(root);
   const registry = await registryInputs(stack, config.registry);
   const open = await toolbox.useRegistry(registry, plainProgress());
+  if (once) await mustBePushed(image, builds, open);
   const inputs = await plannedInputs(plan, image, registry, open);
   const folder = await scratch(prepareHome().tmp, "reproduce");
   const cancel = new AbortController();
@@ -118,7 +121,7 @@ async function reproduce(name: string, { stack, platform: platforms }: Options):
     },
   };
   try {
-    await runSteps(run, [...BUILDS.map(build), compare]);
+    await runSteps(run, [...BUILDS.slice(0, once ? 1 : 2).map(build), compare]);
     return { image: name, contentHash: image.contentHash, platforms: run.found };
   } catch (error) {
     throw cancel.signal.aborted ? cancel.signal.reason : error; // what a stopped step says is its own end alone
@@ -147,18 +150,29 @@ async function comparePlatform(
   progress: Progress,
 ): Promise<PlatformReproduction> {
   progress.status(`comparing ${platform}`);
-  const [first, second] = (await Promise.all(
-    BUILDS.map(({ label }, i) => imageInLayout(label, layouts[i]?.get(platform) ?? "")),
-  )) as [ImageSource, ImageSource];
+  const [first, ...others] = await Promise.all(
+    layouts.map((layout, i) => imageInLayout(BUILDS[i]?.label ?? "", layout.get(platform) ?? "")),
+  );
+  if (first === undefined) throw new Error("nothing was built");
   const pushed = await pushedImage(platform, image, registry);
-  const differences: (ImageDifference | undefined)[] = [await compareImages(first, second)];
-  if (pushed !== undefined) differences.push(await compareImages(first, pushed));
+  const differences: (ImageDifference | undefined)[] = [];
+  for (const other of pushed === undefined ? others : [...others, pushed])
+    differences.push(await compareImages(first, other));
   return {
     platform,
-    builds: [first.digest, second.digest],
+    builds: [first, ...others].map(({ digest }) => digest),
     ...(pushed === undefined ? {} : { registry: pushed.digest }),
     differences: differences.filter((d) => d !== undefined),
   };
+}
+
+async function mustBePushed(image: PlannedImage, builds: PlannedImage["builds"], registry: OpenRegistry) {
+  for (const { platform } of builds)
+    if ((await pushedImage(platform, image, registry)) === undefined)
+      throw new UserError(
+        `the registry holds no ${image.name} of this checkout for ${platform}, with which one build could be compared`,
+        "build it with `npm run up` first, or leave out --once: two builds are compared then",
+      );
 }
 
 /** With the stack's own login where its config has one, as its `up` has it. */

@@ -28,11 +28,11 @@ export interface ImageDifference {
   readonly layers: readonly LayerDifference[];
 }
 
-/** One platform of an image, built twice from nothing. */
+/** One platform of an image, built from nothing: twice, or once to be held against the registry's. */
 export interface PlatformReproduction {
   readonly platform: string;
-  /** Digests of the two builds. */
-  readonly builds: readonly [string, string];
+  /** Digests of the builds. */
+  readonly builds: readonly string[];
   /** What the registry holds for the same content hash; absent where it holds nothing. */
   readonly registry?: string;
   /** Empty where all digests are one. */
@@ -46,7 +46,7 @@ export interface Reproduction {
   readonly platforms: readonly PlatformReproduction[];
 }
 
-/** Whether every platform has one digest, in both builds and in the registry where it has any. */
+/** Whether every platform has one digest, in all builds and in the registry where it has any. */
 export function isReproducible({ platforms }: Reproduction): boolean {
   return platforms.every(({ differences }) => differences.length === 0);
 }

@@ -11,11 +11,14 @@ import { type Block, details, table, text, title } from "./document.ts";
 /** Rows of a table that text and Markdown show; JSON has all. */
 const SHOWN = 50;
 
-/** What two builds from nothing came to, and where they differ. */
+const BUILDS = ["first build", "second build"];
+
+/** What builds from nothing came to, and where they differ. */
 export function reproductionDocument(found: Reproduction): Block[] {
+  const builds = BUILDS.slice(0, found.platforms[0]?.builds.length);
   return [
     title(`${found.image}: ${isReproducible(found) ? "reproducible" : "not reproducible"}`, 1),
-    table(["platform", "first build", "second build", "registry"], found.platforms.map(row)),
+    table(["platform", ...builds, "registry"], found.platforms.map(row)),
     ...found.platforms.flatMap((platform) =>
       platform.differences.flatMap((difference) => differenceBlocks(platform, difference)),
     ),
@@ -23,13 +26,14 @@ export function reproductionDocument(found: Reproduction): Block[] {
 }
 
 function row({ platform, builds, registry }: PlatformReproduction): string[] {
-  const [first, second] = builds;
-  const same = (digest: string, other: string) => (digest === other ? "the same" : short(digest));
+  const [first = "", ...others] = builds;
+  const same = (digest: string) => (digest === first ? "the same" : short(digest));
+  const agree = others.every((other) => other === first);
   return [
     platform,
     short(first),
-    same(second, first),
-    registry === undefined ? "has none" : second === first ? same(registry, first) : short(registry),
+    ...others.map(same),
+    registry === undefined ? "has none" : agree ? same(registry) : short(registry),
   ];
 }
 

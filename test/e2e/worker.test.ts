@@ -87,10 +87,9 @@ describe("worker images", function () {
       const before = (await registry.getManifest(`e2e/${name}`, platformSlug(platform))).descriptor.digest;
       assert.equal((await buildImage(name, platform, base, "--no-cache")).digest, before, `${name} ${platform}`);
     };
-    for (const platform of PLATFORMS) {
-      await again("worker-ultramin", platform, refs.base ?? "");
-      await again("worker-minimal", platform, refs.ultramin ?? "");
-    }
+    // worker-ultramin for this machine's own platform is what reproduce.test.ts builds from nothing.
+    await again("worker-ultramin", EMULATED, refs.base ?? "");
+    for (const platform of PLATFORMS) await again("worker-minimal", platform, refs.ultramin ?? "");
   });
 
   it("hold what an install on the emulated platform itself would have made", async () => {

@@ -54,6 +54,19 @@ describe("what `keelson reproduce` says", () => {
     assert.match(other, /the same +sha256:bbbbbbbbbbbb…/);
   });
 
+  it("has a column for each build there was", () => {
+    const once = (registry: string) =>
+      toText(
+        reproductionDocument({
+          ...image,
+          platforms: [{ platform: "linux/amd64", builds: [A], registry, differences: [] }],
+        }),
+      );
+    assert.match(once(A), /platform +first build +registry\n/);
+    assert.match(once(A), /linux\/amd64 +sha256:aaaaaaaaaaaa… +the same/);
+    assert.match(once(B), /linux\/amd64 +sha256:aaaaaaaaaaaa… +sha256:bbbbbbbbbbbb…/);
+  });
+
   it("names layer, step and file of a difference, and cuts long lists", () => {
     assert.equal(isReproducible(different), false);
     const text = toText(reproductionDocument(different));
