@@ -47,7 +47,7 @@ async function list({ stack, json }: Options): Promise<void> {
     gate.fixed ? `${gate.severity}, always` : gate.severity,
     gate.description,
   ]);
-  console.log(formatTable(["gate", "on", "severity", "wants"], rows));
+  console.log(formatTable(["gate", "on", "severity", "wants"], rows, process.stdout.columns));
   const own = gates.flatMap((gate) => Object.entries(gate.rules));
   if (own.length > 0) console.log(`\n${formatTable(["rule", "severity"], own)}`);
   if (allow.length > 0)
