@@ -20,7 +20,7 @@ import { resolveBuilder } from "../toolchain/builder.ts";
 import { freeBytes, requireSpace } from "../toolchain/disk.ts";
 import { type Home, prepareHome, projectRoot } from "../toolchain/home.ts";
 import { forgetInterrupted } from "../toolchain/interrupted.ts";
-import { removeDead } from "../toolchain/leftovers.ts";
+import { removeDead, removeOld } from "../toolchain/leftovers.ts";
 import { breakDeadLocks, describeHolder, withLock } from "../toolchain/lock.mjs";
 import { RUN_MARK, stopOrphans } from "../toolchain/orphans.ts";
 import { passphraseProblem } from "../toolchain/passphrase.ts";
@@ -31,6 +31,8 @@ import { pulumiEnvironment } from "./env.ts";
 import { runSteps, type Step } from "./steps.ts";
 
 const PROJECT = "keelson";
+/** Each checkout compiles its own modules, and the last of many is not the only one in use. */
+const COMPILED_DAYS = 14;
 /** Begin of the names of the engine's logs of events, below .keelson. */
 const EVENTS = "events-";
 
@@ -120,6 +122,7 @@ async function cleanUp(root: string, home: Home): Promise<void> {
     tell(`took away the lock of ${describeHolder(holder)}, which is gone`);
   const removed = await removeDead(home.tmp);
   if (removed.length > 0) tell(`removed what the killed run had left in ${home.tmp}: ${removed.join(", ")}`);
+  await removeOld(home.compileCache, COMPILED_DAYS);
 }
 
 function tell(line: string): void {

@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { rmSync } from "node:fs";
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { existsSync, rmSync } from "node:fs";
+import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pidSpace, runs, startOf } from "./lock.mjs";
 
+/** Milliseconds. */
+const DAY = 24 * 3600 * 1000;
 /** A process of another container can't be judged by its pid: what it left is removed after a day, in milliseconds. */
-const FOREIGN_AGE = 24 * 3600 * 1000;
+const FOREIGN_AGE = DAY;
 
 const made = new Set<string>();
 process.on("exit", () => {
@@ -41,6 +43,21 @@ export async function removeDead(parent: string): Promise<string[]> {
     removed.push(entry);
   }
   return removed;
+}
+
+/**
+ * Removes files of a cache that were written so many days ago: what is wanted still is written anew. It looks once a day,
+ * and says so by the time of a file of its own.
+ * @example await removeOld(home().compileCache, 14)
+ */
+export async function removeOld(cache: string, days: number): Promise<void> {
+  const looked = join(cache, ".looked");
+  if (Date.now() - (await modified(looked)) < DAY || !existsSync(cache)) return;
+  await writeFile(looked, "");
+  for (const entry of await readdir(cache, { withFileTypes: true, recursive: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && Date.now() - (await modified(path)) > days * DAY) await rm(path, { force: true });
+  }
 }
 
 interface Owner {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { removeDead, scratch } from "../../toolchain/leftovers.ts";
+import { removeDead, removeOld, scratch } from "../../toolchain/leftovers.ts";
 
 describe("scratch", () => {
   let parent: string;
@@ -82,5 +82,31 @@ describe("removeDead", () => {
     } finally {
       rmSync(parent, { recursive: true });
     }
+  });
+});
+
+describe("removeOld", () => {
+  it("removes what was written long ago, looking once a day", async () => {
+    const cache = mkdtempSync(join(tmpdir(), "keelson cache "));
+    const write = (name: string, days: number) => {
+      const path = join(cache, name);
+      mkdirSync(join(path, ".."), { recursive: true });
+      writeFileSync(path, "");
+      const then = new Date(Date.now() - days * 24 * 3600 * 1000);
+      utimesSync(path, then, then);
+      return path;
+    };
+    const [young, old] = [write("v24/young", 13), write("v24/old", 15)];
+    await removeOld(cache, 14);
+    assert.deepEqual([existsSync(young), existsSync(old)], [true, false]);
+    const later = write("v24/later", 15);
+    await removeOld(cache, 14);
+    assert.ok(existsSync(later), "it has looked today");
+    write(".looked", 2);
+    await removeOld(cache, 14);
+    assert.deepEqual([existsSync(young), existsSync(later)], [true, false]);
+    rmSync(cache, { recursive: true });
+    await removeOld(cache, 14);
+    assert.ok(!existsSync(cache), "it makes nothing");
   });
 });
