@@ -18,6 +18,7 @@ export async function processesOf(prefix: string, proc = "/proc"): Promise<numbe
 /** Processes of a group that still run. One that was killed does so for a moment, with an environment already empty. */
 async function running(group: number | undefined, pids: ReadonlySet<number>, proc = "/proc"): Promise<number[]> {
   const found: number[] = [];
+  if (pids.size === 0 && (group === undefined || !signal(-group, 0))) return found; // as a rule: spares reading them all
   for (const entry of await readdir(proc).catch(() => [])) {
     if (!/^\d+$/.test(entry)) continue;
     const stat = await readFile(`${proc}/${entry}/stat`, "latin1").catch(() => "");
@@ -47,8 +48,11 @@ export async function sweep(prefix: string, group?: number): Promise<number> {
   return ended.size;
 }
 
-/** @param pid negative for a process group */
-export function signal(pid: number, name: NodeJS.Signals): boolean {
+/**
+ * @param pid negative for a process group
+ * @param name 0 sends nothing: it asks whether there is anybody
+ */
+export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, name);
   } catch {
