@@ -41,7 +41,7 @@ const definition = z.strictObject({
     .optional(),
   source: z
     .union([
-      z.strictObject({ cargo: z.strictObject({ path: text, package: text, binary: text }) }),
+      z.strictObject({ cargo: z.strictObject({ path: text, package: text, binary: text.optional() }) }),
       z.strictObject({ npm: z.strictObject({ path: text }) }),
       z.strictObject({ python: z.strictObject({ path: text, app: text }) }),
     ])

@@ -5,7 +5,7 @@ import type { Finding } from "../core/finding.ts";
 import type { ImageDefinition } from "../core/image.ts";
 import { hint } from "../core/lineage.ts";
 import type { CatalogueContext } from "../core/plan.ts";
-import { SOURCE_OPTIONS, type SourceKind, type SourceWish, sourceOf } from "../core/source.ts";
+import { type SourceKind, type SourceWish, sourceOf, sourceOptions } from "../core/source.ts";
 import { readSource } from "../toolchain/context.ts";
 
 /** `keelson:sources`: by image, the sources that it is built from in place of its own. */
@@ -71,15 +71,19 @@ export async function readImageSource(
   const files = entries.flatMap((e) => (e.kind === "file" ? [e.path] : []));
   const read = (file: string) => readFileSync(join(place, file), "utf8");
   const findings = [
-    ...optionFindings(subject, own.kind, wish),
+    ...optionFindings(subject, own.kind, sourceOptions(definition), wish),
     ...(await kindFindings(definition, { subject, folder: path, files, read, rust })),
   ];
   return { context: { kind: "source", path, entries }, findings };
 }
 
 /** What a stack says of a source that its kind does not have. */
-function optionFindings(subject: string, kind: SourceKind, wish: SourceWish | undefined): Finding[] {
-  const known: readonly string[] = SOURCE_OPTIONS[kind];
+function optionFindings(
+  subject: string,
+  kind: SourceKind,
+  known: readonly string[],
+  wish: SourceWish | undefined,
+): Finding[] {
   return Object.entries(wish ?? {})
     .filter(([key, value]) => key !== "path" && value !== undefined && !known.includes(key))
     .map(([key]) => ({

@@ -10,7 +10,8 @@ export interface CargoWorkspace {
   /** The workspace's folder, as people know it. */
   readonly folder: string;
   readonly package: string;
-  readonly binary: string;
+  /** Absent: the package's library. */
+  readonly binary?: string | undefined;
   /** Every file of the workspace that a build sees, relative to it, with slashes. */
   readonly files: readonly string[];
   /** Texts of those that are named Cargo.toml. */
@@ -66,13 +67,23 @@ export function cargoFindings(workspace: CargoWorkspace): Finding[] {
       ),
     ];
   const binaries = binariesOf(workspace.package, found.manifest, found.dir, files);
-  const binary = binaries.includes(workspace.binary)
-    ? []
-    : finding(
-        "binary",
-        `package ${workspace.package} of ${folder} has no binary "${workspace.binary}"`,
-        oneOf(workspace.binary, binaries),
-      );
+  const { binary } = workspace;
+  const target =
+    binary === undefined
+      ? isLoadable(found.manifest)
+        ? []
+        : finding(
+            "library",
+            `package ${workspace.package} of ${folder} is no library that others load`,
+            'write crate-type = ["cdylib"] below [lib] in its Cargo.toml, or name a package that has it',
+          )
+      : binaries.includes(binary)
+        ? []
+        : finding(
+            "binary",
+            `package ${workspace.package} of ${folder} has no binary "${binary}"`,
+            oneOf(binary, binaries),
+          );
   const root = manifests.get("Cargo.toml");
   const wanted = rustVersion(found.manifest, root === undefined ? {} : parse(root));
   const rust =
@@ -83,7 +94,12 @@ export function cargoFindings(workspace: CargoWorkspace): Finding[] {
           "run `npm run keelson -- lock` on the image for a newer compiler, or lower rust-version",
         )
       : [];
-  return [...lock, ...binary, ...rust];
+  return [...lock, ...target, ...rust];
+}
+
+function isLoadable(manifest: Table): boolean {
+  const kinds = table(manifest.lib)["crate-type"];
+  return Array.isArray(kinds) && kinds.includes("cdylib");
 }
 
 /** By Cargo's rules: [[bin]] tables, src/main.rs under the package's name, src/bin/NAME.rs and src/bin/NAME/main.rs. */

@@ -22,13 +22,14 @@ export type ContextSetting = (typeof CONTEXT_SETTINGS)[number];
 /**
  * A Cargo workspace, and what of it an image is built from. The Dockerfile gets the workspace as the context `source`,
  * the names as the arguments PACKAGE and BINARY.
+ * @example { path: "gateway", package: "weft-cli", binary: "weft" }
  */
 export interface CargoSource {
   /** Folder of the workspace, relative to the image's. */
   readonly path: string;
   readonly package: string;
-  /** Name of the package's binary. */
-  readonly binary: string;
+  /** Name of the package's binary. Absent: its library, which others load (crate-type cdylib). */
+  readonly binary?: string;
 }
 
 /** A Next.js application with its package-lock.json. The Dockerfile gets it as the context `source`. */

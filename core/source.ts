@@ -31,9 +31,19 @@ export function withSource(definition: ImageDefinition, wish: SourceWish | undef
     return { ...definition, source: { python }, args: { ...definition.args, APP: python.app } };
   }
   const { path, ...own } = source.cargo;
-  const cargo = { path, package: wish?.package ?? own.package, binary: wish?.binary ?? own.binary };
-  const args = { ...definition.args, PACKAGE: cargo.package, BINARY: cargo.binary };
+  const binary = own.binary === undefined ? {} : { binary: wish?.binary ?? own.binary };
+  const cargo = { path, package: wish?.package ?? own.package, ...binary };
+  const args = { ...definition.args, PACKAGE: cargo.package, ...(binary.binary && { BINARY: binary.binary }) };
   return { ...definition, source: { cargo }, args };
+}
+
+/** Beside `path`, what a stack may say of a definition's source. */
+export function sourceOptions(definition: ImageDefinition): readonly string[] {
+  const { source } = definition;
+  const kind = sourceOf(definition)?.kind;
+  if (source === undefined || kind === undefined) return [];
+  const isLibrary = "cargo" in source && source.cargo.binary === undefined;
+  return SOURCE_OPTIONS[kind].filter((option) => !(isLibrary && option === "binary"));
 }
 
 /** The kind of a definition's source, and its folder. */

@@ -25,11 +25,11 @@ export const packageRequests = z.strictObject({
   debian: z.array(z.string().min(1)).default([]),
   /** Debian packages that the build only takes files from: without what they need, under `build/`. */
   build: z.array(z.string().min(1)).default([]),
-  /** Packages of an Ubuntu release that the build only takes files from, by its name: as `build`, beside it. */
-  ubuntu: z.partialRecord(z.enum(["jammy", "noble"]), z.array(z.string().min(1)).min(1)).default({}),
+  /** Packages of another release, Debian's or Ubuntu's, that the build only takes files from, by its name: as `build`, beside it. */
+  releases: z.partialRecord(z.enum(["trixie", "jammy", "noble"]), z.array(z.string().min(1)).min(1)).default({}),
   /**
    * Debian packages that a build stage installs on the platform that builds, with what they need beyond the base, under
-   * `tools/<architecture>/`: those for all platforms, or those of each.
+   * `tools/<architecture>/`: those for all platforms of the image, or those of each that may build it.
    */
   tools: z
     .union([z.array(z.string().min(1)), z.partialRecord(z.enum(PLATFORMS), z.array(z.string().min(1)))])
@@ -80,9 +80,9 @@ export interface ImageLockInput {
  */
 export async function lockImage(input: ImageLockInput): Promise<ArtifactLock> {
   const { requests, platforms } = input;
-  const tools = platforms.flatMap((platform) => toolsOn(requests, platform));
+  const tools = builders(input).flatMap((platform) => toolsOn(requests, platform));
   const wantsDebian =
-    requests.debian.length + requests.build.length + tools.length + Object.keys(requests.ubuntu).length > 0;
+    requests.debian.length + requests.build.length + tools.length + Object.keys(requests.releases).length > 0;
   const debian = wantsDebian ? await lockDebian(input) : undefined;
   const npm: Artifact[] = [];
   for (const [file, wanted] of Object.entries(requests.npm)) {
@@ -118,13 +118,13 @@ async function lockDebian(input: ImageLockInput): Promise<{ snapshot: string; ar
         ? []
         : [installed(input, platform).then((status) => resolve("debs", platform, requests.debian, status))]),
       ...(requests.build.length === 0 ? [] : [resolve("build", platform, requests.build)]),
-      ...Object.entries(requests.ubuntu).map(([release, names]) =>
+      ...Object.entries(requests.releases).map(([release, names]) =>
         resolve("build", platform, names, undefined, release),
       ),
     ]),
   );
   const tools = await Promise.all(
-    platforms
+    builders(input)
       .map((platform) => ({ platform, select: toolsOn(requests, platform) }))
       .filter(({ select }) => select.length > 0)
       .map(async ({ platform, select }) => {
@@ -152,6 +152,11 @@ async function lockDebian(input: ImageLockInput): Promise<{ snapshot: string; ar
     const placed = artifacts.map((a) => ({ ...a, file: `${folder}/${architecture(a.file)}/${a.file}` }));
     return { artifacts: placed, snapshot };
   }
+}
+
+/** Platforms that tools are there for: an image for one platform may be built on another. */
+function builders({ requests: { tools }, platforms }: ImageLockInput): readonly Platform[] {
+  return Array.isArray(tools) ? platforms : PLATFORMS.filter((platform) => tools[platform] !== undefined);
 }
 
 /** What a build on a platform installs of tools. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type CargoWorkspace, cargoFindings } from "../../core/cargo.ts";
 import { withSource } from "../../core/source.ts";
 import weft from "../../images/weft/image.ts";
+import wasm from "../../images/weft-wasm/image.ts";
 
 const ROOT = '[workspace]\nmembers = ["crates/*"]\n[workspace.package]\nrust-version = "1.93"\n';
 const CLI =
@@ -54,6 +55,16 @@ describe("cargoFindings", () => {
     assert.equal(none?.fix, "name a package that has one");
   });
 
+  it("takes a library that others load, where no binary is asked for", () => {
+    const wasm = { package: "clawft-wasm", binary: undefined };
+    assert.deepEqual(rules(wasm), ["source/library"]);
+    const manifests = new Map(workspace().manifests).set(
+      "crates/clawft-wasm/Cargo.toml",
+      `${WASM}[lib]\ncrate-type = ["cdylib"]\n`,
+    );
+    assert.deepEqual(rules({ ...wasm, manifests }), []);
+  });
+
   it("wants a workspace with a lock, and manifests that are TOML", () => {
     assert.deepEqual(rules({ files: [] }), ["source/no-workspace"]);
     assert.deepEqual(rules({ files: workspace().files.slice(1) }), ["source/no-lock"]);
@@ -76,5 +87,9 @@ describe("withSource", () => {
     assert.deepEqual(withSource(weft, undefined).args, { ...weft.args, PACKAGE: "weft-cli", BINARY: "weft" });
     const wish = { path: "../clawft", package: "clawft-cli" };
     assert.deepEqual(withSource(weft, wish).args, { ...weft.args, PACKAGE: "clawft-cli", BINARY: "weft" });
+    assert.deepEqual(withSource(wasm, { path: "../clawft", package: "clawft-wasm" }).args, {
+      ...wasm.args,
+      PACKAGE: "clawft-wasm",
+    });
   });
 });

@@ -6,6 +6,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 import { execa } from "execa";
 import { extract } from "tar-stream";
 import { elfSection, machineName, readElf } from "../../core/elf.ts";
@@ -57,7 +58,10 @@ describe("image weft", function () {
       / {2}keelson:(?:images|gateway):\n(?: {4}.*\n)+/g,
       "",
     );
-    writeFileSync(join(clone, "Pulumi.dev.yaml"), `${text}  keelson:images: [weft, weft-distroless]\n${more}`);
+    writeFileSync(
+      join(clone, "Pulumi.dev.yaml"),
+      `${text}  keelson:images: [weft, weft-distroless, weft-wasm]\n${more}`,
+    );
   }
   const npm = (...args: string[]) => execa("npm", args, { cwd: clone, all: true, reject: false, input: "" });
   async function up(): Promise<ImageResult> {
@@ -68,14 +72,16 @@ describe("image weft", function () {
       ["-c", 'eval "$(npm run --silent env)" && pulumi stack output images --json --stack dev'],
       { cwd: clone },
     );
-    const { weft, "weft-distroless": small } = JSON.parse(stdout) as Record<string, ImageResult>;
-    assert.ok(weft && small);
+    const { weft, "weft-distroless": small, "weft-wasm": wasm } = JSON.parse(stdout) as Record<string, ImageResult>;
+    assert.ok(weft && small && wasm);
     distroless = small;
+    component = wasm;
     return weft;
   }
 
   let built: ImageResult;
   let distroless: ImageResult;
+  let component: ImageResult;
   let images: PlatformImage[];
 
   it("is built for both platforms, below 003's 52,428,800 bytes and below our own 35 MB", async () => {
@@ -122,8 +128,19 @@ describe("image weft", function () {
     }
   });
 
+  it("comes as a WebAssembly component below 003's 300 kB, and 120 kB with gzip", async () => {
+    const [image] = await readPlatforms(client, "weft-wasm", component.digest);
+    assert.ok(image);
+    const wasm = await fileOf(image, "weft.wasm", "weft-wasm");
+    // WebAssembly's magic number, then a component's version (13) and layer (1); a module has version 1, layer 0.
+    assert.equal(wasm.toString("hex", 0, 8), "0061736d0d000100");
+    for (const name of ["config-init", "answer"]) assert.ok(wasm.includes(name), name);
+    assert.ok(wasm.length < 300e3, `${wasm.length} bytes`);
+    assert.ok(gzipSync(wasm).length < 120e3, `${gzipSync(wasm).length} bytes with gzip`);
+  });
+
   /** A file of an image, from the layer that brought it last. */
-  async function fileOf({ manifest }: PlatformImage, path: string): Promise<Buffer> {
+  async function fileOf({ manifest }: PlatformImage, path: string, repository = "weft"): Promise<Buffer> {
     let found: Buffer | undefined;
     for (const layer of manifest.layers) {
       const unpacked = extract();
@@ -132,7 +149,7 @@ describe("image weft", function () {
         else stream.resume();
         next();
       });
-      await pipeline(Readable.from(decompress(client.getBlob("weft", layer))), unpacked);
+      await pipeline(Readable.from(decompress(client.getBlob(repository, layer))), unpacked);
     }
     assert.ok(found, path);
     return found;
