@@ -9,6 +9,9 @@ import { typeToken } from "../common/urn.ts";
 import { decode, encode } from "../common/wire.ts";
 import type { Call, Previous, ResourceType } from "./resource.ts";
 
+/** A function that does nothing: whoever calls it has the engine start this plugin (toolchain/language-host/early.ts). */
+const READY = "keelson:index:ready";
+
 /** Resource types by their token; each is loaded when a program first uses it. */
 export type ResourceTypes = Readonly<Record<string, () => Promise<ResourceType>>>;
 
@@ -52,6 +55,7 @@ export class Provider {
       read: this.calls.unary((request: provider.ReadRequest) => this.read(request)),
       update: this.calls.unary((request: provider.UpdateRequest) => this.update(request)),
       delete: this.calls.unary((request: provider.DeleteRequest) => this.delete(request)),
+      invoke: this.calls.unary((request: provider.InvokeRequest) => this.invoke(request)),
       cancel: this.calls.unary(async () => {
         this.calls.cancel();
         return new empty.Empty();
@@ -147,6 +151,14 @@ export class Provider {
     const type = await this.type(request.getUrn());
     await type.delete?.(request.getId(), decode(request.getOldInputs()).values, this.call(request.getUrn()));
     return new empty.Empty();
+  }
+
+  private async invoke(request: provider.InvokeRequest): Promise<provider.InvokeResponse> {
+    const token = request.getTok();
+    if (token !== READY) throw new Error(`this plugin has no function ${JSON.stringify(token)}`);
+    const response = new provider.InvokeResponse();
+    response.setReturn(new struct.Struct());
+    return response;
   }
 
   private call(urn: string): Call {

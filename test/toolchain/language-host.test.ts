@@ -5,9 +5,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { credentials } from "@grpc/grpc-js";
+import { setTimeout as sleep } from "node:timers/promises";
+import { credentials, Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import language from "@pulumi/pulumi/proto/language_grpc_pb.js";
 import messages from "@pulumi/pulumi/proto/language_pb.js";
+import provider from "@pulumi/pulumi/proto/provider_pb.js";
+import monitor from "@pulumi/pulumi/proto/resource_grpc_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 
 const main = join(import.meta.dirname, "../../toolchain/language-host/main.ts");
@@ -32,7 +35,10 @@ describe("language host", () => {
     writeFileSync(join(sdk, "package.json"), '{"name":"@pulumi/pulumi","version":"3.0.1"}');
     writeFileSync(join(sdk, "cmd", "run", "index.js"), RUNNER);
     writeFileSync(join(folder, "package.json"), '{"dependencies":{"@pulumi/pulumi":"^3"}}');
-    host = spawn(process.execPath, [main, "127.0.0.1:1234"], { stdio: ["pipe", "pipe", "inherit"] });
+    host = spawn(process.execPath, [main, "127.0.0.1:1234"], {
+      stdio: ["pipe", "pipe", "inherit"],
+      env: { ...process.env, KEELSON_ROOT: folder },
+    });
     assert.ok(host.stdout);
     lines = createInterface({ input: host.stdout })[Symbol.asyncIterator]();
     const { value: port } = await lines.next();
@@ -95,6 +101,35 @@ describe("language host", () => {
     const { PULUMI_CONFIG, argv } = JSON.parse((await lines.next()).value);
     assert.deepEqual(JSON.parse(PULUMI_CONFIG), { "p:pw": "hunter2", "p:services": services });
     assert.ok(!argv.join().includes("hunter2"));
+  });
+
+  it("has the engine start the plugin while its own checkout's program loads, and no other's", async () => {
+    const asked: string[] = [];
+    const server = new Server();
+    server.addService(monitor.ResourceMonitorService, {
+      invoke: (call: { request: { getTok(): string } }, done: (error: null, answer: unknown) => void) => {
+        asked.push(call.request.getTok());
+        done(null, new provider.InvokeResponse());
+      },
+    } as UntypedServiceImplementation);
+    const port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+        error ? reject(error) : resolve(bound),
+      ),
+    );
+    try {
+      const made = request("forever").setMonitorAddress(`127.0.0.1:${port}`);
+      const elsewhere = request("0").setMonitorAddress(`127.0.0.1:${port}`);
+      elsewhere.getInfo()?.setRootDirectory("/elsewhere");
+      assert.equal((await run(elsewhere)).getError(), "");
+      const running = run(made);
+      while (asked.length === 0) await sleep(10);
+      client.cancel(new empty.Empty(), () => {});
+      await running;
+      assert.deepEqual(asked, ["keelson:index:ready"]);
+    } finally {
+      server.forceShutdown();
+    }
   });
 
   it("tells a program's exit code", async () => {

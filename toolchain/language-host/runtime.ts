@@ -41,6 +41,7 @@ export function languageRuntime(engine: string) {
     const pipe = child.stdio[3] as Writable | null;
     pipe?.on("error", () => undefined).end(config);
     running.add(child);
+    if (isOwn(request)) void import("./early.ts").then(({ startPlugin }) => startPlugin(request.getMonitorAddress()));
     return new Promise((resolve) => {
       child.on("error", (error) => resolve(new messages.RunResponse().setError(`can't start node: ${error.message}`)));
       child.on("exit", (code, signal) => {
@@ -95,6 +96,11 @@ function answer<Request, Response>(make: (request: Request) => Response) {
       callback(error as Error);
     }
   };
+}
+
+/** Whether the program is that of the checkout which this host belongs to: others have no plugin of ours. */
+function isOwn(request: messages.RunRequest): boolean {
+  return request.getInfo()?.getRootDirectory() === process.env.KEELSON_ROOT;
 }
 
 /** The command line of the SDK's runner, found from the program: it must be the copy of the SDK that the program loads. */

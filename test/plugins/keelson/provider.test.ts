@@ -23,7 +23,7 @@ describe("the plugin's provider", () => {
     replaces: ["name"],
     delete: async (id, inputs) => void deleted.push([id, inputs.name]),
   };
-  const ask = <T>(type: ResourceType, method: "diff" | "delete", request: unknown): Promise<T> => {
+  const ask = <T>(type: ResourceType, method: "diff" | "delete" | "invoke", request: unknown): Promise<T> => {
     const types = { "keelson:index:Thing": async () => type };
     const one = new Provider({
       version: "0",
@@ -56,6 +56,14 @@ describe("the plugin's provider", () => {
     assert.deepEqual(kinds, [Kind.UPDATE_REPLACE, Kind.UPDATE]);
     const inPlace = await ask<provider.DiffResponse>(kept, "diff", both);
     assert.deepEqual([inPlace.getReplacesList(), inPlace.getDeletebeforereplace()], [[], false]);
+  });
+
+  it("answers a function that does nothing, for whoever wants it started, and no other", async () => {
+    const named = (token: string) => new provider.InvokeRequest().setTok(token);
+    const answer = await ask<provider.InvokeResponse>(kept, "invoke", named("keelson:index:ready"));
+    assert.deepEqual(answer.getReturn()?.toJavaScript(), {});
+    const refused = (error: { details?: string }) => /no function "keelson:index:other"/.test(error.details ?? "");
+    await assert.rejects(ask(kept, "invoke", named("keelson:index:other")), refused);
   });
 
   it("deletes where a type does, by its inputs, and leaves the rest", async () => {
