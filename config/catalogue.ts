@@ -14,6 +14,7 @@ import { PLATFORMS } from "../core/platform.ts";
 import { SOURCE_CONTEXT, type SourceWish, withSource } from "../core/source.ts";
 import { readContext } from "../toolchain/context.ts";
 import { definitionFindings } from "./definition.ts";
+import { type OwnService, ownDefinition } from "./own-service.ts";
 import { readImageSource, unusedSources } from "./sources.ts";
 
 const FOLDER = "images";
@@ -96,6 +97,10 @@ export interface Catalogue {
 export interface StackSources {
   /** `keelson:sources`. */
   readonly wishes: Readonly<Record<string, SourceWish>>;
+  /** Services of the stack's machine that have sources of their own: each is an image beside the catalogue's. */
+  readonly own?: readonly OwnService[];
+  /** What of them can be named. */
+  readonly services?: readonly string[];
   /** What paths that lead out of the project are relative to: the project, unless it is read as a commit had it. */
   readonly base: string;
 }
@@ -113,7 +118,9 @@ export async function readCatalogue(
   settings: ContextSettings = {},
   sources: StackSources = { wishes: {}, base: root },
 ): Promise<Catalogue> {
-  const { found: scanned, unread, unreadBases, findings } = await scanDefinitions(root);
+  const { found: shared, unread, unreadBases, findings } = await scanDefinitions(root);
+  const own = (sources.own ?? []).map((service) => ownDefinition(shared, service)).filter((one) => one !== undefined);
+  const scanned = [...shared, ...own];
   const found = scanned.map((one) => ({
     ...one,
     definition: withSource(one.definition, sources.wishes[one.definition.name]),
@@ -130,7 +137,11 @@ export async function readCatalogue(
     others: read.flatMap((r) => ("image" in r ? [] : [nodeOf(r.one)])),
     unread,
     unreadBases,
-    findings: [...findings, ...unusedSources(sources.wishes, definitions, unread), ...read.flatMap((r) => r.findings)],
+    findings: [
+      ...findings,
+      ...unusedSources(sources.wishes, definitions, unread, sources.services),
+      ...read.flatMap((r) => r.findings),
+    ],
   };
 }
 

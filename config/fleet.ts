@@ -8,6 +8,7 @@ import { APP, type WorkloadsChoice } from "../core/host-plan.ts";
 import { hint } from "../core/lineage.ts";
 import { type MachinePlan, planMachine, plannedMachine } from "../core/machine-plan.ts";
 import type { MachineInput } from "../core/plan.ts";
+import type { OwnService } from "./own-service.ts";
 import type { StackConfig } from "./schema.ts";
 
 /** A stack's machine with the fleet's services on it. */
@@ -17,6 +18,8 @@ export interface LoadedMachine {
   readonly input?: MachineInput;
   /** The images that its services run. */
   readonly images: readonly string[];
+  /** Services with sources of their own. */
+  readonly own: readonly OwnService[];
   readonly findings: readonly Finding[];
 }
 
@@ -27,7 +30,7 @@ export async function loadMachine(
   config: StackConfig & { readonly machine: NonNullable<StackConfig["machine"]> },
 ): Promise<LoadedMachine> {
   const { FLEET: fleet } = (await import(pathToFileURL(join(root, "images", "fleet.ts")).href)) as { FLEET: Fleet };
-  const { machine, cudaArchs, cudaTrack, services, families } = config;
+  const { machine, cudaArchs, cudaTrack, services, families, sources } = config;
   const { plan, findings } = planMachine({
     stack,
     machine,
@@ -36,10 +39,11 @@ export async function loadMachine(
     services,
     families,
     fleet,
+    sourced: Object.keys(sources),
   });
   const where = { file: `Pulumi.${stack}.yaml` };
   const placed = findings.map((f) => (f.where === undefined && !f.rule.startsWith("fleet/") ? { ...f, where } : f));
-  if (plan === undefined) return { images: [], findings: placed };
+  if (plan === undefined) return { images: [], own: [], findings: placed };
   const { gpu } = plan.profile;
   const cuda = gpu &&
     plan.cuda && { targets: [{ machine: stack, capability: gpu.capability }], archs: plan.cuda.archs };
@@ -47,6 +51,9 @@ export async function loadMachine(
     plan,
     input: { planned: plannedMachine(plan), buildArgs: plan.buildArgs, cuda },
     images: [...new Set(plan.services.map((s) => s.image))],
+    own: plan.services.flatMap(({ name, base, health }) =>
+      base === undefined ? [] : [{ name, base, ...("path" in health ? { health: health.path } : {}) }],
+    ),
     findings: placed,
   };
 }
@@ -55,11 +62,12 @@ export async function loadMachine(
  * Services whose image the catalogue lacks: a CUDA track or a family that is not built.
  * @param known names of the catalogue's images
  */
-export function missingImages({ plan, images }: LoadedMachine, known: readonly string[]): Finding[] {
-  const findings = images
+export function missingImages({ plan, images, own }: LoadedMachine, known: readonly string[]): Finding[] {
+  const needed = images.map((image) => own.find(({ name }) => name === image)?.base ?? image);
+  const findings = [...new Set(needed)]
     .filter((image) => !known.includes(image))
     .map((image): Finding => {
-      const services = plan?.services.filter((s) => s.image === image).map((s) => s.service) ?? [];
+      const services = plan?.services.filter((s) => (s.base ?? s.image) === image).map((s) => s.service) ?? [];
       const stem = image.replace(/-cu\d+$/, "");
       const tracks = known.filter((name) => name.replace(/-cu\d+$/, "") === stem);
       return {

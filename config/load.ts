@@ -81,7 +81,12 @@ export async function loadPlan(
       root,
       [...config.images, ...services, ...run],
       { "gateway.identity": config.gateway?.identity },
-      { wishes: config.sources, base: sourcesBase },
+      {
+        wishes: config.sources,
+        base: sourcesBase,
+        own: machine?.own ?? [],
+        services: machine?.plan?.services.filter(({ image }) => image !== "redis").map(({ name }) => name) ?? [],
+      },
     ),
     around,
   ]);

@@ -122,13 +122,15 @@ async function kindFindings({ source }: ImageDefinition, sources: Sources): Prom
 /**
  * What of `keelson:sources` no image takes.
  * @param unread images whose definitions can't be read: what they take is not known
+ * @param services of the stack's machine, which take sources as well
  */
 export function unusedSources(
   sources: Readonly<Record<string, SourceWish>>,
   definitions: readonly ImageDefinition[],
   unread: readonly string[],
+  services: readonly string[] = [],
 ): Finding[] {
-  const takers = definitions.filter((d) => d.source !== undefined).map((d) => d.name);
+  const takers = [...new Set([...definitions.filter((d) => d.source !== undefined).map((d) => d.name), ...services])];
   return Object.keys(sources)
     .filter((name) => !takers.includes(name) && !unread.includes(name))
     .map((name) => ({

@@ -56,6 +56,8 @@ export interface MachinePlanInput extends FleetSelection {
   /** `keelson:cudaTrack`. Default: cu121 where the driver allows it, else cu118. */
   readonly cudaTrack?: Track | undefined;
   readonly fleet: Fleet;
+  /** Names of services that have sources of their own. Default: none. */
+  readonly sourced?: readonly string[] | undefined;
 }
 
 /** What the machine's GPU images are built with. */
@@ -154,7 +156,7 @@ export function planMachine(input: MachinePlanInput): {
         ...(cuda === undefined ? {} : cudaBuildArgs(cuda.archs)),
       },
       waves,
-      services: planServices(waves, fleet, cuda?.track),
+      services: planServices(waves, fleet, cuda?.track, input.sourced),
     },
     findings: sortFindings([...found, ...placementFindings(here, [machine], fleet)]),
   };

@@ -9,8 +9,10 @@ export interface PlannedService {
   readonly service: string;
   /** Name for containers and units. @example "service-registry" */
   readonly name: string;
-  /** Of the plan's images. */
+  /** Of the plan's images: the reference service's on its family, or its own, of its name, where it has sources. */
   readonly image: string;
+  /** The reference service's image that its own sources are put on; absent where that is what runs. */
+  readonly base?: string;
   /** The wave that it starts in. */
   readonly wave: string;
   /** What the container runs, below the image's entry point. */
@@ -29,19 +31,27 @@ export interface PlannedService {
   readonly optional: boolean;
 }
 
-/** The services of a machine, wave by wave. */
+/**
+ * The services of a machine, wave by wave.
+ * @param sourced names of services that have sources of their own, as {@link PlannedService.name} has them
+ */
 export function planServices(
   waves: readonly PlacedWave[],
   fleet: Pick<Fleet, "families">,
   track: Track | undefined,
+  sourced: readonly string[] = [],
 ): PlannedService[] {
   return waves.flatMap((wave) =>
     wave.placements.map((placement): PlannedService => {
       const { service, family, entrypoint, port, health, environment, needs, uses, optional } = placement;
+      const name = kebab(service);
+      const reference = serviceImage(placement, fleet, track);
+      // Redis is no service of the fleet's, and has no reference to put sources on.
+      const isOwn = family !== "redis" && sourced.includes(name);
       return {
         service,
-        name: kebab(service),
-        image: serviceImage(placement, fleet, track),
+        name,
+        ...(isOwn ? { image: name, base: reference } : { image: reference }),
         wave: wave.name,
         command: family === "redis" ? [] : [entrypoint],
         port,

@@ -93,6 +93,54 @@ describe("a stack with a machine", () => {
     }
   });
 
+  it("builds services from their own sources, 004's section E: each on the family of its row, and hashed with its files", async () => {
+    const mainpc = { profile: "rtx-4090", driver: "550.54.14" };
+    const fixtures = "test/fixtures/fleet";
+    const sources = {
+      "model-ops-coordinator": { path: `${fixtures}/model-ops`, app: "model_ops_coordinator.main:app" },
+      "memory-fusion-hub": { path: "images/service-own/app" },
+      "intention-validator-agent": { path: `${fixtures}/intention-validator`, app: "IntentionValidatorAgent:app" },
+    };
+    const services = ["ModelOpsCoordinator", "MemoryFusionHub", "IntentionValidatorAgent", "NLUAgent"];
+    const { plan, findings, catalogue } = await load({ machine: mainpc, services, sources }, "mainpc");
+    assert.deepEqual(text(findings.filter((f) => f.rule !== "fleet/gpu-memory-evicts")), "");
+    const own = plan.images.filter(({ name }) => name in sources);
+    assert.deepEqual(
+      own.map(({ name, base, args, health }) => [name, base.name, args.APP, health?.http?.path]).toSorted(),
+      [
+        ["intention-validator-agent", "service-legacy", "IntentionValidatorAgent:app", "/health"],
+        ["memory-fusion-hub", "service-cpu", "memory_fusion_hub.main:app", "/health"],
+        ["model-ops-coordinator", "service-llm-cu121", "model_ops_coordinator.main:app", "/health"],
+      ],
+    );
+    assert.deepEqual(own.map(({ name, builds }) => [name, builds.map(({ platform }) => platform)]).toSorted(), [
+      ["intention-validator-agent", ["linux/amd64"]],
+      ["memory-fusion-hub", ["linux/amd64", "linux/arm64"]],
+      ["model-ops-coordinator", ["linux/amd64"]],
+    ]);
+    const runs = Object.fromEntries(plan.machine?.services.map((s) => [s.name, s.image]) ?? []);
+    assert.deepEqual(runs, {
+      ...Object.fromEntries(Object.keys(sources).map((name) => [name, name])),
+      "nlu-agent": "service-legacy",
+    });
+    const files = catalogue.find(({ definition }) => definition.name === "intention-validator-agent")?.contexts.source;
+    assert.ok(files?.kind === "source" && files.entries.some((e) => e.path === "IntentionValidatorAgent.py"));
+  });
+
+  it("tells sources that no service of the machine takes, that are not there, or whose application is missing", async () => {
+    const found = async (sources: Record<string, unknown>) =>
+      text((await load({ machine, services: ["TieredResponder"], sources })).findings);
+    const path = "images/service-own/app";
+    assert.match(await found({ "tiered-responde": { path } }), /unknown-image .*did you mean "tiered-responder"/);
+    assert.match(await found({ "central-error-bus": { path } }), /"central-error-bus" is no image of the catalogue/);
+    assert.match(
+      await found({ "tiered-responder": { path: "no/such" } }),
+      /source\/missing keelson:sources.tiered-responder/,
+    );
+    const missing = await found({ "tiered-responder": { path, app: "tiers:app" } });
+    assert.match(missing, /source\/app .*has no tiers\.py and no tiers\/__init__\.py, which tiers:app would be in/);
+  });
+
   it("takes cu118 by itself where the driver is too old for cu121", async () => {
     const { plan, findings } = await load({ machine: { ...machine, driver: "525.147.05" } });
     assert.deepEqual(findings, []);

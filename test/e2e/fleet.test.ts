@@ -8,9 +8,29 @@ import { openRegistry } from "../../oci/open.ts";
 import { lastKnownServices } from "../../toolchain/services/index.ts";
 
 const project = join(import.meta.dirname, "../..");
-/** The first wave of mainpc, which is also the CPU branch from its root to services on both of its families. */
-const SERVICES = ["ServiceRegistry", "SystemDigitalTwin"];
-const LINEAGE = ["base-python", "base-utils", "base-cpu-pydeps", "family-web", "service-cpu", "service-web"];
+/** The first wave of mainpc, which is also the CPU branch from its root to services on both of its families; and two of section E. */
+const SERVICES = ["ServiceRegistry", "SystemDigitalTwin", "MemoryFusionHub", "IntentionValidatorAgent"];
+/** The services of these that have sources of their own. */
+const OWN = ["memory-fusion-hub", "intention-validator-agent"];
+const LEGACY = ["legacy-py310-cpu", "service-legacy", "intention-validator-agent"];
+const BOTH = [
+  "base-python",
+  "base-utils",
+  "base-cpu-pydeps",
+  "family-web",
+  "service-cpu",
+  "service-web",
+  "memory-fusion-hub",
+];
+const LINEAGE = [...BOTH, ...LEGACY];
+const SOURCES = `  keelson:sources:
+    memory-fusion-hub:
+      path: images/service-own/app
+    intention-validator-agent:
+      path: test/fixtures/fleet/intention-validator
+      app: IntentionValidatorAgent:app
+`;
+const platformsOf = (name: string) => (LEGACY.includes(name) ? ["linux/amd64"] : [...PLATFORMS]);
 
 /** Needs root and the toolchain. What the registry has already is not built again. */
 describe("the fleet's CPU branch", function () {
@@ -22,9 +42,11 @@ describe("the fleet's CPU branch", function () {
     clone = join(folder, "keelson");
     await execa("git", ["clone", "--quiet", project, clone]);
     const services = SERVICES.map((name) => `    - ${name}\n`).join("");
-    appendFileSync(join(clone, "Pulumi.mainpc.yaml"), `  keelson:services:\n${services}`);
+    appendFileSync(join(clone, "Pulumi.mainpc.yaml"), `  keelson:services:\n${services}${SOURCES}`);
     const as = ["-c", "user.name=test", "-c", "user.email=test@example.invalid"];
-    await execa("git", [...as, "commit", "--quiet", "--all", "--message", "Only the first wave"], { cwd: clone });
+    await execa("git", [...as, "commit", "--quiet", "--all", "--message", "Few services, two from their own sources"], {
+      cwd: clone,
+    });
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -47,9 +69,15 @@ describe("the fleet's CPU branch", function () {
       services: Record<string, { image: string; wave: string; port: number }>;
     };
     assert.deepEqual(Object.keys(outputs.images).toSorted(), [...LINEAGE, "redis"].toSorted());
-    for (const { platforms } of Object.values(outputs.images))
-      assert.deepEqual(platforms.map((p) => p.platform).toSorted(), [...PLATFORMS]);
+    for (const [name, { platforms }] of Object.entries(outputs.images))
+      assert.deepEqual(platforms.map((p) => p.platform).toSorted(), platformsOf(name));
     assert.deepEqual(outputs.services, {
+      "intention-validator-agent": {
+        image: outputs.images["intention-validator-agent"]?.ref,
+        wave: "rest",
+        port: 5701,
+      },
+      "memory-fusion-hub": { image: outputs.images["memory-fusion-hub"]?.ref, wave: "rest", port: 5713 },
       redis: { image: outputs.images.redis?.ref, wave: "core", port: 6379 },
       "service-registry": { image: outputs.images["service-web"]?.ref, wave: "core", port: 7200 },
       "system-digital-twin": { image: outputs.images["service-cpu"]?.ref, wave: "core", port: 7220 },
@@ -68,7 +96,7 @@ describe("the fleet's CPU branch", function () {
         const { document } = await client.getManifest(name, `h-${contentHash}`);
         assert.ok(document.kind === "index");
         const found = document.index.manifests.map((m) => `${m.platform?.os}/${m.platform?.architecture}`);
-        assert.deepEqual(found.toSorted(), [...PLATFORMS]);
+        assert.deepEqual(found.toSorted(), platformsOf(name));
         assert.equal(args.MACHINE, name.startsWith("service-") ? "mainpc" : undefined);
       }
     } finally {
@@ -84,7 +112,8 @@ describe("the fleet's CPU branch", function () {
     };
     assert.deepEqual(found.images.map((i) => i.image).toSorted(), LINEAGE.toSorted());
     assert.equal(found.unchanged, 1);
-    assert.deepEqual(found.images.flatMap((i) => i.services).toSorted(), ["service-registry", "system-digital-twin"]);
+    const services = [...OWN, "service-registry", "system-digital-twin"];
+    assert.deepEqual(found.images.flatMap((i) => i.services).toSorted(), services.toSorted());
     for (const { reason } of found.images) assert.equal(reason.at(-1), "images/base-python/machine-env changed");
 
     const { steps } = (await pulumi("preview")) as { steps: { op: string; urn: string }[] };

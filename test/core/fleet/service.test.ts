@@ -48,6 +48,17 @@ describe("a service of the plan", () => {
     assert.equal(serviceImage({ family: "family-llm", needs: ["gpu"] }, FLEET, undefined), "service-llm");
   });
 
+  it("runs an image of its own name where it has sources, on the one that it would run without; Redis never", () => {
+    const here = placements.filter((p) => p.machine === "mainpc");
+    const sourced = ["nlu-agent", "stt-service", "redis"];
+    const services = planServices(planWaves(here, FLEET.waves), FLEET, "cu121", sourced);
+    const found = (name: string) => services.filter((s) => s.name === name).map(({ image, base }) => [image, base]);
+    assert.deepEqual(found("nlu-agent"), [["nlu-agent", "service-legacy"]]);
+    assert.deepEqual(found("stt-service"), [["stt-service", "service-torch-audio-cu121"]]);
+    assert.deepEqual(found("redis"), [["redis", undefined]]);
+    assert.deepEqual(found("chitchat-agent"), [["service-legacy", undefined]]);
+  });
+
   it("gets the GPU where it needs one, in the order of the waves", () => {
     const services = on("mainpc");
     assert.equal(services.filter((s) => s.gpu).length, 18);
