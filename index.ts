@@ -38,6 +38,9 @@ async function program(): Promise<Record<string, unknown>> {
   for (const warning of findings.filter((f) => f.severity === "warning")) pulumi.log.warn(describeFinding(warning));
   if (pulumi.runtime.isDryRun()) await tellImpact(loaded);
 
+  if (config.registry === "embedded") announce(plan);
+  // The SDK keeps the stack of each of its promises as text, which it makes at once: short ones.
+  Error.stackTraceLimit = 2;
   const images = buildImages(plan, {
     registry: registry(config.registry),
     builder: config.builder,
@@ -78,6 +81,13 @@ async function program(): Promise<Record<string, unknown>> {
     clusters,
     cloudflare,
   };
+}
+
+/** The plugin asks the registry for all of a plan's images while they are registered, one after the other. */
+function announce({ images }: Plan): void {
+  const wanted = images.map(({ repository, contentHash }) => ({ repository, contentHash }));
+  // What the plugin can't do, or another version of it doesn't know, it does when it is asked for each image.
+  pulumi.runtime.invoke("keelson:index:ready", { images: wanted }).catch(() => undefined);
 }
 
 /** The stack's config; all that is wrong with it is told at once. */

@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { display, engineAddress, serve } from "../common/serve.ts";
+import type { Ahead } from "./image/ahead.ts";
 import { Provider } from "./provider.ts";
+import type { Values } from "./resource.ts";
 import type { R2Toolbox, Toolbox } from "./toolbox.ts";
 
 /** `main.ts [flags] ENGINE`: serves until the engine says goodbye, in any of the ways in which it can. */
@@ -14,6 +16,21 @@ function toolboxOf(): Promise<Toolbox & R2Toolbox> {
   return toolbox;
 }
 
+let ahead: Promise<Ahead> | undefined;
+function aheadOf(): Promise<Ahead> {
+  ahead ??= import("./image/ahead.ts").then(({ Ahead }) => new Ahead());
+  return ahead;
+}
+
+/** Asks the registry for the images that a program announces. */
+async function look(values: Values): Promise<void> {
+  const { announcement } = await import("./image/ahead.ts");
+  const { data } = announcement.safeParse(values);
+  if (data === undefined || data.images.length === 0) return;
+  const registry = toolboxOf().then((tools) => tools.lookAtRegistry({ host: "embedded" }));
+  (await aheadOf()).look(registry, data.images);
+}
+
 const provider = new Provider({
   version: VERSION,
   engine: engineAddress(),
@@ -21,8 +38,8 @@ const provider = new Provider({
   root,
   types: {
     "keelson:index:Image": async () => {
-      const [{ ImageType }, tools] = await Promise.all([import("./image/image.ts"), toolboxOf()]);
-      return new ImageType(tools);
+      const [{ ImageType }, tools, asked] = await Promise.all([import("./image/image.ts"), toolboxOf(), aheadOf()]);
+      return new ImageType(tools, undefined, asked);
     },
     "keelson:index:BuildContext": async () => {
       const [{ BuildContextType }, tools] = await Promise.all([import("./context/context.ts"), toolboxOf()]);
@@ -40,6 +57,7 @@ const provider = new Provider({
       return new ContainerApplicationType(tools);
     },
   },
+  ready: (values) => void look(values),
   schema: () => readFile(new URL("schema.json", import.meta.url), "utf8"),
 });
 

@@ -1,15 +1,18 @@
-import type { UntypedServiceImplementation } from "@grpc/grpc-js";
+import { status, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import provider from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { checkFailure, configured, handshake, pluginInfo, topOf, unchanged } from "../common/answers.ts";
-import { Calls } from "../common/calls.ts";
+import { Calls, StatusError } from "../common/calls.ts";
 import { EngineLog } from "../common/enginelog.ts";
 import { typeToken } from "../common/urn.ts";
 import { decode, encode } from "../common/wire.ts";
-import type { Call, Previous, ResourceType } from "./resource.ts";
+import type { Call, Previous, ResourceType, Values } from "./resource.ts";
 
-/** A function that does nothing: whoever calls it has the engine start this plugin (toolchain/language-host/early.ts). */
+/**
+ * A function without a result. Whoever calls it has the engine start this plugin (toolchain/language-host/early.ts), and may announce images
+ * (index.ts).
+ */
 const READY = "keelson:index:ready";
 
 /** Resource types by their token; each is loaded when a program first uses it. */
@@ -24,6 +27,8 @@ export interface ProviderOptions {
   readonly root: string;
   readonly types: ResourceTypes;
   readonly schema: () => Promise<string>;
+  /** Called by the function that a program or its language host calls early, with what they say. Must not throw. */
+  readonly ready?: (values: Values) => void;
 }
 
 /**
@@ -155,7 +160,9 @@ export class Provider {
 
   private async invoke(request: provider.InvokeRequest): Promise<provider.InvokeResponse> {
     const token = request.getTok();
-    if (token !== READY) throw new Error(`this plugin has no function ${JSON.stringify(token)}`);
+    if (token !== READY)
+      throw new StatusError(status.UNIMPLEMENTED, `this plugin has no function ${JSON.stringify(token)}`);
+    this.options.ready?.(decode(request.getArgs()).values);
     const response = new provider.InvokeResponse();
     response.setReturn(new struct.Struct());
     return response;

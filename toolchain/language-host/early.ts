@@ -2,7 +2,7 @@ import { credentials, Metadata } from "@grpc/grpc-js";
 import service from "@pulumi/pulumi/proto/resource_grpc_pb.js";
 import messages from "@pulumi/pulumi/proto/resource_pb.js";
 
-/** A function of plugins/keelson that does nothing: the engine starts the plugin to call it. */
+/** A function of plugins/keelson without a result: the engine starts the plugin to call it. */
 const READY = "keelson:index:ready";
 /** Milliseconds after which nobody waits for the answer. The engine calls off what a program that has ended left open. */
 const PATIENCE = 30_000;

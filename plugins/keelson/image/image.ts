@@ -16,6 +16,7 @@ import {
   type Values,
 } from "../resource.ts";
 import type { OpenRegistry, Toolbox } from "../toolbox.ts";
+import { Ahead } from "./ahead.ts";
 import type { Sizes } from "./check.ts";
 import type { PlatformManifest } from "./document.ts";
 import { type ImageInputs, imageInputs, type PlatformBuild } from "./inputs.ts";
@@ -58,11 +59,16 @@ const produceLazily: typeof produce = async (...given) => (await import("./produ
 export class ImageType implements ResourceType {
   private readonly toolbox: Toolbox;
   private readonly produce: typeof produce;
+  private readonly ahead: Ahead;
 
-  /** @param make builds the platforms that are missing */
-  constructor(toolbox: Toolbox, make = produceLazily) {
+  /**
+   * @param make builds the platforms that are missing
+   * @param ahead what the registry was asked before the engine asks
+   */
+  constructor(toolbox: Toolbox, make = produceLazily, ahead = new Ahead()) {
     this.toolbox = toolbox;
     this.produce = make;
+    this.ahead = ahead;
   }
 
   async check(values: Values, call: Call): Promise<Checked> {
@@ -170,7 +176,7 @@ export class ImageType implements ResourceType {
       const registry = await this.toolbox.lookAtRegistry(inputs.registry);
       if (registry === undefined) return [];
       if (!String(previous.state.ref).startsWith(`${registry.host}/`)) return [{ path: "ref", of: "outputs" }];
-      const gone = await atMost(GLANCE, missingDigests(registry, inputs, previous.state));
+      const gone = await atMost(GLANCE, missingDigests(registry, inputs, previous.state, this.ahead));
       return gone !== undefined && gone.length > 0 ? [{ path: "digest", of: "outputs" }] : [];
     } catch (error) {
       call.log("debug", `the registry could not be asked: ${String(error)}`);
@@ -274,11 +280,21 @@ function plan(
 }
 
 /** Digests of the index and its platforms that the registry no longer has. */
-async function missingDigests({ client }: OpenRegistry, inputs: ImageInputs, state: Values): Promise<string[]> {
+async function missingDigests(
+  { client }: OpenRegistry,
+  { repository }: ImageInputs,
+  state: Values,
+  ahead = new Ahead(),
+): Promise<string[]> {
   const platforms = Array.isArray(state.platforms) ? (state.platforms as unknown as { digest: string }[]) : [];
   const digests = [state.digest, ...platforms.map((p) => p.digest)].filter((d) => typeof d === "string");
-  const heads = await Promise.all(digests.map((digest) => client.headManifest(inputs.repository, digest)));
-  return digests.filter((_, i) => heads[i] === undefined);
+  const there = await Promise.all(
+    digests.map(
+      async (digest) =>
+        (await ahead.holds(repository, digest)) || (await client.headManifest(repository, digest)) !== undefined,
+    ),
+  );
+  return digests.filter((_, i) => !there[i]);
 }
 
 function sizesByPlatform(previous: Previous | undefined): Readonly<Record<string, Sizes>> {
