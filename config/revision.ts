@@ -4,6 +4,19 @@ import semver from "semver";
 import type { Revision } from "../core/tags.ts";
 
 /**
+ * Three lines of the commit, then whatever is changed or added. One process for all three questions: while node starts one, which takes it
+ * 20 ms with a program of this size loaded, it does nothing else.
+ */
+const ASK = `
+set -e
+root=$1
+shift
+git -C "$root" log -1 --format=%H%n%cd%n%D --date=format-local:%Y-%m-%d --decorate-refs='refs/tags/v*'
+git -C "$root" status --porcelain --untracked-files=no
+git -C "$root" ls-files --others --exclude-standard -- "$@"
+`;
+
+/**
  * What git says of the commit that is checked out at `root`; undefined where there is no git or no commit.
  * A folder inside a larger repository counts as that repository's.
  * @param sources folders whose untracked files reach builds: one of those makes the tree dirty; notes elsewhere don't.
@@ -12,23 +25,19 @@ export async function gitRevision(
   root: string,
   sources: readonly string[] = ["images"],
 ): Promise<Revision | undefined> {
-  const git = async (...args: string[]) => {
-    // The tag has the commit's date in UTC, on every machine.
-    const env = { ...process.env, TZ: "UTC" };
-    return (await promisify(execFile)("git", ["-C", root, ...args], { env, maxBuffer: 64 << 20 })).stdout.trim();
-  };
+  // The tag has the commit's date in UTC, on every machine.
+  const env = { ...process.env, TZ: "UTC" };
   try {
-    const [head, changed, added] = await Promise.all([
-      git("log", "-1", "--format=%H%n%cd%n%D", "--date=format-local:%Y-%m-%d", "--decorate-refs=refs/tags/v*"),
-      git("status", "--porcelain", "--untracked-files=no"),
-      git("ls-files", "--others", "--exclude-standard", "--", ...sources),
-    ]);
-    const [commit = "", date = "", tags = ""] = head.split("\n");
+    const { stdout } = await promisify(execFile)("sh", ["-c", ASK, "sh", root, ...sources], {
+      env,
+      maxBuffer: 64 << 20,
+    });
+    const [commit = "", date = "", tags = "", ...differing] = stdout.split("\n");
     return {
       commit,
       date,
       release: newestRelease(tags.replaceAll("tag: ", "").split(", ")),
-      dirty: changed !== "" || added !== "",
+      dirty: differing.some((line) => line !== ""),
     };
   } catch {
     return undefined;
