@@ -7,6 +7,7 @@ import { join, relative } from "node:path";
 import { median } from "../core/median.ts";
 import { probe } from "../runtime/tool-loader/src/serve/probe.ts";
 import type { ToolSpecInput } from "../runtime/tool-loader/src/spec/tool-spec.ts";
+import { startResigning } from "../runtime/tool-loader/testing/resign.ts";
 import {
   type Bucket,
   type Container,
@@ -168,10 +169,11 @@ async function mountFigures(
   say(`${files} files of ${names.length} tools stand in the bucket`);
   const mount = join(world.directory, "mount");
   mkdirSync(mount);
+  const way = await startResigning(bucket);
   const remote = {
     RCLONE_CONFIG_BENCH_TYPE: "s3",
     RCLONE_CONFIG_BENCH_PROVIDER: "Other",
-    RCLONE_CONFIG_BENCH_ENDPOINT: bucket.endpoint,
+    RCLONE_CONFIG_BENCH_ENDPOINT: way.endpoint,
     RCLONE_CONFIG_BENCH_REGION: "auto",
     RCLONE_CONFIG_BENCH_ACCESS_KEY_ID: bucket.accessKeyId,
     RCLONE_CONFIG_BENCH_SECRET_ACCESS_KEY: bucket.secretAccessKey,
@@ -190,19 +192,22 @@ async function mountFigures(
       3,
       async () => {
         rmSync(root, { recursive: true, force: true });
-        const result = await world.command(env, "install", ...names);
+        // By the same way as the mount.
+        const result = await world.command({ ...env, TOOL_LOADER_S3_ENDPOINT: way.endpoint }, "install", ...names);
         if (result.code !== 0) throw new Error(result.err);
       },
       async () => {
         rmSync(copy, { recursive: true, force: true });
-        const copying = spawn("cp", ["-r", mount, copy]);
-        await once(copying, "exit");
+        const copying = spawn("cp", ["-r", mount, copy], { stdio: ["ignore", "inherit", "inherit"] });
+        const [code] = await once(copying, "exit");
+        if (code !== 0) throw new Error(`cp from the mount ended with exit code ${code}`);
       },
     );
     return ratio(`(b) restoring, against the same ${files} files through an rclone mount`, both, 0.2);
   } finally {
     spawnSync("umount", [mount]);
     mounting.kill();
+    way.close();
   }
 }
 

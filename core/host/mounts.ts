@@ -33,7 +33,7 @@ export function mountScript(app: string, { unit, unitText, configFile, configTex
   return [
     "set -euo pipefail",
     "umask 077",
-    "if ! command -v rclone fusermount3 >/dev/null; then",
+    "if ! { command -v rclone && command -v fusermount3; } >/dev/null; then",
     "  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends rclone fuse3; } >&2",
     "fi",
     "# Where mount(8) looks for the helper of a type.",

@@ -20,7 +20,7 @@ import { freePort } from "./port.ts";
 const NATIVE: Platform = process.arch === "arm64" ? "linux/arm64" : "linux/amd64";
 /** A tool of the catalogue that comes from a package registry. */
 const TOOL = "patchright";
-/** 000's deadlines, seconds: "First deploy <5 minutes", and "Tool loading completes within 15 minutes". */
+/** 000's deadlines, seconds: "Core image builds and deploys in <5 minutes", and "Tool loading completes within 15 minutes". */
 const DEADLINES = { deployed: 300, loaded: 900 };
 
 /**
@@ -128,10 +128,11 @@ stop
       },
     ]);
     const seconds = (what: string) => Number(new RegExp(`${what} after (\\d+) s`).exec(said)?.[1]);
+    const deployed = built + seconds("healthy");
     // A push that is cut goes on where it was: test/e2e/oci.test.ts.
-    const phases = `built and pushed in ${built} s, healthy ${seconds("healthy")} s after the start (deadline ${DEADLINES.deployed} s), tools kept after ${seconds("kept")} s (deadline ${DEADLINES.loaded} s), restored after ${seconds("restored")} s`;
+    const phases = `built and pushed in ${built} s, healthy ${seconds("healthy")} s after the start: deployed in ${deployed} s (deadline ${DEADLINES.deployed} s), tools kept after ${seconds("kept")} s (deadline ${DEADLINES.loaded} s), restored after ${seconds("restored")} s`;
     console.log(`      ${phases}`);
-    assert.ok(seconds("healthy") < DEADLINES.deployed, phases);
+    assert.ok(deployed < DEADLINES.deployed, phases);
     assert.ok(seconds("kept") < DEADLINES.loaded, phases);
     [, loaded = ""] = /^#\d+ [\d.]+ tree ([0-9a-f]{64})$/m.exec(said) ?? [];
     assert.notEqual(loaded, "");

@@ -187,6 +187,33 @@ describe("tool loader", function () {
       assert.equal(await crashing.stop("SIGWINCH"), 7);
     });
 
+    it("reads nothing but what health takes while the gateway starts, unless someone asks for more", async () => {
+      const specs = await world.specs("starting", [countedTool("a", "/dev/null", { requires: ["a"] })]);
+      const env = await world.environment("starting", specs);
+      const container = await world.start(env, { READY_AFTER: "3600" });
+      const early = async () => await container.health(false).catch(() => undefined);
+      for (let i = 0; (await early()) === undefined; i++) {
+        assert.ok(i < 200);
+        await systemClock.sleep(0.05);
+      }
+      assert.deepEqual(await container.health(false), {
+        code: 503,
+        body: { status: "starting", gateway: "starting" },
+      });
+      const told = () => container.lines().filter((l) => l.level !== "debug");
+      assert.deepEqual(
+        told().map((l) => l.message),
+        ["health is served"],
+      );
+      const { code, body } = await container.health();
+      assert.deepEqual([code, body.status], [503, "starting"]);
+      assert.ok(body.notes?.some((n) => n.includes("a.requires: needs itself")));
+      assert.equal(await container.stop(), 0);
+      const unreadable = await world.start({ ...env, TOOL_LOADER_GATEWAY_READY: "wss://127.0.0.1" });
+      await unreadable.until((h) => h.notes?.some((n) => n.includes("TOOL_LOADER_GATEWAY_READY")) === true);
+      assert.equal(await unreadable.stop(), 0);
+    });
+
     it("serves the gateway and says what is wrong when its own configuration is", async () => {
       const specs = await world.specs("wrong", [countedTool("a", "/dev/null", { requires: ["a"] })]);
       const env = await world.environment("wrong", specs);

@@ -21,7 +21,8 @@ export function labSsh(
 ) {
   const options = [
     "BatchMode=yes",
-    `UserKnownHostsFile=${knownHosts}`,
+    // It takes several files, with spaces between them.
+    `UserKnownHostsFile="${knownHosts}"`,
     "StrictHostKeyChecking=yes",
     "ConnectTimeout=5",
   ].flatMap((option) => ["-o", option]);

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { GATEWAY_READY, GRACE, HOST, PORT } from "./defaults.ts";
 import { LoaderError } from "./error.ts";
 
 const text = z.string().min(1).optional();
@@ -38,10 +39,10 @@ const schema = z.object({
   TOOL_LOADER_PREFETCH: list,
   /** Where prebuilt archives are looked for first, as `URL/<sha256>`: for networks that don't reach their origins. */
   TOOL_LOADER_MIRRORS: list.pipe(z.array(z.url({ protocol: /^https?$/ }))),
-  TOOL_LOADER_HOST: z.string().default("0.0.0.0"),
-  TOOL_LOADER_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
+  TOOL_LOADER_HOST: z.string().default(HOST),
+  TOOL_LOADER_PORT: z.coerce.number().int().min(0).max(65535).default(PORT),
   /** What proves that the gateway works. `ws://` waits for its first frame, `http://` for a 2xx, `tcp://` for a connection. */
-  TOOL_LOADER_GATEWAY_READY: z.url({ protocol: /^(ws|http|tcp)$/ }).default("ws://127.0.0.1:18789/"),
+  TOOL_LOADER_GATEWAY_READY: z.url({ protocol: /^(ws|http|tcp)$/ }).default(GATEWAY_READY),
   /** Asked afterwards, every TOOL_LOADER_PROBE_INTERVAL seconds. Default: the same host by `tcp://`. */
   TOOL_LOADER_GATEWAY_LIVE: z.url({ protocol: /^(ws|http|tcp)$/ }).optional(),
   TOOL_LOADER_PROBE_INTERVAL: number(5),
@@ -57,7 +58,7 @@ const schema = z.object({
   /** Seconds between looks at a volume that failed; it backs off to ten times as long. */
   TOOL_LOADER_VOLUME_RETRY: number(30),
   /** Seconds that the gateway and the jobs have to end after a TERM. */
-  TOOL_LOADER_GRACE: number(20),
+  TOOL_LOADER_GRACE: number(GRACE),
   TOOL_LOADER_LEASE_BEAT: number(10),
   TOOL_LOADER_LEASE_STALE: number(35),
   TOOL_LOADER_NO_LIMITS: flag,

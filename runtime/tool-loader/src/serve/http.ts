@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { reasonOf } from "../error.ts";
 import { fullHealth, health, type Snapshot } from "./health.ts";
 
 /** What the server asks the loader. */
@@ -11,6 +12,14 @@ export interface Source {
   subscribe(listener: (event: string, data: unknown) => void): () => void;
 }
 
+/** What there is to answer from. */
+export interface Opening {
+  /** For plain `/health`, at any moment. */
+  snapshot(): Snapshot;
+  /** For everything else; it may have to be read first. */
+  source(): Promise<Source>;
+}
+
 /** Sent with what changes something: a page in a browser of this container can't, without being asked. */
 export const CONTROL_HEADER = "x-tool-loader";
 const MAX_STREAMS = 64;
@@ -20,43 +29,57 @@ const SECONDS_BETWEEN_SIGNS = 15;
  * `GET /health`, `/health?full=true`, `/events` (server-sent events), `/metrics`; `POST /tools/NAME/install`, from this
  * machine alone, answers with the tool's events until it is there or has failed.
  */
-export function createHealthServer(source: Source): Server {
+export function createHealthServer(opening: Opening): Server {
   let streams = 0;
+  const answer = (source: Source, url: URL, request: IncomingMessage, response: ServerResponse) => {
+    const reading = isReading(request);
+    if (reading && url.pathname === "/health") {
+      const { code, body } = fullHealth(source.snapshot());
+      return json(response, code, body);
+    }
+    if (reading && url.pathname === "/metrics") {
+      response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
+      return void response.end(source.metrics());
+    }
+    const install = /^\/tools\/([^/]+)\/install$/.exec(url.pathname)?.[1];
+    const streaming = (reading && url.pathname === "/events") || install !== undefined;
+    if (!streaming)
+      return json(response, 404, {
+        error: "expected /health, /health?full=true, /events, /metrics or /tools/NAME/install",
+      });
+    if (install !== undefined) {
+      const refused = refusal(request);
+      if (refused !== undefined) return json(response, request.method === "POST" ? 403 : 405, { error: refused });
+    }
+    if (streams >= MAX_STREAMS) return json(response, 503, { error: `${MAX_STREAMS} streams are open already` });
+    const tool = install === undefined ? undefined : decode(install);
+    if (tool !== undefined && !source.want(tool))
+      return json(response, 404, { error: `there is no tool ${JSON.stringify(tool)}` });
+    streams++;
+    response.once("close", () => streams--);
+    stream(source, response, tool);
+  };
   const server = createServer(
     { requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 },
     (request, response) => {
       const url = new URL(request.url ?? "/", "http://localhost");
-      const reading = request.method === "GET" || request.method === "HEAD";
-      if (reading && url.pathname === "/health") {
-        const full = ["true", "1", ""].includes(url.searchParams.get("full") ?? "false");
-        const { code, body } = full ? fullHealth(source.snapshot()) : health(source.snapshot());
+      const full = ["true", "1", ""].includes(url.searchParams.get("full") ?? "false");
+      if (isReading(request) && url.pathname === "/health" && !full) {
+        const { code, body } = health(opening.snapshot());
         return json(response, code, body);
       }
-      if (reading && url.pathname === "/metrics") {
-        response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
-        return response.end(source.metrics());
-      }
-      const install = /^\/tools\/([^/]+)\/install$/.exec(url.pathname)?.[1];
-      const streaming = (reading && url.pathname === "/events") || install !== undefined;
-      if (!streaming)
-        return json(response, 404, {
-          error: "expected /health, /health?full=true, /events, /metrics or /tools/NAME/install",
-        });
-      if (install !== undefined) {
-        const refused = refusal(request);
-        if (refused !== undefined) return json(response, request.method === "POST" ? 403 : 405, { error: refused });
-      }
-      if (streams >= MAX_STREAMS) return json(response, 503, { error: `${MAX_STREAMS} streams are open already` });
-      const tool = install === undefined ? undefined : decode(install);
-      if (tool !== undefined && !source.want(tool))
-        return json(response, 404, { error: `there is no tool ${JSON.stringify(tool)}` });
-      streams++;
-      response.once("close", () => streams--);
-      stream(source, response, tool);
+      opening.source().then(
+        (source) => answer(source, url, request, response),
+        (error: unknown) => json(response, 500, { error: reasonOf(error) }),
+      );
     },
   );
   server.maxConnections = 256;
   return server;
+}
+
+function isReading(request: IncomingMessage): boolean {
+  return request.method === "GET" || request.method === "HEAD";
 }
 
 /** Why a request that changes something is not obeyed. */

@@ -13,6 +13,7 @@ import { allLoaded, type GatewayState, type Snapshot, type VolumeState } from ".
 import type { Source } from "./http.ts";
 import type { Job, JobOptions } from "./jobs.ts";
 import { metrics } from "./metrics.ts";
+import { connectionOf, untilReady } from "./probe.ts";
 import { due, initialState, next, type Rules, type ToolEvent, type ToolState } from "./state.ts";
 
 /** Seconds between attempts at a tool that has failed for something that may pass. */
@@ -38,6 +39,8 @@ export interface LoaderOptions {
     options: Pick<JobOptions, "kind" | "tools" | "memory" | "urgency" | "withoutVolume" | "onEvent">,
   ) => Job;
   readonly probe: (url: string) => Promise<void>;
+  /** When the gateway was first healthy, in seconds of the clock. Default: the loader asks it itself. */
+  readonly ready?: Promise<number>;
   /** Called once, when the gateway is healthy and before the first job. @returns tools that are there already, to be looked at together */
   readonly prepare: () => Promise<readonly string[]>;
   readonly freeMemory: () => number;
@@ -87,14 +90,14 @@ export class Loader implements Source {
     const { config, clock, log } = this.#o;
     const over = this.#over.signal;
     try {
-      await this.#untilReady();
-      this.#readyAt = clock.now();
+      const watch = { clock, log, signal: over };
+      this.#readyAt = await (this.#o.ready ?? untilReady(config.TOOL_LOADER_GATEWAY_READY, this.#o.probe, watch));
       log("info", "the gateway is healthy");
       this.#setGateway("running");
       await this.#begin();
       for (let misses = 0; ; ) {
         await clock.sleep(config.TOOL_LOADER_PROBE_INTERVAL, over);
-        const url = config.TOOL_LOADER_GATEWAY_LIVE ?? liveness(config.TOOL_LOADER_GATEWAY_READY);
+        const url = config.TOOL_LOADER_GATEWAY_LIVE ?? connectionOf(config.TOOL_LOADER_GATEWAY_READY);
         const error = await this.#o.probe(url).then(
           () => undefined,
           (reason: unknown) => reason,
@@ -157,21 +160,6 @@ export class Loader implements Source {
   subscribe(listener: (event: string, data: unknown) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
-  }
-
-  async #untilReady(): Promise<void> {
-    const { config, clock, log } = this.#o;
-    for (let told = ""; ; ) {
-      try {
-        return await this.#o.probe(config.TOOL_LOADER_GATEWAY_READY);
-      } catch (error) {
-        const reason = reasonOf(error);
-        if (reason !== told) log("debug", "the gateway is not ready", { reason });
-        told = reason;
-      }
-      // Often enough that health follows at once, seldom enough that it costs a starting gateway nothing.
-      await clock.sleep(0.1, this.#over.signal);
-    }
   }
 
   async #begin(): Promise<void> {
@@ -373,10 +361,4 @@ export class Loader implements Source {
   #tell(event: string, data: unknown): void {
     for (const listener of this.#listeners) listener(event, data);
   }
-}
-
-/** After the proof, a connection is enough: the gateway logs every WebSocket that says nothing. */
-function liveness(ready: string): string {
-  const url = new URL(ready);
-  return `tcp://${url.hostname}:${url.port || "80"}`;
 }

@@ -1,7 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { get, request } from "node:http";
 import { connect } from "node:net";
+import type { Clock } from "../clock.ts";
+import { reasonOf } from "../error.ts";
+import type { Log } from "../log.ts";
 
+export const READY_PROTOCOLS = ["ws", "http", "tcp"] as const;
+export const SECONDS_FOR_A_PROBE = 5;
+/** Between two looks at a gateway that starts, a fiftieth of what its start has taken: health is never later than that. */
+const PART_BETWEEN_LOOKS = 1 / 50;
+const [LEAST_BETWEEN_LOOKS, MOST_BETWEEN_LOOKS] = [0.02, 0.5];
 /** Bytes of a first frame that are looked at. */
 const MAX_FRAME = 64 * 1024;
 
@@ -27,6 +35,40 @@ export function probe(url: string, seconds: number): Promise<void> {
     else if (target.protocol === "http:") over = probeHttp(target, settle);
     else over = probeWebSocket(target, settle);
   });
+}
+
+/**
+ * Waits until a gateway proves that it works; as long as nothing listens there, only a connection is tried.
+ * @returns when that was, in seconds of the clock
+ */
+export async function untilReady(
+  url: string,
+  ask: (url: string) => Promise<void>,
+  { clock, log, signal }: { readonly clock: Clock; readonly log: Log; readonly signal: AbortSignal },
+): Promise<number> {
+  const started = clock.now();
+  for (let told = ""; ; ) {
+    try {
+      await ask(connectionOf(url));
+      await ask(url);
+      return clock.now();
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason !== told) log("debug", "the gateway is not ready", { reason });
+      told = reason;
+    }
+    const part = (clock.now() - started) * PART_BETWEEN_LOOKS;
+    await clock.sleep(Math.min(MOST_BETWEEN_LOOKS, Math.max(LEAST_BETWEEN_LOOKS, part)), signal);
+  }
+}
+
+/**
+ * The same place by `tcp:`: after the proof a connection is enough, for a gateway logs every WebSocket that says nothing.
+ * @example connectionOf("ws://127.0.0.1:18789/") // "tcp://127.0.0.1:18789"
+ */
+export function connectionOf(url: string): string {
+  const { hostname, port } = new URL(url);
+  return `tcp://${hostname}:${port || "80"}`;
 }
 
 type Settle = (error?: Error) => void;

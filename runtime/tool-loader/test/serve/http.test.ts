@@ -70,7 +70,7 @@ describe("the health server", () => {
   }
 
   it("serves health, details, metrics, and nothing else", async () => {
-    const port = await listen(createHealthServer(source));
+    const port = await listen(createHealthServer({ snapshot: () => source.snapshot(), source: async () => source }));
     assert.deepEqual(await ask(port, "/health"), { status: 200, text: '{"status":"healthy","gateway":"running"}\n' });
     const full = JSON.parse((await ask(port, "/health?full=true")).text) as { tools: object };
     assert.deepEqual(full.tools, { x: "pending" });
@@ -81,7 +81,7 @@ describe("the health server", () => {
   });
 
   it("installs only for who means it, by name and from here", async () => {
-    const port = await listen(createHealthServer(source));
+    const port = await listen(createHealthServer({ snapshot: () => source.snapshot(), source: async () => source }));
     const header = { "x-tool-loader": "1" };
     assert.equal((await ask(port, "/tools/x/install")).status, 405);
     assert.equal((await ask(port, "/tools/x/install", { method: "POST" })).status, 403);
@@ -94,7 +94,7 @@ describe("the health server", () => {
   });
 
   it("streams what happens to a tool until it is there", async () => {
-    const port = await listen(createHealthServer(source));
+    const port = await listen(createHealthServer({ snapshot: () => source.snapshot(), source: async () => source }));
     const answer = ask(port, "/tools/x/install", { method: "POST", headers: { "x-tool-loader": "1" } });
     while (listeners.size === 0) await settle();
     assert.deepEqual(wanted.splice(0), ["x"]);
@@ -112,7 +112,7 @@ describe("the health server", () => {
   });
 
   it("streams everything to who listens, and forgets who leaves", async () => {
-    const port = await listen(createHealthServer(source));
+    const port = await listen(createHealthServer({ snapshot: () => source.snapshot(), source: async () => source }));
     const asked = request({ host: "127.0.0.1", port, path: "/events" });
     const first = new Promise<string>((resolve) =>
       asked.on("response", (answer) => answer.once("data", (chunk) => resolve(String(chunk)))),
