@@ -12,6 +12,7 @@ import { kubernetesBench } from "./kubernetes.ts";
 import { leafBench } from "./leaf.ts";
 import type { Bench, Figure } from "./measure.ts";
 import { planBench } from "./plan.ts";
+import { singleStageBench } from "./single-stage.ts";
 import { toolLoaderBench } from "./tool-loader.ts";
 import { weftBench } from "./weft.ts";
 
@@ -28,6 +29,7 @@ const BENCHES: readonly Bench[] = [
   toolLoaderBench,
   hostBench,
   weftBench,
+  singleStageBench,
   kubernetesBench,
   coldBench,
 ];

@@ -5,6 +5,7 @@ import { UserError } from "../core/error.ts";
 import type { PlannedImage } from "../core/plan.ts";
 import { type CudaImageReport, cudaDocument, makeCudaReport } from "../core/report/cuda.ts";
 import { type Block, toMarkdown, toText } from "../core/report/document.ts";
+import { familiesDocument } from "../core/report/families.ts";
 import { imagesHtml } from "../core/report/html.ts";
 import { type ImageInput, makeImagesReport, type SizePoint } from "../core/report/images.ts";
 import { imagesDocument } from "../core/report/images-document.ts";
@@ -41,6 +42,11 @@ export function reportCommand(): Command {
       .action(workerReport),
   );
   report.addCommand(
+    common(new Command("families"))
+      .description("the families of a stack's services against seed 004's goals, and against images of one stage")
+      .action(familiesReport),
+  );
+  report.addCommand(
     common(new Command("cuda"))
       .description("CUDA code of GPU images: bytes for each architecture, and the architectures of each file")
       .argument("[image...]", "default: all of the stack's machine that are of a CUDA track")
@@ -75,6 +81,13 @@ async function imagesReport(names: string[], options: Options): Promise<void> {
     console.error(`wrote ${options.html}`);
   }
   if (options.html === undefined || options.json || options.markdown) print(report, imagesDocument(report), options);
+}
+
+async function familiesReport(_: unknown, command: Command): Promise<void> {
+  const options: Options = command.optsWithGlobals();
+  const { familiesOf } = await import("./report-families.ts");
+  const report = await familiesOf(await openStack(options.stack), projectRoot());
+  print(report, familiesDocument(report), options);
 }
 
 async function cudaReport(names: string[], _: unknown, command: Command): Promise<void> {
