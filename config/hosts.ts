@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { CHANNEL } from "../core/channel.ts";
-import { NAME } from "../core/host/service.ts";
+import { HOST_ENGINES, NAME } from "../core/host/service.ts";
 import { duration, port, secret, size, variable } from "./workload-values.ts";
 
 const name = z.string().regex(NAME, "1 to 40 lower case letters, digits and dashes");
@@ -23,6 +23,8 @@ const serverSchema = z
     ...login,
     /** Folder below /opt and prefix of all that it gets there. Default: keelson. */
     app: name.optional(),
+    /** What runs its containers. Default: docker. */
+    engine: z.enum(HOST_ENGINES).optional(),
     /** Images that stay for a rollback. */
     keep: z.int().min(0).max(50).optional(),
     /** Lets in ssh and what services publish, and nothing else. Default: false. */

@@ -1,7 +1,7 @@
 import { UserError } from "./error.ts";
 import type { Finding } from "./finding.ts";
 import { renderBundle } from "./host/bundle.ts";
-import type { HostSecret, HostService, HostVolume } from "./host/service.ts";
+import type { HostEngine, HostSecret, HostService, HostVolume } from "./host/service.ts";
 import type { Health } from "./image.ts";
 import { hint } from "./lineage.ts";
 import { defined, type Loose } from "./optional.ts";
@@ -17,6 +17,7 @@ export interface PlannedHost {
   /** Where it is, without whoever may log in; `lab`: a host of the lab. */
   readonly address: string;
   readonly app: string;
+  readonly engine?: HostEngine;
   readonly keep?: number;
   readonly firewall?: boolean;
   readonly upgrades?: boolean;
@@ -32,6 +33,7 @@ export type HostsChoice = Readonly<
     | {
         readonly address: string;
         readonly app?: string | undefined;
+        readonly engine?: HostEngine | undefined;
         readonly keep?: number | undefined;
         readonly firewall?: boolean | undefined;
         readonly upgrades?: boolean | undefined;
@@ -81,13 +83,14 @@ export function planHosts(
   const planned = Object.entries(hosts)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, choice]): PlannedHost => {
-      const { address, app, keep, firewall, upgrades, url } = choice === "lab" ? { address: "lab" } : choice;
+      const { address, app, engine, keep, firewall, upgrades, url } = choice === "lab" ? { address: "lab" } : choice;
       const services = Object.entries(workloads)
         .filter(([, workload]) => workload.hosts.includes(name))
         .toSorted(([a], [b]) => (a < b ? -1 : 1))
         .map(([service, workload]) => planService(app ?? APP, service, workload, health.get(workload.image)));
       return {
         ...{ name, address, app: app ?? APP },
+        ...(engine === undefined ? {} : { engine }),
         ...(keep === undefined ? {} : { keep }),
         ...(firewall === undefined ? {} : { firewall }),
         ...(upgrades === undefined ? {} : { upgrades }),
@@ -101,13 +104,14 @@ export function planHosts(
 
 /** What a host is given, once the images are built. @param refs by name of the image: `repository@sha256:…` */
 export function hostBundle(
-  { app, keep, firewall, upgrades, services }: PlannedHost,
+  { app, engine, keep, firewall, upgrades, services }: PlannedHost,
   refs: (image: string) => string,
 ): string {
   const resolved = services.map((service) => ({ ...service, image: refs(service.image) }));
   return renderBundle({
     app,
     services: resolved,
+    ...(engine === undefined ? {} : { engine }),
     ...(keep === undefined ? {} : { keep }),
     ...(firewall === undefined ? {} : { firewall }),
     ...(upgrades === undefined ? {} : { upgrades }),

@@ -61,7 +61,7 @@ export class Host extends pulumi.ComponentResource {
     const shared = { connection, addPreviousOutputInEnv: false };
     const setup = new remote.Command(
       `${name}-setup`,
-      { ...shared, create: installCommand(host.app), stdin: args.program },
+      { ...shared, create: installCommand(host.app, host.engine), stdin: args.program },
       { parent: this },
     );
     const wanted = pulumi.secret(input(args));

@@ -2,6 +2,7 @@ import { parseDuration } from "../duration.ts";
 import { checkBundle, startOrder } from "./check.ts";
 import { renderEnvironment } from "./environment.ts";
 import { renderProxy, renderProxyUnit } from "./proxy.ts";
+import { renderQuadlet } from "./quadlet.ts";
 import { DRAIN, HEALTHY_WITHIN, type HostBundle, type HostService, STOP, updateOf } from "./service.ts";
 import { renderTimer, renderUnit, volumeSource } from "./unit.ts";
 
@@ -19,15 +20,16 @@ export function renderBundle(bundle: HostBundle): string {
   return [
     BUNDLE_FORMAT,
     `app ${bundle.app}`,
+    ...(bundle.engine === "podman" ? ["engine podman"] : []),
     `keep ${bundle.keep ?? 2}`,
     ...(bundle.firewall === true ? ["firewall"] : []),
     ...(bundle.upgrades === true ? ["upgrades"] : []),
-    ...startOrder(bundle.services).flatMap((service) => sectionLines(bundle.app, service)),
+    ...startOrder(bundle.services).flatMap((service) => sectionLines(bundle, service)),
     "end\n",
   ].join("\n");
 }
 
-function sectionLines(app: string, service: HostService): string[] {
+function sectionLines({ app, engine }: HostBundle, service: HostService): string[] {
   const { port, health, hooks, init, schedule } = service;
   return [
     `service ${service.name}`,
@@ -49,7 +51,7 @@ function sectionLines(app: string, service: HostService): string[] {
       : [`init ${init.file}`, ...init.command.map((argument) => `init-argument ${argument}`)]),
     ...(hooks?.before === undefined ? [] : [`before ${hooks.before}`]),
     ...(hooks?.after === undefined ? [] : [`after ${hooks.after}`]),
-    ...file("unit", renderUnit(app, service)),
+    ...file("unit", engine === "podman" ? renderQuadlet(app, service) : renderUnit(app, service)),
     ...file("env", renderEnvironment(service)),
     ...(schedule === undefined ? [] : file("timer", renderTimer(service))),
     ...(port === undefined

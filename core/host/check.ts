@@ -3,14 +3,18 @@ import { UserError } from "../error.ts";
 import { type HostBundle, type HostService, NAME, updateOf } from "./service.ts";
 
 /** @throws UserError with everything that keeps the services from running together. */
-export function checkBundle({ app, services }: HostBundle): void {
+export function checkBundle({ app, services, engine = "docker" }: HostBundle): void {
   const names = services.map((s) => s.name);
   const waves = new Map(services.map((s) => [s.name, s.wave ?? 0]));
   const wrong = [
     ...(NAME.test(app) ? [] : [`the application's name is ${JSON.stringify(app)}: use 1 to 40 of a-z, 0-9 and -`]),
     ...duplicates(names).map((name) => `${name} stands there twice`),
     ...duplicates(services.flatMap((s) => s.port?.publish ?? [])).map((port) => `port ${port} is published twice`),
-    ...services.flatMap((service) => serviceFaults(service, waves).map((fault) => `${service.name}: ${fault}`)),
+    ...services.flatMap((service) =>
+      [...serviceFaults(service, waves), ...(engine === "podman" ? podmanFaults(service) : [])].map(
+        (fault) => `${service.name}: ${fault}`,
+      ),
+    ),
   ];
   if (wrong.length > 0)
     throw new UserError(
@@ -69,6 +73,14 @@ function serviceFaults(service: HostService, waves: ReadonlyMap<string, number>)
       ? ["what runs on a schedule has no watchdog: it ends by itself"]
       : []),
     ...(service.schedule !== undefined && /[\r\n]/.test(service.schedule) ? ["its schedule has a line break"] : []),
+  ];
+}
+
+/** What a service can't have where Podman runs it. */
+function podmanFaults({ engine, watchdog }: HostService): string[] {
+  return [
+    ...(engine ? ["it is given docker's socket, and its host runs podman, which has none"] : []),
+    ...(watchdog === undefined ? [] : ["a watchdog is there with docker alone, and its host runs podman"]),
   ];
 }
 

@@ -4,6 +4,8 @@ export const SLOTS = ["a", "b"] as const;
 /** Stand for what only the host knows: which of {@link SLOTS}, and their addresses. */
 export const SLOT = "@SLOT@";
 export const ADDRESS = "@ADDRESS@";
+/** Stands for the hardware address that goes with {@link ADDRESS}. */
+export const MAC = "@MAC@";
 
 /** Where keelson's program stands on a host. */
 export const HOST_PROGRAM = "/usr/local/lib/keelson/keelson-host";

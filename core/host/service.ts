@@ -114,11 +114,17 @@ export interface HostHealth {
   readonly within?: Duration;
 }
 
+/** What runs containers on a host: the docker engine, or Podman by Quadlets, without a daemon. */
+export const HOST_ENGINES = ["docker", "podman"] as const;
+export type HostEngine = (typeof HOST_ENGINES)[number];
+
 /** Everything that one host runs for one application. */
 export interface HostBundle {
   /** Folder below /opt, and prefix of units and containers: lower case, digits, dashes, 1 to 40. */
   readonly app: string;
   readonly services: readonly HostService[];
+  /** Default: docker. Podman is 4.4 or newer. */
+  readonly engine?: HostEngine;
   /** Images that stay on the host beside those that run, newest first. Default: 2. */
   readonly keep?: number;
   /** Of the host: lets in ssh, ping, and the ports that services publish, and nothing else. Default: false. */

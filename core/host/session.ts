@@ -1,5 +1,5 @@
 import { HOST_PROGRAM } from "./names.ts";
-import { NAME } from "./service.ts";
+import { type HostEngine, NAME } from "./service.ts";
 
 /** What the host program does. `apply` reads a bundle and its secrets from standard input, the others read nothing. */
 export type HostVerb = "setup" | "apply" | "rollback" | "follow" | "status" | "logs" | "exec" | "remove";
@@ -20,7 +20,7 @@ const PROGRAM_END = "# The end.";
  * The command line of the first session: its standard input is the host program's text, which it puts in place whole and
  * then runs with `setup`. Safe to run again, and how the program is brought up to date.
  */
-export function installCommand(app: string): string {
+export function installCommand(app: string, engine: HostEngine = "docker"): string {
   const folder = HOST_PROGRAM.slice(0, HOST_PROGRAM.lastIndexOf("/"));
   const refuse = (why: string) => `{ rm -f "$new"; echo "error: ${why}; nothing was changed" >&2; exit 1; }`;
   const install = [
@@ -31,7 +31,9 @@ export function installCommand(app: string): string {
     `[ "$(tail -n 1 "$new")" = "${PROGRAM_END}" ] || ${refuse("the program was cut off on its way")}`,
     `chmod 755 "$new" && mv "$new" ${HOST_PROGRAM} || exit 1`,
   ].join("; ");
-  return asRoot(`sh -c ${shellWord(`${install}; exec ${HOST_PROGRAM} setup ${name(app)}`)}`);
+  return asRoot(
+    `sh -c ${shellWord(`${install}; exec ${HOST_PROGRAM} setup ${name(app)}${engine === "docker" ? "" : ` ${engine}`}`)}`,
+  );
 }
 
 /** A command as root, by sudo where somebody else logs in. */

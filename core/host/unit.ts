@@ -3,11 +3,11 @@ import { parseSize, type Size } from "../size.ts";
 import { ADDRESS, ENGINE_GROUP, ENGINE_SOCKET, HOST_PROGRAM, NETWORK, SLOT, stateFolder, unitName } from "./names.ts";
 import { commandLine } from "./quote.ts";
 import { CALLS, FILES, KERNEL } from "./sandbox.ts";
-import { type HostService, STOP } from "./service.ts";
+import { type HostEngine, type HostService, STOP } from "./service.ts";
 
 const DOCKER = "/usr/bin/docker";
-const PROCESSES = 512;
-const SCRATCH: Readonly<Record<string, Size>> = { "/tmp": "64 MiB" };
+export const PROCESSES = 512;
+export const SCRATCH: Readonly<Record<string, Size>> = { "/tmp": "64 MiB" };
 
 /**
  * The systemd unit of a service, for either slot: `@SLOT@` and `@ADDRESS@` are filled in on the host. systemd alone
@@ -49,11 +49,7 @@ function daemonUnit(app: string, service: HostService): string {
     `ExecStop=${DOCKER} stop --time=${Math.ceil(stop)} ${name}`,
     `ExecStopPost=-${DOCKER} rm --force --volumes ${name}`,
     `TimeoutStopSec=${Math.ceil(stop) + 20}`,
-    "Restart=always",
-    "RestartSec=1",
-    "# From 1 s to 60 s, from systemd 254 on.",
-    "RestartSteps=6",
-    "RestartMaxDelaySec=60",
+    ...RESTART,
     ...SANDBOX,
     "",
     "[Install]",
@@ -84,7 +80,17 @@ function jobUnit(app: string, service: HostService): string {
   ]);
 }
 
-function unitSection(app: string, service: HostService): string[] {
+/** systemd alone restarts a service. */
+export const RESTART = [
+  "Restart=always",
+  "RestartSec=1",
+  "# From 1 s to 60 s, from systemd 254 on.",
+  "RestartSteps=6",
+  "RestartMaxDelaySec=60",
+];
+
+export function unitSection(app: string, service: HostService, engine: HostEngine = "docker"): string[] {
+  const needs = [...(engine === "docker" ? ["docker.service"] : []), "network-online.target"];
   const before = (service.after ?? []).flatMap((name) =>
     ["a", "b"].map((slot) => `${unitName(app, name, slot)}.service`),
   );
@@ -92,8 +98,8 @@ function unitSection(app: string, service: HostService): string[] {
     "# Written by keelson: changes are undone at the next `pulumi up`, and shown by `keelson status`.",
     "[Unit]",
     `Description=${service.name} of ${app} (keelson)`,
-    "Wants=docker.service network-online.target",
-    `After=${["docker.service", "network-online.target", ...before].join(" ")}`,
+    `Wants=${needs.join(" ")}`,
+    `After=${[...needs, ...before].join(" ")}`,
     ...(service.volumes ?? []).flatMap(({ source, volume }) =>
       volume === undefined ? [] : [`RequiresMountsFor=${source}`],
     ),
@@ -152,7 +158,7 @@ export function volumeSource(app: string, source: string): string {
 }
 
 /** systemd hands the secrets to the unit alone; the program puts them in memory as the container's user may read them. */
-function secretLines(app: string, service: HostService): string[] {
+export function secretLines(app: string, service: HostService): string[] {
   const secrets = service.secrets ?? [];
   if (secrets.length === 0) return [];
   const folder = stateFolder(app, service.name);

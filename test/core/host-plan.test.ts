@@ -16,7 +16,10 @@ describe("planHosts", () => {
 
   it("gives each host its services, by name, with their image's health and the names of their secrets", () => {
     const { hosts, findings } = planHosts(
-      { vps2: { ...server("203.0.113.7"), app: "clawft", keep: 5, firewall: true, upgrades: true }, vps1: "lab" },
+      {
+        vps2: { ...server("203.0.113.7"), app: "clawft", engine: "podman", keep: 5, firewall: true, upgrades: true },
+        vps1: "lab",
+      },
       {
         weft: {
           ...weft,
@@ -47,6 +50,7 @@ describe("planHosts", () => {
         name: "vps2",
         address: "203.0.113.7",
         app: "clawft",
+        engine: "podman",
         keep: 5,
         firewall: true,
         upgrades: true,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { renderBundle } from "../../core/host/bundle.ts";
 import { renderSecrets } from "../../core/host/secrets.ts";
-import type { HostService } from "../../core/host/service.ts";
+import type { HostEngine, HostService } from "../../core/host/service.ts";
 import { type HostVerb, installCommand, sessionCommand } from "../../core/host/session.ts";
 import type { LabHost } from "../../toolchain/lab/index.ts";
 import { labSsh } from "../../toolchain/lab/ssh.ts";
@@ -21,9 +21,11 @@ export interface Said {
 export class HostUnderTest {
   readonly host: LabHost;
   readonly app: string;
-  constructor(host: LabHost, app: string) {
+  readonly engine: HostEngine;
+  constructor(host: LabHost, app: string, engine: HostEngine = "docker") {
     this.host = host;
     this.app = app;
+    this.engine = engine;
   }
 
   /** Starts a command by ssh, its standard input given. */
@@ -37,7 +39,7 @@ export class HostUnderTest {
   }
 
   async setup(user = "root"): Promise<Said> {
-    return this.run(installCommand(this.app), await readFile(PROGRAM, "utf8"), user);
+    return this.run(installCommand(this.app, this.engine), await readFile(PROGRAM, "utf8"), user);
   }
 
   verb(verb: HostVerb, ...args: string[]): Promise<Said> {
@@ -46,7 +48,7 @@ export class HostUnderTest {
 
   /** Standard input of `apply`. */
   input(services: readonly HostService[], secrets: Parameters<typeof renderSecrets>[0] = {}): string {
-    return renderBundle({ app: this.app, services }) + renderSecrets(secrets);
+    return renderBundle({ app: this.app, engine: this.engine, services }) + renderSecrets(secrets);
   }
 
   apply(services: readonly HostService[], secrets: Parameters<typeof renderSecrets>[0] = {}, ...args: string[]) {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { HostService } from "../../../core/host/service.ts";
 import { shellWord } from "../../../core/host/session.ts";
 import { bootHost, removeHost } from "../../../toolchain/lab/host.ts";
+import type { LabHost } from "../../../toolchain/lab/index.ts";
 import { ensureLabRoot } from "../../../toolchain/lab/root.ts";
 import { silent } from "../../../toolchain/progress.ts";
 import { ensureRegistry } from "../../../toolchain/services/index.ts";
@@ -25,13 +26,22 @@ const CDI = JSON.stringify({
 /** Docker 26 knows CDI, and must be told to use it. */
 const ENGINE = JSON.stringify({ "live-restore": true, features: { cdi: true } });
 
-/** One host of Debian 13, from bare to bare, with a GPU by CDI: systemd, engine and proxy are years newer than Debian 12's. */
-export async function debian13({ index, own }: Digests): Promise<void> {
+/** Boots a bare host of Debian 13 for some work, and removes it. */
+export async function onDebian13(work: (host: LabHost) => Promise<void>): Promise<void> {
   const registry = await ensureRegistry(silent);
   const root = await ensureLabRoot(silent, undefined, "trixie");
   const folder = mkdtempSync(join(tmpdir(), "keelson-trixie-"));
   try {
-    const vps = new HostUnderTest(await bootHost("trixie", folder, root, registry), "clawft");
+    await work(await bootHost("trixie", folder, root, registry));
+  } finally {
+    await removeHost(folder);
+  }
+}
+
+/** From bare to bare, with a GPU by CDI: systemd, engine and proxy are years newer than Debian 12's. */
+export function debian13({ index, own }: Digests): Promise<void> {
+  return onDebian13(async (host) => {
+    const vps = new HostUnderTest(host, "clawft");
     const good = async (said: ReturnType<HostUnderTest["run"]>) => {
       const { code, text } = await said;
       assert.equal(code, 0, text);
@@ -40,7 +50,7 @@ export async function debian13({ index, own }: Digests): Promise<void> {
     assert.match(await good(vps.setup()), /clawft is set up: debian 13, docker \d/);
     const weft = (digest: string, change: Partial<HostService> = {}): HostService => ({
       name: "weft",
-      image: `${registry.host}/weft@${digest}`,
+      image: `${host.registry}/weft@${digest}`,
       port: { container: 8080, publish: 80 },
       health: { port: 8080, path: "/health" },
       secrets: [{ name: "API_KEY" }],
@@ -78,7 +88,5 @@ export async function debian13({ index, own }: Digests): Promise<void> {
     const left =
       "ls -d /etc/keelson /var/lib/keelson /opt/clawft /etc/systemd/system/keelson* 2>/dev/null; docker ps -aq";
     assert.equal((await vps.run(left)).text, "");
-  } finally {
-    await removeHost(folder);
-  }
+  });
 }

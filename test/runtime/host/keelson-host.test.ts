@@ -126,6 +126,32 @@ describe("the host program", () => {
     assert.equal(give("other"), "172.19.0.4\n172.19.0.5");
   });
 
+  it("gives addresses of Podman's smaller network until there is none left, each with a hardware address of its own", () => {
+    const give = `engine() { echo 10.89.3.0/24; }; runs=podman; mkdir -p $state/services/last; give_addresses $state/services/last`;
+    for (let i = 1; i < 126; i++)
+      write(`var/lib/keelson/clawft/services/s${i}/addresses`, `10.89.3.${2 * i}\n10.89.3.${2 * i + 1}\n`);
+    assert.equal(said(`${give}; cat $state/services/last/addresses`), "10.89.3.252\n10.89.3.253");
+    assert.match(run(`${give}`).said, /^error: network keelson \(10\.89\.3\.0\/24\) has no address left/);
+    assert.equal(said("mac_of 10.89.3.252"), "02:42:0a:59:03:fc");
+  });
+
+  it("takes no bundle of an engine that the application was not set up with", () => {
+    const podman = renderBundle({ app: "clawft", services: [], engine: "podman" });
+    assert.match(
+      run(READ, podman).said,
+      /^error: the bundle is for podman, and clawft is set up on this host with docker/,
+    );
+    assert.equal(said(`runs=podman; ${READ}`, `${podman}end\n`), "");
+  });
+
+  const podmans: Readonly<Record<string, boolean>> = { "4.3.1": false, "4.4.0": true, "4.9.3": true, "5.4.2": true };
+  for (const [version, taken] of Object.entries(podmans))
+    it(`${taken ? "takes" : "refuses"} podman ${version}`, () => {
+      const { code, said } = run(`mkdir() { :; }; engine() { echo ${version}; }; runs=podman; check_podman`);
+      assert.equal(code, taken ? 0 : 1, said);
+      if (!taken) assert.match(said, /^error: this host's podman is 4\.3\.1, which has no Quadlet: 4\.4 has\n/);
+    });
+
   it("removes old images, but none that another service has", () => {
     slot("job", "a", "r@2");
     write("var/lib/keelson/clawft/services/weft/images", "r@4\nr@3\nr@2\nr@1\n");

@@ -1,0 +1,75 @@
+import { parseDuration } from "../duration.ts";
+import { parseSize } from "../size.ts";
+import { ADDRESS, MAC, NETWORK, SLOT, stateFolder, unitName } from "./names.ts";
+import { quoteArgument } from "./quote.ts";
+import { type HostService, STOP } from "./service.ts";
+import { PROCESSES, RESTART, SCRATCH, secretLines, unitSection, volumeSource } from "./unit.ts";
+
+/**
+ * The Quadlet of a service, for either slot, of which Podman's generator makes the unit: the same container with the same
+ * bounds as under docker. What a key is for since Podman 4.4 is a key, the rest are Podman's own options.
+ * @example renderQuadlet("clawft", weft) // "…[Container]\nContainerName=keelson-clawft-weft-@SLOT@\nImage=…"
+ */
+export function renderQuadlet(app: string, service: HostService): string {
+  const { schedule, stop } = service;
+  const seconds = Math.ceil(parseDuration(stop ?? STOP));
+  return `${[
+    ...unitSection(app, service, "podman"),
+    ...(schedule === undefined ? ["StartLimitIntervalSec=0"] : []),
+    "",
+    "[Container]",
+    `ContainerName=${unitName(app, service.name, SLOT)}`,
+    `Image=${service.image}`,
+    ...(service.command === undefined ? [] : [`Exec=${service.command.map(quoteArgument).join(" ")}`]),
+    ...(service.user === undefined
+      ? []
+      : [`User=${service.user.split(":")[0]}`, `Group=${service.user.split(":")[1]}`]),
+    `Network=${NETWORK}`,
+    "ReadOnly=true",
+    "DropCapability=all",
+    "NoNewPrivileges=true",
+    `Label=io.keelson.app=${app}`,
+    `Label=io.keelson.service=${service.name}`,
+    `EnvironmentFile=${stateFolder(app, service.name)}/${SLOT}/env`,
+    ...(service.secrets?.length ? secretKeys(app, service) : []),
+    ...(service.gpus ?? []).map((gpu) => `AddDevice=nvidia.com/gpu=${gpu}`),
+    ...(service.volumes ?? []).map(
+      ({ source, target, readOnly }) => `Volume=${volumeSource(app, source)}:${target}${readOnly ? ":ro" : ""}`,
+    ),
+    ...options(app, service, seconds).map((option) => `PodmanArgs=${quoteArgument(option)}`),
+    "",
+    "[Service]",
+    ...(service.secrets?.length ? ["Environment=KEELSON_ENGINE=podman", ...secretLines(app, service)] : []),
+    ...(schedule === undefined
+      ? RESTART
+      : ["Type=oneshot", "# The engine's driver logs already.", "StandardOutput=null", "StandardError=null"]),
+    `TimeoutStopSec=${seconds + 20}`,
+  ].join("\n")}\n`;
+}
+
+function secretKeys(app: string, service: HostService): string[] {
+  const folder = `/run/${unitName(app, service.name, SLOT)}`;
+  return [`EnvironmentFile=${folder}/env`, `Volume=${folder}/files:/run/secrets:ro`];
+}
+
+function options(app: string, service: HostService, stop: number): string[] {
+  const { limits = {} } = service;
+  return [
+    "--pull=never",
+    `--ip=${ADDRESS}`,
+    `--mac-address=${MAC}`,
+    ...(service.aliases ?? []).map((alias) => `--network-alias=${alias}`),
+    `--hostname=${service.name}`,
+    "--log-driver=journald",
+    `--log-opt=tag=${unitName(app, service.name, SLOT)}`,
+    // Podman gives a read-only container more folders in memory than docker does.
+    "--read-only-tmpfs=false",
+    ...Object.entries(service.scratch ?? SCRATCH)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([path, size]) => `--tmpfs=${path}:rw,nosuid,nodev,mode=1777,size=${parseSize(size)}`),
+    `--pids-limit=${limits.processes ?? PROCESSES}`,
+    ...(limits.memory === undefined ? [] : [`--memory=${parseSize(limits.memory)}`]),
+    ...(limits.cpus === undefined ? [] : [`--cpus=${limits.cpus}`]),
+    `--stop-timeout=${stop}`,
+  ];
+}
