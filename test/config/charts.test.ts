@@ -36,6 +36,17 @@ describe("readCharts", () => {
     const key = "keelson:kubernetes.lab.charts.web";
     assert.deepEqual((await read({ chart: "./helm" })).subjects, [`${key}.chart`]);
     assert.deepEqual((await read({ chart: "web" })).subjects, [`${key}.version`, `${key}.repository`]);
-    assert.deepEqual((await read({ chart: "oci://ghcr.io/acme/web", version: "1.0.0" })).subjects, []);
+    const chart = "oci://ghcr.io/acme/web";
+    assert.deepEqual((await read({ chart, version: "1.0.0" })).subjects, []);
+    assert.deepEqual((await read({ chart })).subjects, [`${key}.version`]);
+    assert.deepEqual((await read({ chart: `${chart}@sha256:${"a".repeat(64)}` })).subjects, []);
+  });
+
+  it("takes one version, and none that stands for the newest which fits", async () => {
+    const repository = "https://charts.acme.io";
+    for (const version of ["1.2.3", "v1.2.3", "1.2.3-rc.1+build.5"])
+      assert.deepEqual((await read({ chart: "web", repository, version })).subjects, [], version);
+    for (const version of ["1", "1.2", "^1.2.3", ">=1.2.3", "1.x", "*", "latest"])
+      assert.equal((await read({ chart: "web", repository, version })).subjects.length, 1, version);
   });
 });

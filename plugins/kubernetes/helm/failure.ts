@@ -10,6 +10,8 @@ export interface ReleaseName {
   readonly chart: string;
 }
 
+const TIMEOUT = /timed out waiting|context deadline exceeded/;
+
 /** What helm says when it fails, and what to do about it (helm 3.22; its messages are the same since 3.0). */
 const SIGNS: readonly { readonly sign: RegExp; readonly fix: (release: ReleaseName) => string }[] = [
   {
@@ -36,11 +38,22 @@ const SIGNS: readonly { readonly sign: RegExp; readonly fix: (release: ReleaseNa
     fix: ({ chart }) => `helm dependency build ${shellWord(chart)}, or set dependencyUpdate: true`,
   },
   {
+    sign: /\b401\b|unauthorized|authentication required|basic credential not found/i,
+    fix: ({ chart }) =>
+      chart.startsWith("oci://")
+        ? `log in before: helm registry login ${shellWord(new URL(chart).host)}`
+        : "log in before (helm repo add NAME URL --username … --password-stdin), and name the chart NAME/CHART",
+  },
+  {
+    sign: /connection refused|no such host|i\/o timeout|no route to host|x509:|certificate/,
+    fix: () => "see that this machine reaches the chart's repository, and trusts its certificate (SSL_CERT_DIR)",
+  },
+  {
     sign: /not found|no such file|Chart\.yaml file is missing|failed to (?:download|fetch)|looks like .* is not a valid chart repository/,
     fix: () => "correct the chart's name, version or repository; a folder is relative to the project",
   },
   {
-    sign: /(?:timed out waiting|context deadline exceeded)/,
+    sign: TIMEOUT,
     fix: ({ namespace, name }) =>
       `see what is not ready: ${kubectl(namespace, "get", "pods", "-l", `app.kubernetes.io/instance=${name}`)}; or raise timeout`,
   },
@@ -66,6 +79,11 @@ export function explainHelm(what: string, said: string, release: ReleaseName): U
     );
   const known = SIGNS.find(({ sign }) => sign.test(message));
   return new UserError(`can't ${what}: ${printable(message)}`, known?.fix(release) ?? "correct what helm names");
+}
+
+/** Whether helm has waited for what did not come in time. */
+export function isTimeout(said: string): boolean {
+  return TIMEOUT.test(lastError(said));
 }
 
 /** Helm's last word, without its warnings. */

@@ -1,12 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { UserError } from "../../../core/error.ts";
 import { expandHome } from "../../../core/home-path.ts";
 import { ensureTool } from "../../../toolchain/tools.ts";
 import { isText } from "../kubeconfig.ts";
 import type { Settings } from "../settings.ts";
+
+/** Flags that take a file. */
+const FILES = new Set(["--ca-file", "--cert-file", "--key-file", "--keyring"]);
 
 /** What a run of helm came to. */
 export interface HelmRun {
@@ -42,9 +45,11 @@ export class Helm {
         "write a context of that cluster into the kubeconfig, and name it: pulumi config set kubernetes:context NAME",
       );
     const { path } = await ensureTool("helm");
-    const result = await execa(path, [...args, ...(context === undefined ? [] : ["--kube-context", context])], {
+    const isElsewhere = this.isHidden(args);
+    const own = isElsewhere ? args.map((arg, i) => (FILES.has(args[i - 1] ?? "") ? this.absolute(arg) : arg)) : args;
+    const result = await execa(path, [...own, ...(context === undefined ? [] : ["--kube-context", context])], {
       input,
-      cwd: this.directory,
+      cwd: isElsewhere ? emptyFolder() : this.directory,
       env: this.environment(),
       reject: false,
       cancelSignal: stop,
@@ -53,10 +58,20 @@ export class Helm {
     return { ok: result.exitCode === 0, stdout: result.stdout, stderr: result.stderr };
   }
 
+  /** Whether helm would take what lies in the project by the name of a repository's chart in its place. */
+  private isHidden(args: readonly string[]): boolean {
+    const chart = args[args.indexOf("--repo") - 1];
+    return chart !== undefined && existsSync(this.absolute(chart));
+  }
+
+  private absolute(path: string): string {
+    return resolve(this.directory, path);
+  }
+
   private environment(): Record<string, string> {
     const { kubeconfig } = this.settings;
     if (kubeconfig === undefined) return {};
-    if (!isText(kubeconfig)) return { KUBECONFIG: expandHome(kubeconfig, homedir()) };
+    if (!isText(kubeconfig)) return { KUBECONFIG: this.absolute(expandHome(kubeconfig, homedir())) };
     this.kubeconfig ??= written(kubeconfig);
     return { KUBECONFIG: this.kubeconfig };
   }
@@ -64,9 +79,21 @@ export class Helm {
 
 /** A kubeconfig's text as a file of this process, which goes with it. */
 function written(text: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "keelson-kubeconfig-"));
-  const path = join(folder, "config");
+  const path = join(ownFolder("kubeconfig"), "config");
   writeFileSync(path, text, { mode: 0o600 });
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   return path;
+}
+
+let empty: string | undefined;
+
+function emptyFolder(): string {
+  empty ??= ownFolder("helm");
+  return empty;
+}
+
+/** Of this process; it goes with it. */
+function ownFolder(purpose: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `keelson-${purpose}-`));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }

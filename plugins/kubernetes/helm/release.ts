@@ -3,10 +3,10 @@ import { z } from "zod";
 import { UserError } from "../../../core/error.ts";
 import type { Readiness } from "../../../core/kubernetes/readiness.ts";
 import { type Patience, releaseTroubles } from "../../../core/kubernetes/release.ts";
-import { formatTrouble, type Trouble } from "../../../core/kubernetes/trouble.ts";
+import { formatTrouble } from "../../../core/kubernetes/trouble.ts";
 import type { Value } from "../../common/wire.ts";
 import type { Cluster } from "../cluster.ts";
-import { annotationOf, isObject, type KubernetesObject, textAt, valueAt } from "../object.ts";
+import { annotationOf, describeObject, isObject, type KubernetesObject, textAt, valueAt } from "../object.ts";
 import { waiterOf } from "../waiters.ts";
 import {
   chartArguments,
@@ -16,7 +16,7 @@ import {
   uninstallArguments,
   upgradeArguments,
 } from "./arguments.ts";
-import { explainHelm, type ReleaseName } from "./failure.ts";
+import { explainHelm, isTimeout, type ReleaseName } from "./failure.ts";
 import { resourceNames } from "./manifest.ts";
 import type { Helm } from "./program.ts";
 
@@ -81,13 +81,12 @@ export async function applyRelease(
   await cluster.reach();
   const watch = new AbortController();
   const end = new AbortController();
-  const watched =
-    inputs.skipAwait === true ? undefined : watchRelease(release, around, watch.signal, () => end.abort());
+  const watched = inputs.skipAwait === true ? undefined : watchRelease(inputs, around, watch.signal, () => end.abort());
   const args = how === "install" ? installArguments(inputs) : upgradeArguments(inputs);
   const done = await helm
     .run(args, valuesOf(inputs), AbortSignal.any([cluster.signal, end.signal]))
     .finally(() => watch.abort());
-  const troubles = (await watched) ?? [];
+  const { isLost, reasons } = (await watched) ?? { isLost: false, reasons: [] };
   const what = `${how} release ${release.namespace}/${release.name}`;
   // Also of a run that is cancelled: what there is of it has to be known.
   const outputs = await readRelease(release, helm, AbortSignal.timeout(AFTER)).catch((error: unknown) => {
@@ -96,15 +95,18 @@ export async function applyRelease(
   });
   if (done.ok && outputs !== undefined) return outputs;
   if (cluster.signal.aborted) throw new ReleaseFailedError(`can't ${what}: cancelled`, outputs);
-  if (troubles.length > 0) {
+  const status = textAt(outputs ?? {}, "status", "status");
+  if (isLost) {
+    const isUndone = inputs.atomic === true && (how === "install" ? outputs === undefined : status === "deployed");
     const undone = how === "install" ? "; helm has removed it again" : "; helm has put back the version before";
-    const back = inputs.atomic === true ? undone : "";
-    const message = [`can't ${what}: it does not get ready${back}`, ...troubles.map(formatTrouble)].join("\n");
-    throw new ReleaseFailedError(message, inputs.atomic === true && how === "install" ? undefined : outputs);
+    const message = [`can't ${what}: it does not get ready${isUndone ? undone : ""}`, ...reasons].join("\n");
+    // What was put back is what the state has.
+    throw new ReleaseFailedError(message, isUndone ? undefined : outputs);
   }
-  const error = explainHelm(what, done.stderr, release);
-  if (textAt(outputs ?? {}, "status", "status") !== "failed") throw error;
-  throw new ReleaseFailedError(`${error.message}\n  fix: ${error.fix}`, outputs);
+  const { message, fix } = explainHelm(what, done.stderr, release);
+  const told = isTimeout(done.stderr) ? [message, ...reasons].join("\n") : message;
+  if (status !== "failed") throw new UserError(told, fix);
+  throw new ReleaseFailedError(`${told}\n  fix: ${fix}`, outputs);
 }
 
 function messageOf(error: unknown): string {
@@ -155,46 +157,65 @@ export async function removeRelease(inputs: KubernetesObject, { helm, cluster }:
   if (!done.ok) throw explainHelm(`uninstall release ${release.namespace}/${release.name}`, done.stderr, release);
 }
 
-/**
- * Looks at what a release starts while helm waits for it, and says stop when that can't succeed.
- * @returns what keeps it; nothing where it got ready
- */
+/** What a release's workloads came to while helm waited for them. */
+interface Watched {
+  /** Whether it was stopped, since it can't succeed. */
+  readonly isLost: boolean;
+  /** What keeps those that are not ready, for people. */
+  readonly reasons: readonly string[];
+}
+
+/** Looks at what a release starts while helm waits for it, and says stop when that can't succeed. */
 async function watchRelease(
-  release: ReleaseName,
+  inputs: KubernetesObject,
   { cluster, status }: ReleaseAround,
   signal: AbortSignal,
   stop: () => void,
-): Promise<readonly Trouble[]> {
-  const before = new Map((await workloads(cluster, release)).map((object) => [uidOf(object), generationOf(object)]));
+): Promise<Watched> {
+  const look = () => workloads(cluster, inputs);
+  const before = new Map((await look()).map((object) => [uidOf(object), generationOf(object)]));
   const patience: Patience = new Map();
   let lost = 0;
-  let troubles: readonly Trouble[] = [];
+  let reasons: readonly string[] = [];
   while (!signal.aborted) {
     // One that helm has not changed yet says nothing of the new version.
-    const changed = (await workloads(cluster, release)).filter((o) => before.get(uidOf(o)) !== generationOf(o));
+    const changed = (await look()).filter((o) => before.get(uidOf(o)) !== generationOf(o));
     const looks = changed.map((object) => waiterOf({}, object)?.observe(cluster, object));
     // Whoever may not look, or gets no answer, has seen nothing: it is helm that decides.
     const seen: readonly (Readiness | undefined)[] = await Promise.all(looks).catch(() => []);
     const judged = seen.filter((one) => one !== undefined);
-    troubles = releaseTroubles(judged, patience);
+    const troubles = releaseTroubles(judged, patience);
     lost = troubles.length > 0 ? lost + 1 : 0;
     if (lost >= 2) {
       stop();
-      return troubles;
+      return { isLost: true, reasons: troubles.map(formatTrouble) };
     }
+    reasons = changed.flatMap((object, i) => unready(object, seen[i]));
     const waiting = judged.find(({ verdict }) => verdict !== "done");
     if (waiting !== undefined) status(waiting.progress);
     await pause(signal);
   }
-  return [];
+  return { isLost: false, reasons };
 }
 
-async function workloads(cluster: Cluster, { namespace, name }: ReleaseName): Promise<KubernetesObject[]> {
+function unready(object: KubernetesObject, readiness: Readiness | undefined): string[] {
+  if (readiness === undefined || readiness.verdict === "done") return [];
+  return [`${describeObject(object)}: ${readiness.progress}`, ...readiness.troubles.map(formatTrouble)];
+}
+
+/** What helm waits for and this plugin can judge. Hooks are not among them: helm waits for these by itself, one by one. */
+async function workloads(cluster: Cluster, inputs: KubernetesObject): Promise<KubernetesObject[]> {
+  const { namespace, name } = nameOf(inputs);
   const query = { labelSelector: "app.kubernetes.io/managed-by=Helm" };
-  const lists = ["Deployment", "StatefulSet"].map(async (kind) => {
-    const found = await cluster.list({ apiVersion: "apps/v1", kind }, namespace, query).catch(() => []);
+  const kinds = [
+    { apiVersion: "apps/v1", kind: "Deployment" },
+    { apiVersion: "apps/v1", kind: "StatefulSet" },
+    ...(inputs.waitForJobs === true ? [{ apiVersion: "batch/v1", kind: "Job" }] : []),
+  ];
+  const lists = kinds.map(async (kind) => {
+    const found = await cluster.list(kind, namespace, query).catch(() => []);
     // Items of a list do not say what they are.
-    return found.map((object): KubernetesObject => ({ ...object, apiVersion: "apps/v1", kind }));
+    return found.map((object): KubernetesObject => ({ ...object, ...kind }));
   });
   return (await Promise.all(lists))
     .flat()

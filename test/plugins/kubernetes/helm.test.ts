@@ -99,6 +99,16 @@ describe("kubernetes plugin: helm's failures", () => {
       /attempting to grant/,
       /kubectl auth can-i --list -n shop$/,
     ],
+    [
+      'Error: failed to perform "FetchReference" on source: GET "https://ghcr.io/v2/a/web/manifests/1.0.0": response status code 401: unauthorized: authentication required',
+      /401/,
+      /log in before \(helm repo add/,
+    ],
+    [
+      'Error: looks like "https://charts.example.org" is not a valid chart repository or cannot be reached: Get "https://charts.example.org/index.yaml": dial tcp 192.0.2.1:443: connect: connection refused',
+      /connection refused/,
+      /this machine reaches the chart's repository/,
+    ],
     ["", /helm gives no reason/, /correct what helm names/],
   ] as const)
     it(said.split("\n")[0]?.slice(0, 60) || "nothing", () => {
@@ -106,6 +116,10 @@ describe("kubernetes plugin: helm's failures", () => {
       assert.match(error.message, message);
       assert.match(error.fix, fix);
     });
+  it("say which registry a login is for", () => {
+    const { fix } = explainHelm("install", "Error: 401: unauthorized", { ...release, chart: "oci://ghcr.io/a/web" });
+    assert.equal(fix, "log in before: helm registry login ghcr.io");
+  });
 });
 
 describe("kubernetes plugin: a release's manifest and values", () => {
