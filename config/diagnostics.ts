@@ -48,7 +48,7 @@ function knownKeys(path: readonly PropertyKey[]): readonly string[] {
 function issueFindings(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[], raw: unknown, file: string): Finding[] {
   const path = [...prefix, ...issue.path];
   if (issue.code === "invalid_union") return unionFindings(issue, path, raw, file);
-  const found = at(raw, path);
+  const found = show(at(raw, path), path);
   const finding = (key: readonly PropertyKey[], message: string, fix: string): Finding => ({
     rule: `config/${issue.code.replaceAll("_", "-")}`,
     severity: "error",
@@ -58,14 +58,15 @@ function issueFindings(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[], 
     where: { file },
   });
   if (issue.code === "unrecognized_keys") {
-    const known = knownKeys(path);
-    return issue.keys.map((key) =>
-      finding(
+    return issue.keys.map((key) => {
+      // One that others of its kind have, as a workload on a host has some that one on a cluster lacks.
+      const known = knownKeys(path).filter((one) => one !== key);
+      return finding(
         [...path, key],
         "unknown key",
         `remove it${known.length > 0 ? `, or write one of: ${known.join(", ")}${hint(key, known)}` : ""}`,
-      ),
-    );
+      );
+    });
   }
   if (issue.message === "expected a secret")
     return [
@@ -77,15 +78,24 @@ function issueFindings(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[], 
     ];
   if (issue.code === "invalid_value") {
     const allowed = issue.values.map(String);
+    const value = at(raw, path);
     return [
       finding(
         path,
-        `expected ${allowed.map((v) => `"${v}"`).join(" or ")}, found ${show(found)}`,
-        `write one of: ${allowed.join(", ")}${typeof found === "string" ? hint(found, allowed) : ""}`,
+        `expected ${allowed.map((v) => `"${v}"`).join(" or ")}, found ${found}`,
+        `write one of: ${allowed.join(", ")}${typeof value === "string" ? hint(value, allowed) : ""}`,
       ),
     ];
   }
-  return [finding(path, `${expected(issue)}, found ${show(found)}`, `see the key's description in Pulumi.yaml`)];
+  if (issue.code === "invalid_key")
+    return [
+      finding(
+        path,
+        `expected as a name ${issue.issues.map(wanted).join(" and ")}, found "${String(path.at(-1))}"`,
+        "write another name",
+      ),
+    ];
+  return [finding(path, `${expected(issue)}, found ${found}`, `see the key's description in Pulumi.yaml`)];
 }
 
 function unionFindings(
@@ -100,6 +110,7 @@ function unionFindings(
   const unknownHere = branches.flat().filter((f) => f.rule === "config/unrecognized-keys");
   if (near !== undefined && unknownHere.length < branches.length) return near;
   const found = at(raw, path);
+  const shown = show(found, path);
   const allowed = branches
     .flat()
     .filter(isWhole)
@@ -110,7 +121,7 @@ function unionFindings(
       rule: "config/invalid-value",
       severity: "error",
       subject: keyPath(path),
-      message: `expected ${[...new Set(allowed)].join(" or ")}, found ${show(found)}`,
+      message: `expected ${[...new Set(allowed)].join(" or ")}, found ${shown}`,
       fix:
         typeof found === "string" && words.length > 0
           ? `write one of: ${words.join(", ")}, or a map as Pulumi.yaml describes it${hint(found, words)}`
@@ -122,15 +133,34 @@ function unionFindings(
 
 /** What an issue asks for, in words. */
 export function expected(issue: z.core.$ZodIssue): string {
-  if (issue.code === "invalid_type") return `expected ${article(issue.expected)}`;
-  if (issue.code === "too_small")
-    return `expected at least ${issue.minimum}${issue.origin === "array" ? " entries" : ""}`;
-  if (issue.code === "too_big") return `expected at most ${issue.maximum}${issue.origin === "array" ? " entries" : ""}`;
-  return `expected ${issue.message}`;
+  return `expected ${wanted(issue)}`;
 }
 
-function article(type: string): string {
-  return type === "array" ? "a list" : /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
+function wanted(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_type") return kind(issue.expected);
+  const entries = "origin" in issue && issue.origin === "array" ? " entries" : "";
+  if (issue.code === "too_small")
+    return `${issue.inclusive === false ? "more than" : "at least"} ${issue.minimum}${entries}`;
+  if (issue.code === "too_big")
+    return `${issue.inclusive === false ? "less than" : "at most"} ${issue.maximum}${entries}`;
+  const isCustom = !issue.message.startsWith("Invalid");
+  if (isCustom) return issue.message.replace(/^expected /, "");
+  if (issue.code === "invalid_format" && issue.format === "url") return "a URL, such as https://example.com";
+  if (issue.code === "invalid_format" && issue.format === "starts_with")
+    return `a text that begins with "${(issue as z.core.$ZodIssueStringStartsWith).prefix}"`;
+  return issue.message;
+}
+
+/** zod's names of types, as people call them who write YAML. */
+const KINDS: Readonly<Record<string, string>> = {
+  array: "a list",
+  object: "a map",
+  record: "a map",
+  int: "a whole number",
+};
+
+function kind(type: string): string {
+  return KINDS[type] ?? (/^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`);
 }
 
 function keyPath(path: readonly PropertyKey[]): string {
@@ -153,10 +183,23 @@ export function at(raw: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-/** The found value for a message: short, and never what could be a secret's text. */
-export function show(value: unknown): string {
+/** Keys whose values are secrets wherever they stand, though somebody wrote one in clear or in another's place. */
+const TELLING = /secret|password|passphrase|token|credential|private/i;
+
+/**
+ * The found value for a message: short, and never what could be a secret's text: of maps the keys alone, of lists nothing.
+ * @param path where it was found
+ */
+export function show(value: unknown, path: readonly PropertyKey[] = []): string {
   if (value === undefined) return "nothing";
   if (isSecret(value)) return "a secret";
-  const text = JSON.stringify(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  if (value !== null && typeof value === "object") {
+    const keys = Object.keys(value);
+    return keys.length === 0 ? "an empty map" : `a map of ${cut(keys.join(", "))}`;
+  }
+  if (path.some((key) => typeof key === "string" && TELLING.test(key))) return "a value that is not shown";
+  return cut(JSON.stringify(value));
 }
+
+const cut = (text: string): string => (text.length > 80 ? `${text.slice(0, 77)}...` : text);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parse, YAMLParseError } from "yaml";
 import { UserError } from "../core/error.ts";
 import { hint } from "../core/lineage.ts";
+import { show } from "./diagnostics.ts";
 import type { StackConfig } from "./schema.ts";
 import { outsideFindings, parseStackConfig, strangerFindings, withoutPrefix } from "./stack.ts";
 
@@ -53,12 +54,9 @@ function stackFileConfig(text: string, file: string): Record<string, unknown> {
     throw new UserError(`${file} is no valid YAML: ${error.message}`, "correct the line that it names");
   }
   if (typeof (document ?? {}) !== "object" || Array.isArray(document))
-    throw new UserError(
-      `${file}: expected a map with the key "config", found ${JSON.stringify(document)}`,
-      "write one",
-    );
+    throw new UserError(`${file}: expected a map with the key "config", found ${show(document)}`, "write one");
   const config = (document as { config?: unknown } | null)?.config ?? {};
   if (typeof config !== "object" || Array.isArray(config))
-    throw new UserError(`${file}: expected a map under "config", found ${JSON.stringify(config)}`, "write keys there");
+    throw new UserError(`${file}: expected a map under "config", found ${show(config)}`, "write keys there");
   return config as Record<string, unknown>;
 }

@@ -8,6 +8,10 @@ const name = z.string().regex(NAME, "1 to 40 lower case letters, digits and dash
 /** A workload is judged by what it says to run on: the other's keys would only confuse. */
 const workload = z.unknown().transform((value, context) => {
   const isApp = typeof value === "object" && value !== null && "kubernetes" in value;
+  if (isApp && "hosts" in value) {
+    context.addIssue("either `hosts` or `kubernetes`: it runs on hosts, or on a cluster");
+    return z.NEVER;
+  }
   const parsed = isApp ? appSchema.safeParse(value) : serviceSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   for (const issue of parsed.error.issues) context.issues.push({ ...issue, input: value } as never);

@@ -54,9 +54,41 @@ describe("stack config", () => {
     assert.match(all, /keelson:gates\.severity\.size\/budget: expected .* found "fatal"/);
   });
 
+  it("shows of what it found nothing that may be a secret, wherever it was written", () => {
+    const found = findings({
+      workloads: {
+        Web_5: { image: "web", hosts: ["vps1"], secrets: { A: "hunter2" } },
+        web: { image: "web", hosts: ["vps1"], secrets: "hunter2" },
+        api: [{ A: "hunter2" }],
+      },
+      registry: { host: "ghcr.io/acme", password: 22 },
+    }).join("\n");
+    assert.doesNotMatch(found, /hunter2|22/);
+    assert.match(
+      found,
+      /keelson:workloads\.Web_5: expected as a name 1 to 40 lower case letters.*, found "Web_5"; write another/,
+    );
+    assert.match(found, /keelson:workloads\.web\.secrets: expected a map, found a value that is not shown/);
+    assert.match(found, /keelson:workloads\.api: expected a map, found a list/);
+  });
+
+  it("says in people's words what is asked for", () => {
+    const found = findings({
+      workloads: {
+        both: { image: "web", hosts: ["vps1"], kubernetes: "lab" },
+        web: { image: "web:1", kubernetes: "lab", ready: "nosuch", resources: { memory: "much", cpus: 0 } },
+      },
+    }).join("\n");
+    assert.match(found, /keelson:workloads\.both: expected either `hosts` or `kubernetes`/);
+    assert.match(found, /keelson:workloads\.web\.ready: expected a text that begins with "\/", found "nosuch"/);
+    assert.match(found, /keelson:workloads\.web\.resources\.memory: expected a size with its unit/);
+    assert.match(found, /keelson:workloads\.web\.resources\.cpus: expected more than 0, found 0/);
+    assert.doesNotMatch(found, /expected expected|Invalid|record/);
+  });
+
   it("hints at the nearest word where a map is allowed too", () => {
     assert.deepEqual(findings({ builder: "embeded" }), [
-      'keelson:builder: expected "auto" or "embedded" or "docker" or an object, found "embeded"; ' +
+      'keelson:builder: expected "auto" or "embedded" or "docker" or a map, found "embeded"; ' +
         'write one of: auto, embedded, docker, or a map as Pulumi.yaml describes it; did you mean "embedded"?',
     ]);
     assert.match(findings({ registry: "embeded" }).join(), /did you mean "embedded"\?/);
@@ -208,7 +240,7 @@ describe("stack config", () => {
       const wrong = (message: RegExp) =>
         assert.throws(() => readStackFile(root, "dev"), { name: "UserError", message });
       writeFileSync(file, "[]");
-      wrong(/Pulumi\.dev\.yaml: expected a map with the key "config", found \[\]/);
+      wrong(/Pulumi\.dev\.yaml: expected a map with the key "config", found an empty list/);
       writeFileSync(file, Buffer.from([0xff, 0xfe, 0]));
       wrong(/Pulumi\.dev\.yaml can't be read: it is not UTF-8/);
       rmSync(file);
