@@ -110,6 +110,7 @@ export async function loadPlan(
     registry: registry.host,
     prefix: registry.prefix ?? "",
     images: [...new Set([...config.images, ...services.filter((name) => known.includes(name)), ...run])],
+    askedBy: askedBy(config),
     platforms: config.platforms,
     catalogue,
     others,
@@ -180,6 +181,27 @@ export async function loadWholePlan(...of: Parameters<typeof loadPlan>): Promise
   throw new UserError(
     `the plan of stack ${of[1]} is not whole:\n${missing.map(formatFinding).join("\n")}`,
     "correct these; `keelson plan` tells all that is wrong",
+  );
+}
+
+/** Images that `keelson:images` does not name, each with a key that wants it; of clusters an image may be anybody's. */
+function askedBy({ images, workloads, kubernetes, cloudflare }: StackConfig) {
+  const charts = Object.entries(kubernetes).flatMap(([cluster, { charts: own = {} }]) =>
+    Object.entries(own).flatMap(([chart, { images: wanted = {} }]) =>
+      Object.entries(wanted).map(([path, image]) => [image, `kubernetes.${cluster}.charts.${chart}.images.${path}`]),
+    ),
+  );
+  const run = Object.entries(workloads).map(([name, use]) => [
+    use.image,
+    `workloads.${name}.image`,
+    "kubernetes" in use,
+  ]);
+  const sandboxes = Object.entries(cloudflare).map(([name, { image }]) => [image, `cloudflare.${name}.image`]);
+  const all = [...sandboxes, ...charts, ...run] as [image: string, key: string, any?: boolean][];
+  return new Map(
+    all.flatMap(([image, key, any = false]) =>
+      images.includes(image) ? [] : [[image, { key: `keelson:${key}`, any }] as const],
+    ),
   );
 }
 

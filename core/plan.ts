@@ -147,6 +147,8 @@ export interface PlanInput {
   readonly prefix: string;
   /** Names of the images that the stack wants; what they are built from comes with them. */
   readonly images: readonly string[];
+  /** Of images that something else than `keelson:images` wants: the config's key that does. */
+  readonly askedBy?: ReadonlyMap<string, { readonly key: string; readonly any: boolean }> | undefined;
   /** Platforms that the stack wants, of those that a definition has; undefined: all. */
   readonly platforms?: readonly Platform[] | undefined;
   readonly catalogue: readonly CatalogueImage[];
@@ -199,7 +201,11 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
   ].toSorted((a, b) => (a.file < b.file ? -1 : 1));
   const findings: Finding[] = [
     ...checkLineage(nodes, input.bases.bases, input.unread, input.unreadBases),
-    ...unknownImages(input.images, [...new Set([...nodes.map((n) => n.definition.name), ...(input.unread ?? [])])]),
+    ...unknownImages(
+      input.images,
+      [...new Set([...nodes.map((n) => n.definition.name), ...(input.unread ?? [])])],
+      input.askedBy,
+    ),
   ];
   const byName = new Map(input.catalogue.map((c) => [c.definition.name, c]));
   const all = buildOrder([...byName.values()].map((c) => c.definition));
@@ -325,16 +331,24 @@ function imageAnnotations(definition: ImageDefinition, source: string | undefine
   };
 }
 
-function unknownImages(images: readonly string[], names: readonly string[]): Finding[] {
+function unknownImages(
+  images: readonly string[],
+  names: readonly string[],
+  askedBy: PlanInput["askedBy"] = new Map(),
+): Finding[] {
   return images
     .filter((name) => !names.includes(name))
-    .map((name) => ({
-      rule: "config/unknown-image",
-      severity: "error",
-      subject: "keelson:images",
-      message: `"${name}" is no image of the catalogue`,
-      fix: `write some of: ${names.toSorted().join(", ")}${hint(name, names)}`,
-    }));
+    .map((name) => {
+      const { key = "keelson:images", any = false } = askedBy.get(name) ?? {};
+      const elsewhere = any ? `, or one from elsewhere with its version, as ${name}:1.2.3` : "";
+      return {
+        rule: "config/unknown-image",
+        severity: "error",
+        subject: key,
+        message: `"${name}" is no image of the catalogue`,
+        fix: `write some of: ${names.toSorted().join(", ")}${elsewhere}${hint(name, names)}`,
+      };
+    });
 }
 
 /** What the builder would refuse in the Dockerfile, and reads that the content hash would not see. */

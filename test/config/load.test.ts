@@ -91,6 +91,21 @@ describe("a plan that is not whole", () => {
     );
   });
 
+  it("names the key that wants an image which there isn't, and what else it may be", async () => {
+    writeFileSync(
+      join(root, "Pulumi.dev.yaml"),
+      "config:\n  keelson:workloads:\n    web:\n      image: nginx\n      kubernetes: lab\n",
+    );
+    const workloads = { web: { image: "nginx", kubernetes: "lab" } } as unknown as typeof config.workloads;
+    const { findings } = await loadPlan(root, "dev", { ...config, images: [], workloads }, around);
+    const [unknown] = findings.filter((f) => f.rule === "config/unknown-image");
+    assert.deepEqual(
+      [unknown?.subject, unknown?.where],
+      ["keelson:workloads.web.image", { file: "Pulumi.dev.yaml", line: 4 }],
+    );
+    assert.match(unknown?.fix ?? "", /or one from elsewhere with its version, as nginx:1\.2\.3$/);
+  });
+
   // A clean-up that knows of half the images would delete the other half.
   for (const [what, spoil, message] of breaks)
     it(`is told at preview, and refused to those who need all of it, for want of ${what}`, async () => {
