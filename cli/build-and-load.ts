@@ -1,14 +1,16 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { bottom } from "../config/prisma.ts";
 import { readStack } from "../config/read-stack.ts";
+import { isSalted } from "../config/stack-file.ts";
 import type { PlannedMinikube } from "../core/cluster-plan.ts";
 import { UserError } from "../core/error.ts";
 import type { Plan } from "../core/plan.ts";
 import { prismaProjects } from "../core/prisma/project.ts";
 import { projectRoot } from "../toolchain/home.ts";
 import { ensureMinikube } from "../toolchain/minikube.ts";
-import { passphraseFile } from "../toolchain/passphrase.ts";
+import { passphraseFile, passphraseProblem } from "../toolchain/passphrase.ts";
 import { readPrismaFiles } from "../toolchain/prisma-tree.ts";
 import { fixProject } from "./fix.ts";
 import { loadTarget } from "./minikube.ts";
@@ -31,8 +33,6 @@ export function buildAndLoadCommand(run: (stack: string) => Promise<number> = bu
 
 async function buildAndLoad(stack: string): Promise<number> {
   const root = projectRoot();
-  if (!process.env.PULUMI_CONFIG_PASSPHRASE && !process.env.PULUMI_CONFIG_PASSPHRASE_FILE)
-    process.env.PULUMI_CONFIG_PASSPHRASE_FILE = await passphraseFile(join(root, ".keelson"), stack);
   const { images } = await readStack(root, stack);
   const { plan } = await openStack(stack);
   const profiles = profilesOf(plan);
@@ -41,6 +41,7 @@ async function buildAndLoad(stack: string): Promise<number> {
       `stack ${stack} has no Minikube`,
       `add one to keelson:kubernetes in Pulumi.${stack}.yaml: { minikube: { minikube: {} } }`,
     );
+  await givePassphrase(root, stack);
   for (const folder of sourcesOf(plan)) {
     const dir = join(root, folder);
     if (prismaProjects(readPrismaFiles(dir)).length > 0) await fixProject(dir, baseOf(plan, folder));
@@ -56,6 +57,19 @@ async function buildAndLoad(stack: string): Promise<number> {
       console.log(await loadTarget(target, `${target.name}:${version}`, profile));
     }
   return 0;
+}
+
+/**
+ * A stack that has encrypted nothing yet, and whose user has set no passphrase, gets one of this checkout's own.
+ * @throws UserError where only its user can know it
+ */
+async function givePassphrase(root: string, stack: string): Promise<void> {
+  const folder = join(root, ".keelson");
+  const isOurs = existsSync(join(folder, `passphrase-${stack}`));
+  const problem = passphraseProblem(stack, process.env);
+  if (problem === undefined) return;
+  if (!isOurs && isSalted(root, stack)) throw problem;
+  process.env.PULUMI_CONFIG_PASSPHRASE_FILE = await passphraseFile(folder, stack);
 }
 
 function profilesOf({ clusters = [] }: Plan): PlannedMinikube[] {

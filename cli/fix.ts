@@ -94,7 +94,7 @@ async function wishOf(
   const systems = platforms.flatMap((platform) => systemOf(base, platform) ?? []);
   if (systems.length === 0)
     throw new UserError(
-      `which engine ${base} needs is not known`,
+      `which engine ${JSON.stringify(base)} needs is not known`,
       "name the public image that it comes from: --base node:22-alpine, debian:bookworm-slim, ubi9, …",
     );
   // What `native` will be depends on where the client is generated: written out, it doesn't matter.
@@ -103,25 +103,24 @@ async function wishOf(
 }
 
 /**
- * The image that a Dockerfile's last stage comes from, through its other stages; in a folder of the catalogue the external base
- * below its definition.
+ * What the project's image is built on: in a folder of the catalogue the external base below its definition, elsewhere the image that
+ * the Dockerfile's last stage comes from, through its other stages.
  * @throws UserError where nothing says it
  */
 async function dockerfileBase(root: string, folder: string): Promise<string> {
-  const found = dockerfileOf(root, folder);
+  const found = dockerfileOf(join(root, folder));
   if (found === undefined)
     throw new UserError(`no Dockerfile in ${join(root, folder)} or above says what the image is built on`, SAY);
+  const defined = await definedBase(dirname(found));
+  if (defined !== undefined) return defined;
   const { uses, stages } = dockerfileInputs(parseDockerfile(readFileSync(found, "utf8"), found));
   let stage = stages.at(-1);
   while (stage !== undefined) {
     const { line, image } = stage.from;
     const to = uses.find((use) => use.by === "FROM" && use.line === line)?.to;
     if (to?.kind === "image" && to.missing.length === 0) return to.name;
-    if (to?.kind === "image") {
-      const base = await definedBase(dirname(found));
-      if (base !== undefined) return base;
+    if (to?.kind === "image")
       throw new UserError(`${found}:${line}: nothing sets ${to.missing.join(", ")} of FROM ${image}`, SAY);
-    }
     stage = to?.kind === "stage" ? to.stage : undefined;
   }
   throw new UserError(`${found} does not say what the image is built on`, SAY);
@@ -129,13 +128,12 @@ async function dockerfileBase(root: string, folder: string): Promise<string> {
 
 const SAY = "say it: --base node:22-alpine";
 
-/** The nearest one, in the project's folder or above. */
-function dockerfileOf(root: string, folder: string): string | undefined {
-  for (let at = folder; ; at = at.slice(0, Math.max(0, at.lastIndexOf("/")))) {
-    const path = join(root, at, "Dockerfile");
-    if (existsSync(path)) return path;
-    if (at === "") return undefined;
-  }
+/** The nearest one, in a project's folder or above, in its repository. */
+function dockerfileOf(folder: string): string | undefined {
+  const path = join(folder, "Dockerfile");
+  if (existsSync(path)) return path;
+  const above = dirname(folder);
+  return above === folder || existsSync(join(folder, ".git")) ? undefined : dockerfileOf(above);
 }
 
 /** The external base of the image that images/NAME/image.ts defines; undefined where there is none, or its variants differ. */

@@ -35,6 +35,11 @@ export function readStackFile(root: string, stack: string): StackConfig {
   ]);
 }
 
+/** Whether a stack has encrypted something, or may at any time: its passphrase is given then. */
+export function isSalted(root: string, stack: string): boolean {
+  return /^encryptionsalt:/m.test(stackFileText(root, `Pulumi.${stack}.yaml`));
+}
+
 function stackFileText(root: string, file: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(join(root, file)));
