@@ -4,7 +4,7 @@ import { ToolError } from "../error.ts";
 import { howItEnded, runCommand } from "../run/command.ts";
 import { allowedEnvironment, withoutPath, withPath } from "../run/environment.ts";
 import { specNamed } from "../spec/named.ts";
-import { type ToolSpec, timeoutOf } from "../spec/tool-spec.ts";
+import { FOR_GOOD, type ToolSpec, timeoutOf } from "../spec/tool-spec.ts";
 import { fill } from "./fill.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -66,7 +66,8 @@ export async function runInstaller(
   if (result.code === 0) return;
   shop.signal.throwIfAborted();
   const what = way.installCmd[0] as string;
-  throw new ToolError("transient", `${howItEnded(what, result, { timeout })}${lastLine(log)}`, { log });
+  const kind = result.code === FOR_GOOD ? "permanent" : "transient";
+  throw new ToolError(kind, `${howItEnded(what, result, { timeout })}${lastLine(log)}`, { log });
 }
 
 /**

@@ -1,7 +1,7 @@
 import model from "../../locks/all-minilm-l6-v2.json" with { type: "json" };
 import patchright from "../../locks/patchright.json" with { type: "json" };
 import python from "../../locks/sentence-transformers.json" with { type: "json" };
-import type { ToolSpecInput } from "./tool-spec.ts";
+import { FOR_GOOD, type ToolSpecInput } from "./tool-spec.ts";
 
 const MB = 10 ** 6;
 
@@ -11,7 +11,8 @@ const MB = 10 ** 6;
  * Checksums of prebuilt archives are those that their projects publish beside them (python-build-standalone's
  * SHA256SUMS, rustup's and beads_rust's `.sha256`, ck's release as the Arch user repository pins it). beads_rust's
  * newest release with a published checksum at hand is 0.7.4; its musl builds run on any Linux. ck has a prebuilt binary
- * for amd64 alone, linked against a newer glibc than Debian 12's: where it doesn't run, and on arm64, ck is compiled.
+ * for amd64 alone, linked against a newer glibc than Debian 12's: where it doesn't run it gets Debian 13's beside it, and
+ * on arm64, where there is none, ck is compiled.
  */
 export function catalogue(): ToolSpecInput[] {
   return [...imageTools(), ...rustTools(), ...pythonTools(), ...browserTools()];
@@ -29,6 +30,63 @@ function imageTools(): ToolSpecInput[] {
     estimatedTime: 1,
   }));
 }
+
+const CK = {
+  url: "https://github.com/BeaconBay/ck/releases/download/{version}/ck-{version}-x86_64-unknown-linux-gnu.tar.gz",
+  sha256: "042db74e0ed10cd5995024bc16ea9928de6aaef632ef6463b3b8812a8d1ba1ac",
+};
+
+/** Before Rust is fetched in vain: linking takes a C compiler, which a small image has not. */
+const NEEDS_COMPILER = `command -v cc >/dev/null || { echo "error: compiling needs a C compiler (cc), and this image has none" >&2; exit ${FOR_GOOD}; }`;
+
+/** Fetches the archive of archive.json, by its checksum. */
+const FETCH_ARCHIVE = `
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+const { TOOL_WORK: work, TOOL_VERSION: version } = process.env;
+const { url, sha256 } = JSON.parse(readFileSync(work + "/archive.json", "utf8"));
+const answer = await fetch(url.replaceAll("{version}", version), { signal: AbortSignal.timeout(600_000) });
+if (!answer.ok) throw new Error("answered with " + answer.status);
+const bytes = Buffer.from(await answer.arrayBuffer());
+const found = createHash("sha256").update(bytes).digest("hex");
+if (found !== sha256) throw new Error("its checksum is " + found + ", expected was " + sha256);
+writeFileSync(work + "/archive.tar.gz", bytes);
+`;
+
+/**
+ * A prebuilt command on the C and C++ libraries of the next Debian, from the mirror of the image's own and by its keys: unpacked
+ * beside the command, for it alone, never installed.
+ */
+const ON_NEWER_LIBC = `
+never() { echo "error: $*" >&2; exit ${FOR_GOOD}; }
+[ "$(uname -m)" = x86_64 ] || never "there is a prebuilt binary for amd64 alone"
+. /etc/os-release
+[ "\${ID-}" = debian ] || never "there is no newer C library known for \${ID:-this system}"
+mirror=$(sed -n 's/^URIs: *\\([^ ]*\\).*/\\1/p; s/^deb  *\\(\\[[^]]*\\]  *\\)\\{0,1\\}\\([^ ]*\\).*/\\2/p' \\
+  /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1)
+[ -n "$mirror" ] || never "this image's apt knows no mirror of Debian"
+node "$TOOL_WORK/fetch.mjs"
+mkdir -p "$TOOL_PREFIX/bin" "$TOOL_PREFIX/lib" "$TOOL_WORK/apt/lists/partial" "$TOOL_WORK/apt/archives/partial"
+tar -xzf "$TOOL_WORK/archive.tar.gz" --no-same-owner -C "$TOOL_PREFIX/lib"
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" >"$TOOL_WORK/apt/newer.list"
+packages() {
+  apt-get -qq -o Dir::Etc::SourceList="$TOOL_WORK/apt/newer.list" -o Dir::Etc::SourceParts=/dev/null \\
+    -o Dir::State="$TOOL_WORK/apt" -o Dir::State::lists="$TOOL_WORK/apt/lists" -o Dir::Cache="$TOOL_WORK/apt" \\
+    -o Dir::State::status=/var/lib/dpkg/status -o Debug::NoLocking=1 -o APT::Sandbox::User="" "$@"
+}
+packages update
+(cd "$TOOL_WORK/apt" && packages download libc6 libgcc-s1 libstdc++6)
+for deb in "$TOOL_WORK"/apt/*.deb; do dpkg-deb -x "$deb" "$TOOL_WORK/system"; done
+mv "$TOOL_WORK/system/usr/lib/x86_64-linux-gnu" "$TOOL_PREFIX/lib/libc"
+# Modules for other character sets, which nothing here converts.
+rm -rf "$TOOL_PREFIX/lib/libc/gconv"
+cat >"$TOOL_PREFIX/bin/$1" <<'END'
+#!/bin/sh
+lib=$(dirname "$(readlink -f "$0")")/../lib
+exec "$lib/libc/ld-linux-x86-64.so.2" --argv0 "$0" --library-path "$lib/libc" "$lib/$(basename "$0")" "$@"
+END
+chmod 755 "$TOOL_PREFIX/bin/$1"
+`;
 
 function rustTools(): ToolSpecInput[] {
   return [
@@ -59,7 +117,7 @@ function rustTools(): ToolSpecInput[] {
       installCmd: [
         "sh",
         "-euc",
-        'CARGO_HOME="$TOOL_PREFIX/cargo" RUSTUP_HOME="$TOOL_PREFIX/rustup" rustup-init -y --no-modify-path --profile minimal --default-toolchain {version}',
+        `${NEEDS_COMPILER}\nCARGO_HOME="$TOOL_PREFIX/cargo" RUSTUP_HOME="$TOOL_PREFIX/rustup" rustup-init -y --no-modify-path --profile minimal --default-toolchain {version}`,
       ],
       requires: ["rustup-init"],
       verifyCmd: "cargo --version && rustc --version",
@@ -74,18 +132,21 @@ function rustTools(): ToolSpecInput[] {
     {
       name: "ck-search",
       version: "0.8.1",
-      installCmd: ["cargo", "install", "ck-search", "--version", "{version}", "--locked"],
-      requires: ["rust"],
-      compiles: true,
+      installCmd: ["sh", "-eu", "{work}/newer-libc.sh", "ck"],
+      fallbacks: [
+        {
+          installCmd: ["cargo", "install", "ck-search", "--version", "{version}", "--locked"],
+          requires: ["rust"],
+          compiles: true,
+        },
+      ],
       verifyCmd: "ck --version",
       priority: "deferred",
       estimatedTime: 300,
       timeout: 3600,
-      prebuilt: {
-        "linux/amd64":
-          "https://github.com/BeaconBay/ck/releases/download/{version}/ck-{version}-x86_64-unknown-linux-gnu.tar.gz",
-      },
-      checksum: { "linux/amd64": "sha256:042db74e0ed10cd5995024bc16ea9928de6aaef632ef6463b3b8812a8d1ba1ac" },
+      prebuilt: { "linux/amd64": CK.url },
+      checksum: { "linux/amd64": `sha256:${CK.sha256}` },
+      files: { "newer-libc.sh": ON_NEWER_LIBC, "archive.json": JSON.stringify(CK), "fetch.mjs": FETCH_ARCHIVE },
       into: "bin",
       size: 500 * MB,
       memory: 2000 * MB,

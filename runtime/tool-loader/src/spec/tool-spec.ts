@@ -17,6 +17,9 @@ const relativePath = z
   );
 const argv = z.array(z.string().refine((a) => !a.includes("\0"), "an argument holds a NUL byte")).max(256);
 
+/** Exit code of an installer that will never work here, so that it isn't tried again: sysexits' EX_CONFIG. */
+export const FOR_GOOD = 78;
+
 /** A way of installing: a command, and the tools that it needs while it runs. */
 const wayOfInstalling = z.strictObject({
   installCmd: argv.min(1),
@@ -84,6 +87,8 @@ export const toolSpecSchema = z.strictObject({
  *   verifyCmd: "ck --version", priority: "deferred", estimatedTime: 300, requires: ["rust"], compiles: true,
  *   directory: "ck", bin: { ck: "bin/ck" } }
  *
+ * - `installCmd`: exit code 78 says that it will never work here; any other failure is tried again. Its own `requires` and those
+ *   of `fallbacks`, which follow in their order, are got when its turn comes.
  * - `priority`: `immediate` comes with the image and is only verified; `deferred` loads once the gateway is healthy;
  *   `on-demand` when a command of its own is first called, or when prefetched.
  * - `estimatedTime`: seconds, for people; the default `timeout` is five times as long, at least five minutes.

@@ -56,6 +56,7 @@ describe("acquire", () => {
     const root = await temporary(this);
     const tools = [
       shellTool("broken", { installCmd: ["sh", "-c", "echo 'error: no space left' >&2; exit 7"] }),
+      shellTool("never", { installCmd: ["sh", "-c", "echo 'error: not on this machine' >&2; exit 78"] }),
       shellTool("wrong", { verifyCmd: "echo nope; exit 1" }),
       shellTool("hangs", { verifyCmd: "sleep 100", verifyTimeout: 0.3 }),
       shellTool("chatty", { verifyCmd: "yes" }),
@@ -72,6 +73,8 @@ describe("acquire", () => {
     );
     assert.match(String(said.get("broken")?.[0]), /sh ended with exit code 7: error: no space left/);
     assert.equal(said.get("broken")?.[1], true);
+    assert.match(String(said.get("never")?.[0]), /exit code 78: error: not on this machine/);
+    assert.equal(said.get("never")?.[1], false);
     assert.match(String(said.get("wrong")?.[0]), /verifyCmd ended with exit code 1: nope/);
     assert.equal(said.get("wrong")?.[1], false);
     assert.match(String(said.get("hangs")?.[0]), /verifyCmd did not end within 0.3 s/);
