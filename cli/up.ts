@@ -73,6 +73,7 @@ export async function up({ stack, preview, run }: UpOptions): Promise<number> {
   const config = await readStack(root, stack);
   const loaded = await loadPlan(root, stack, config, surroundings(root));
   report(await judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, true)));
+  await requireLogins(loaded.plan, root);
   const home = prepareHome();
   await requireRoom(home, config);
   const environment = pulumiEnvironment(root);
@@ -171,6 +172,12 @@ const startClusters: Step<Up>["run"] = async ({ plan }, progress) => {
   }
   return said.join(", ");
 };
+
+/** Clusters that an `up` doesn't start must be known before anything is built for them. */
+async function requireLogins({ clusters = [] }: Plan, root: string): Promise<void> {
+  const others = clusters.filter(({ place }) => place.kind === "context");
+  if (others.length > 0) (await import("../config/cluster-login.ts")).clusterAccess(others, root);
+}
 
 function needsCluster({ kubernetes }: StackConfig): boolean {
   return Object.values(kubernetes).some(({ minikube, lab }) => minikube !== undefined || lab !== undefined);

@@ -17,14 +17,27 @@ export interface ClusterAccess {
 /**
  * Ways into a stack's clusters, by name. Each context is looked up here, where the message can name those that there are.
  * @param root what paths of kubeconfigs are relative to
- * @throws UserError for a kubeconfig that is not there or can't be read, and for a context that it lacks
+ * @throws UserError with every kubeconfig that is not there or can't be read, and every context that one lacks
  */
 export function clusterAccess(
   clusters: readonly Pick<PlannedCluster, "name" | "place">[],
   root: string,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): ReadonlyMap<string, ClusterAccess> {
-  return new Map(clusters.map(({ name, place }) => [name, accessOf(name, place, root, environment)]));
+  const ways = new Map<string, ClusterAccess>();
+  const problems: UserError[] = [];
+  for (const { name, place } of clusters)
+    try {
+      ways.set(name, accessOf(name, place, root, environment));
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      problems.push(error);
+    }
+  const [first, ...others] = problems;
+  if (first === undefined) return ways;
+  if (others.length === 0) throw first;
+  const told = problems.map(({ message, fix }) => `${message}\n  ${fix}`).join("\n");
+  throw new UserError(`${problems.length} clusters can't be reached:\n${told}`, "nothing was started");
 }
 
 function accessOf(

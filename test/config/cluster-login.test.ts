@@ -46,4 +46,20 @@ describe("clusterAccess", () => {
         (error) => error instanceof UserError && message.test(error.message) && fix.test(error.fix),
       );
     });
+
+  it("tells of all at once", () => {
+    const clusters = [
+      { name: "a", place: { kind: "context", context: "prd" } },
+      { name: "b", place: { kind: "context", context: "prod" } },
+      { name: "c", place: { kind: "context", kubeconfig: "none" } },
+    ] as const;
+    assert.throws(
+      () => clusterAccess(clusters, folder, { KUBECONFIG: join(folder, "one") }),
+      (error) =>
+        error instanceof UserError &&
+        /^2 clusters can't be reached:\nkeelson:kubernetes\.a: .*"prd".*\n {2}write one of: .*\nkeelson:kubernetes\.c: no kubeconfig/.test(
+          error.message,
+        ),
+    );
+  });
 });
