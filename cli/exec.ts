@@ -7,7 +7,7 @@ export function execCommand(): Command {
   return new Command("exec")
     .description("run a command in the container of a service on a host, or in a pod of it on a cluster")
     .argument("<place>", "host or cluster of the stack")
-    .argument("<service>")
+    .argument("<service>", "workload of keelson:workloads, or of the fleet")
     .argument("<command...>", "the command; behind -- where it has options")
     .option("-s, --stack <name>", "stack", "dev")
     .action(async (name: string, service: string, command: string[], { stack }: { stack: string }) => {

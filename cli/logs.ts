@@ -7,7 +7,7 @@ export function logsCommand(): Command {
   return new Command("logs")
     .description("the last lines of a service on a host or a cluster")
     .argument("<place>", "host or cluster of the stack")
-    .argument("<service>")
+    .argument("<service>", "workload of keelson:workloads, or of the fleet")
     .option("-s, --stack <name>", "stack", "dev")
     .option("-n, --lines <count>", "how many", lines, 100)
     .action(async (name: string, service: string, options: { stack: string; lines: number }) => {

@@ -9,7 +9,7 @@ export function rollbackCommand(): Command {
       "bring a service on a host or a cluster back to what it ran before, until the stack next changes what runs there",
     )
     .argument("<place>", "host or cluster of the stack")
-    .argument("<service>")
+    .argument("<service>", "workload of keelson:workloads, or of the fleet")
     .argument("[digest]", "sha256:… of its image; default: what served before", digest)
     .option("-s, --stack <name>", "stack", "dev")
     .action(async (name: string, service: string, wanted: string | undefined, { stack }: { stack: string }) => {

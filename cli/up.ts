@@ -12,7 +12,7 @@ import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
 import type { Plan } from "../core/plan.ts";
 import { formatBytes } from "../core/size.ts";
-import { formatSummary, formatUrls, type HostUrls, type ImageResult } from "../core/summary.ts";
+import { formatSummary, formatUrls, type ImageResult, nextCommands, type Urls } from "../core/summary.ts";
 import { judgePlan } from "../gates/plan.ts";
 import { breakStaleLocks, healAttributes, liveStackLocks, stackExists } from "../toolchain/backend.ts";
 import { BUILD_BYTES, HOME_BYTES } from "../toolchain/bootstrap/room.mjs";
@@ -266,18 +266,22 @@ async function summarize({ root, stack, environment, config, gateway }: Up, chan
   });
   const outputs = JSON.parse(stdout) as {
     readonly images: Record<string, Omit<ImageResult, "name">>;
-    readonly hosts?: HostUrls;
+    readonly hosts?: Urls;
+    readonly clusters?: Urls;
   };
   const images = Object.entries(outputs.images).map(([name, output]) => ({ name, ...output }));
   console.log(`\n${formatSummary(images, changed)}\n`);
-  const urls = formatUrls(outputs.hosts ?? {});
+  const urls = formatUrls(outputs.hosts ?? {}, outputs.clusters);
   if (urls !== undefined) console.log(`${urls}\n`);
   const running = images.find(({ name }) => name === gateway);
   if (running !== undefined) {
     const { showGateway } = await import("./gateway.ts");
     await showGateway(running, stack, config);
   }
-  console.log(`${changed.size} changed. Next: npm run keelson -- report worker, npm run keelson -- plan, npm run down`);
+  const runs = [outputs.hosts, outputs.clusters].some((places = {}) => Object.keys(places).length > 0);
+  const names = images.map(({ name }) => name);
+  const count = `${changed.size} of ${images.length} images changed`;
+  console.log(`${count}. Next: ${[...nextCommands(stack, names, runs), "npm run down"].join(", ")}`);
 }
 
 /** The images that this run made or changed, from the engine's own log of events. */

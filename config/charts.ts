@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import semver from "semver";
 import type { PlannedChart, PlannedCluster } from "../core/cluster-plan.ts";
 import type { Finding } from "../core/finding.ts";
@@ -48,7 +48,7 @@ async function readChart(
       finding("repository", "nothing says where the chart is", "write its repository, or ./ before a folder's path");
     return chart;
   }
-  const folder = join(root, chart.chart);
+  const folder = resolve(root, chart.chart);
   if (!existsSync(join(folder, "Chart.yaml"))) {
     finding("chart", `${chart.chart} has no Chart.yaml`, "write the path of a chart's folder, relative to the project");
     return chart;

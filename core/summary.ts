@@ -49,17 +49,32 @@ export function formatSummary(images: readonly ImageResult[], changed: ReadonlyS
   return formatTable(["image", "platform", "tag", "digest", "compressed", "unpacked", "outcome", "seconds"], rows);
 }
 
-/** Where the services of each host are reached, by host, by service. */
-export type HostUrls = Readonly<Record<string, { readonly urls: Readonly<Record<string, string>> }>>;
+/** Where the services of each host, or the applications of each cluster, are reached, by its name, by theirs. */
+export type Urls = Readonly<Record<string, { readonly urls: Readonly<Record<string, string>> }>>;
 
-/** The table behind it: a row per service that people reach; undefined where there is none. */
-export function formatUrls(hosts: HostUrls): string | undefined {
-  const rows = Object.entries(hosts).flatMap(([host, { urls }]) =>
+/** The table behind it: a row per service that is reached; undefined where there is none. */
+export function formatUrls(hosts: Urls, clusters: Urls = {}): string | undefined {
+  const places = [...Object.entries(hosts), ...Object.entries(clusters)];
+  const rows = places.flatMap(([host, { urls }]) =>
     Object.entries(urls)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([service, url]) => [host, service, url]),
   );
-  return rows.length === 0 ? undefined : formatTable(["host", "service", "url"], rows);
+  return rows.length === 0 ? undefined : formatTable([placeName(hosts, clusters), "service", "url"], rows);
+}
+
+function placeName(hosts: Urls, clusters: Urls): string {
+  if (Object.keys(clusters).length === 0) return "host";
+  return Object.keys(hosts).length === 0 ? "cluster" : "where";
+}
+
+/** What people do next with a stack that has come up, as commands. */
+export function nextCommands(stack: string, images: readonly string[], runs: boolean): string[] {
+  const of = stack === "dev" ? "" : ` --stack ${stack}`;
+  const report = images.includes("worker-minimal") ? "report worker" : `report ${images.join(" ")}${of}`;
+  return [...(images.length === 0 ? [] : [report]), `${runs ? "status" : "plan"}${of}`].map(
+    (command) => `npm run keelson -- ${command}`,
+  );
 }
 
 /** Size against its bound. @example withBudget(489e6, "500 MB") // "489 MB of 500 MB" */

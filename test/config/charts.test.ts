@@ -28,6 +28,7 @@ describe("readCharts", () => {
     const before = await read({});
     assert.match(before.content ?? "", /^[0-9a-f]{64}$/);
     assert.deepEqual(await read({}), before);
+    assert.deepEqual(await read({ chart: join(root, "helm/web") }), before, "by its whole path");
     writeFileSync(join(root, "helm/web/templates/a.yaml"), "a: 2\n");
     assert.notEqual((await read({})).content, before.content);
   });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatSummary, formatUrls, type ImageResult } from "../../core/summary.ts";
+import { formatSummary, formatUrls, type ImageResult, nextCommands } from "../../core/summary.ts";
 
 const image: ImageResult = {
   name: "worker-minimal",
@@ -52,5 +52,17 @@ describe("summary", () => {
       "vps1  weft     http://203.0.113.7",
     ]);
     assert.equal(formatUrls({ vps2: { urls: {} } }), undefined);
+    const clusters = { lab: { urls: { api: "http://api.todo.svc" } } };
+    assert.match(formatUrls({}, clusters) ?? "", /^cluster +service +url\n.*\nlab +api +http:\/\/api\.todo\.svc$/);
+    assert.match(formatUrls(hosts, clusters) ?? "", /^where +service/);
+  });
+
+  it("says what to do next with the stack that it was", () => {
+    const npm = "npm run keelson --";
+    const dev = ["worker-ultramin", "worker-minimal", "gateway-core"];
+    assert.deepEqual(nextCommands("dev", dev, false), [`${npm} report worker`, `${npm} plan`]);
+    const lab = [`${npm} report weft --stack lab`, `${npm} status --stack lab`];
+    assert.deepEqual(nextCommands("lab", ["weft"], true), lab);
+    assert.deepEqual(nextCommands("empty", [], false), [`${npm} plan --stack empty`]);
   });
 });
