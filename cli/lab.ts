@@ -13,9 +13,10 @@ export function labCommand(): Command {
     .description("start what does not run: systemd, sshd, a container engine, a network of its own")
     .option("-n, --hosts <count>", "how many hosts; default: 1, none beside --kubernetes", count)
     .addOption(
-      new Option("-r, --release <name>", "Debian of hosts that do not run yet; default: bookworm").choices(
-        LAB_RELEASES,
-      ),
+      new Option(
+        "-r, --release <name>",
+        "release of hosts that do not run yet: Debian 12, 13, Ubuntu 22.04, 24.04; default: bookworm",
+      ).choices(LAB_RELEASES),
     )
     .option("-k, --kubernetes", "a cluster of one node")
     .action(async ({ hosts, kubernetes, release }: { hosts?: number; kubernetes?: true; release?: LabRelease }) => {

@@ -74,7 +74,9 @@ async function writeState(
   for (const dir of ["lists/partial", "cache/archives/partial", "etc/apt.conf.d", "etc/preferences.d"])
     await mkdir(join(root, dir), { recursive: true });
   const suites = [query.suite, `${query.suite}-updates`, `${query.suite}-security`];
-  const list = suites.map((s) => `deb [signed-by=${keyring}] ${suiteMirror(s, sources)} ${s} main\n`);
+  // Where Ubuntu keeps docker.io.
+  const components = isUbuntu(query.suite) ? "main universe" : "main";
+  const list = suites.map((s) => `deb [signed-by=${keyring}] ${suiteMirror(s, sources)} ${s} ${components}\n`);
   await writeFile(join(root, "sources.list"), list.join(""));
   await writeFile(join(root, "status"), query.installed ?? "");
   const { stdout } = await execa("apt-config", ["dump"]).catch(missing);

@@ -16,13 +16,13 @@ import { type Progress, silent } from "../progress.ts";
 import { openStore } from "../store.ts";
 import { ensureTool } from "../tools.ts";
 
-/** Releases of Debian that a lab host may be; the first is the default. */
-export const LAB_RELEASES = ["bookworm", "trixie"] as const;
+/** Releases that a lab host may be, of Debian and of Ubuntu (22.04 and 24.04, on amd64 alone); the first is the default. */
+export const LAB_RELEASES = ["bookworm", "trixie", "jammy", "noble"] as const;
 export type LabRelease = (typeof LAB_RELEASES)[number];
 
 const SCRIPT = join(import.meta.dirname, "scripts/root");
 
-/** The packages of a lab host, and what apt was asked for: a Debian as a VPS has it, with engine and proxy. */
+/** The packages of a lab host, and what apt was asked for: a system as a VPS has it, with engine and proxy. */
 export async function readLabLock(release: LabRelease = "bookworm"): Promise<Bootstrap> {
   const file = release === "bookworm" ? "packages.lock.json" : `packages.${release}.lock.json`;
   return JSON.parse(await readFile(join(import.meta.dirname, file), "utf8"));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { HostService } from "../../../core/host/service.ts";
 import { shellWord } from "../../../core/host/session.ts";
 import { bootHost, removeHost } from "../../../toolchain/lab/host.ts";
-import type { LabHost } from "../../../toolchain/lab/index.ts";
+import type { LabHost, LabRelease } from "../../../toolchain/lab/index.ts";
 import { ensureLabRoot } from "../../../toolchain/lab/root.ts";
 import { silent } from "../../../toolchain/progress.ts";
 import { ensureRegistry } from "../../../toolchain/services/index.ts";
@@ -26,13 +26,13 @@ const CDI = JSON.stringify({
 /** Docker 26 knows CDI, and must be told to use it. */
 const ENGINE = JSON.stringify({ "live-restore": true, features: { cdi: true } });
 
-/** Boots a bare host of Debian 13 for some work, and removes it. */
-export async function onDebian13(work: (host: LabHost) => Promise<void>): Promise<void> {
+/** Boots a bare host of a release for some work, and removes it. */
+export async function onRelease(release: LabRelease, work: (host: LabHost) => Promise<void>): Promise<void> {
   const registry = await ensureRegistry(silent);
-  const root = await ensureLabRoot(silent, undefined, "trixie");
-  const folder = mkdtempSync(join(tmpdir(), "keelson-trixie-"));
+  const root = await ensureLabRoot(silent, undefined, release);
+  const folder = mkdtempSync(join(tmpdir(), `keelson-${release}-`));
   try {
-    await work(await bootHost("trixie", folder, root, registry));
+    await work(await bootHost(release, folder, root, registry));
   } finally {
     await removeHost(folder);
   }
@@ -40,7 +40,7 @@ export async function onDebian13(work: (host: LabHost) => Promise<void>): Promis
 
 /** From bare to bare, with a GPU by CDI: systemd, engine and proxy are years newer than Debian 12's. */
 export function debian13({ index, own }: Digests): Promise<void> {
-  return onDebian13(async (host) => {
+  return onRelease("trixie", async (host) => {
     const vps = new HostUnderTest(host, "clawft");
     const good = async (said: ReturnType<HostUnderTest["run"]>) => {
       const { code, text } = await said;

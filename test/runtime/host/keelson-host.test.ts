@@ -135,6 +135,15 @@ describe("the host program", () => {
     assert.equal(said("mac_of 10.89.3.252"), "02:42:0a:59:03:fc");
   });
 
+  it("finds a credential where systemd gives it, and where it would take it", () => {
+    write("etc/systemd/system/u-a.service", "[Service]\nLoadCredential=KEY:/slot/secrets/KEY\n");
+    write("given/KEY", "x");
+    const where = (folder: string) =>
+      said(`RUNTIME_DIRECTORY=/run/u-a CREDENTIALS_DIRECTORY=${folder}; credential KEY`);
+    assert.equal(where(join(root, "given")), join(root, "given/KEY"));
+    assert.equal(where("/run/credentials/u-a.service"), "/slot/secrets/KEY");
+  });
+
   it("takes no bundle of an engine that the application was not set up with", () => {
     const podman = renderBundle({ app: "clawft", services: [], engine: "podman" });
     assert.match(

@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
-import type { HostService } from "../../../core/host/service.ts";
-import type { LabHost } from "../../../toolchain/lab/index.ts";
+import type { HostEngine, HostService } from "../../../core/host/service.ts";
+import type { LabHost, LabRelease } from "../../../toolchain/lab/index.ts";
 import { HostUnderTest, startLoad } from "../lab-host.ts";
-import { onDebian13 } from "./trixie.ts";
+import { onRelease } from "./trixie.ts";
 import type { Digests } from "./weft.ts";
 
 const LEFT =
-  "exec 2>/dev/null; ls -d /etc/containers/systemd/keelson* /etc/systemd/system/keelson* /etc/systemd/system/*/keelson* /var/lib/keelson; podman ps -aq; podman images -q; podman network ls -q --filter name=keelson; true";
+  "exec 2>/dev/null; ls -d /etc/containers/systemd/keelson* /etc/systemd/system/keelson* /etc/systemd/system/*/keelson* /var/lib/keelson; docker ps -aq; podman ps -aq; docker images -q; podman images -q; podman network ls -q --filter name=keelson; true";
 
-/** A Debian 13 that runs an application by Podman's Quadlets, from an engine that is not there yet to nothing left. */
-export function debian13WithPodman(digests: Digests): Promise<void> {
-  return onDebian13((host) => podman(host, digests));
+/** A host of a release that runs an application, from bare to bare: what each release and engine must do alike. */
+export function fromBareToBare(release: LabRelease, engine: HostEngine, digests: Digests): Promise<void> {
+  return onRelease(release, (host) => deployed(host, engine, digests));
 }
 
-async function podman(host: LabHost, { index, own, foreign }: Digests): Promise<void> {
-  const vps = new HostUnderTest(host, "podded", "podman");
+async function deployed(host: LabHost, engine: HostEngine, { index, own, foreign }: Digests): Promise<void> {
+  const vps = new HostUnderTest(host, "clawft", engine);
   const good = async (said: ReturnType<HostUnderTest["run"]>) => {
     const { code, text } = await said;
     assert.equal(code, 0, text);
@@ -24,7 +24,7 @@ async function podman(host: LabHost, { index, own, foreign }: Digests): Promise<
   const weft = (change: Partial<HostService> = {}): HostService => ({
     name: "weft",
     image: image(index),
-    port: { container: 8080, publish: 81 },
+    port: { container: 8080, publish: 80 },
     health: { port: 8080, path: "/health" },
     environment: { HUNDRED: "100% $HOME" },
     secrets: [{ name: "API_KEY" }, { name: "TLS_KEY", as: "file" }],
@@ -36,7 +36,7 @@ async function podman(host: LabHost, { index, own, foreign }: Digests): Promise<
   const secrets = { weft: { API_KEY: "s3cr3t", TLS_KEY: "a\nfile\n" } };
   const serving = async () => (await vps.verb("status")).text.split("\t").slice(1, 5);
 
-  assert.match(await good(vps.setup()), /installing podman.*\npodded is set up: debian 13, podman 5\./);
+  assert.match(await good(vps.setup()), new RegExp(`clawft is set up: \\S+ \\S+, ${engine} \\d`));
   assert.match(await good(vps.apply([weft()], secrets)), /^weft: nothing -> [\s\S]*\n1 changed, 0 unchanged$/m);
   assert.deepEqual(await serving(), ["ok", image(index), "a", ""]);
   const inside = (command: string) => good(vps.verb("exec", "weft", ...command.split(" ")));
@@ -44,11 +44,12 @@ async function podman(host: LabHost, { index, own, foreign }: Digests): Promise<
   for (const variable of ["API_KEY=s3cr3t", "HUNDRED=100% $HOME"]) assert.ok(variables.includes(variable), variable);
   assert.equal(await inside("cat /run/secrets/TLS_KEY"), "a\nfile");
   assert.equal(await inside("whoami"), "weft");
-  const seen = "docker ps -q; systemctl show -P FragmentPath keelson-podded-weft-a.service";
-  assert.equal(await good(vps.run(seen)), "/run/systemd/generator/keelson-podded-weft-a.service");
+  const folder = engine === "podman" ? "/run/systemd/generator" : "/etc/systemd/system";
+  const unit = "keelson-clawft-weft-a.service";
+  assert.equal(await good(vps.run(`systemctl show -P FragmentPath ${unit}`)), `${folder}/${unit}`);
   assert.match(await good(vps.apply([weft()], secrets)), /^0 changed, 1 unchanged$/);
 
-  const stop = startLoad(host.address, 81);
+  const stop = startLoad(host.address, 80);
   assert.match(await good(vps.apply([weft({ image: image(own) })], secrets)), /1 changed/);
   for (const [change, message] of [
     [{ image: image(foreign) }, /the image is for \w+, this host is \w+/],
@@ -64,22 +65,21 @@ async function podman(host: LabHost, { index, own, foreign }: Digests): Promise<
   const job: HostService = { name: "job", image: image(index), command: ["version"], schedule: "*-*-* *:*:0/2" };
   assert.match(await good(vps.apply([weft(), job], secrets)), /^1 changed, 1 unchanged$/m);
   assert.ok(
-    await vps.until("keelson=/usr/local/lib/keelson/keelson-host; $keelson logs podded job | grep -q 'weft 1'", 20),
+    await vps.until("keelson=/usr/local/lib/keelson/keelson-host; $keelson logs clawft job | grep -q 'weft 1'", 20),
   );
   assert.match((await vps.verb("logs", "weft")).text, /gateway listens on/);
   const answers = await stop();
   assert.deepEqual(Object.keys(answers), ["200"], JSON.stringify(answers));
 
+  const other = engine === "podman" ? "docker" : "podman";
+  const wrong = new HostUnderTest(host, "clawft", other);
   assert.match(
-    (await new HostUnderTest(host, "podded").apply([], secrets)).text,
-    /the bundle is for docker, and podded is set up on this host with podman/,
+    (await wrong.apply([])).text,
+    new RegExp(`for ${other}, and clawft is set up on this host with ${engine}`),
   );
-  assert.match(
-    (await new HostUnderTest(host, "podded").setup()).text,
-    /podded runs on podman on this host, not on docker/,
-  );
+  assert.match((await wrong.setup()).text, new RegExp(`clawft runs on ${engine} on this host, not on ${other}`));
   assert.ok(await vps.reboot());
-  assert.ok(await vps.until("curl -fs localhost:81/health", 60));
+  assert.ok(await vps.until("curl -fs localhost/health", 60));
   assert.equal((await serving())[0], "ok");
   await good(vps.verb("remove", "--data"));
   assert.equal(await good(vps.run(LEFT)), "");
