@@ -31,6 +31,8 @@ describe("stack cluster", function () {
   let apps: AppsV1Api;
   let frontend: string;
   let backend: string;
+  /** The chart's. */
+  let charted: string;
   let original: string;
 
   before(async () => {
@@ -61,15 +63,15 @@ describe("stack cluster", function () {
     });
   const stackFile = () => readFileSync(join(clone, "Pulumi.cluster.yaml"), "utf8");
   const write = (text: string) => writeFileSync(join(clone, "Pulumi.cluster.yaml"), text);
-  const image = async (name: string) =>
-    (await apps.readNamespacedDeployment({ name, namespace: NAMESPACE })).spec?.template.spec?.containers[0]?.image;
+  const image = async (name: string, namespace = NAMESPACE) =>
+    (await apps.readNamespacedDeployment({ name, namespace })).spec?.template.spec?.containers[0]?.image;
 
   /** This machine is outside of the cluster: it reaches a node's port, which the node leads to the same pods as the Service. */
-  async function reached(name: string): Promise<string> {
-    const { spec } = await core.readNamespacedService({ name, namespace: NAMESPACE });
+  async function reached(name: string, namespace = NAMESPACE): Promise<string> {
+    const { spec } = await core.readNamespacedService({ name, namespace });
     const ports = spec?.ports?.map(({ port, targetPort }) => ({ port, ...(targetPort && { targetPort }) }));
     const made = await core.createNamespacedService({
-      namespace: NAMESPACE,
+      namespace,
       body: {
         metadata: { generateName: "outside-" },
         spec: { type: "NodePort", ...(spec?.selector && { selector: spec.selector }), ...(ports && { ports }) },
@@ -91,6 +93,7 @@ describe("stack cluster", function () {
     core = config.makeApiClient(CoreV1Api);
     apps = config.makeApiClient(AppsV1Api);
     [frontend, backend] = [await reached("todo-frontend"), await reached("todo-backend")];
+    charted = await reached("evolution-todo-backend", "helm");
     assert.match((await image("todo-backend")) ?? "", /todo-backend@sha256:[0-9a-f]{64}$/);
     const { items } = await apps.listNamespacedDeployment({ namespace: "helm" });
     assert.deepEqual(
@@ -173,14 +176,22 @@ describe("stack cluster", function () {
 
   it("loses no request while a new version rolls out", async () => {
     const before = await image("todo-backend");
-    const load = underLoad(`${backend}/api/todos`);
+    const loads = [backend, charted].map((url) => underLoad(`${url}/api/todos`));
     write(original.replace("      migrate:", '      environment: { COLOUR: "green" }\n$&'));
+    const template = join(clone, "helm/todo-chatbot/templates/backend.yaml");
+    const changed = readFileSync(template, "utf8").replace(/^( *)containers:$/m, "$1hostname: green\n$&");
+    writeFileSync(template, changed);
     const { all, exitCode } = await up();
-    const { answers, failures } = await load.stop();
+    const [app, chart] = await Promise.all(loads.map((load) => load.stop()));
     assert.equal(exitCode, 0, all);
     assert.match(all, /Deployment todo-backend updated/);
-    assert.deepEqual(failures, []);
-    assert.ok(answers > 100, `${answers} answers`);
+    assert.match(all, /Release lab-evolution-todo updated/);
+    const { spec } = await apps.readNamespacedDeployment({ name: "evolution-todo-backend", namespace: "helm" });
+    assert.equal(spec?.template.spec?.hostname, "green");
+    for (const load of [app, chart]) {
+      assert.deepEqual(load?.failures, []);
+      assert.ok(load.answers > 100, `${load.answers} answers`);
+    }
     assert.equal(await image("todo-backend"), before);
     original = stackFile();
   });
@@ -188,19 +199,22 @@ describe("stack cluster", function () {
   it("says at once why versions can't run, puts those before back, and serves all the while", async () => {
     const [page, before] = [(await image("todo-frontend")) ?? "", (await image("todo-backend")) ?? ""];
     const bad = `${before.replace(/@.*/, "")}:9.9.9`;
-    const load = underLoad(`${backend}/api/todos`);
+    const loads = [backend, charted].map((url) => underLoad(`${url}/api/todos`));
     const health = "      user: 10001:10001\n      health: { port: 8000, path: /health }\n";
     const crash = `      command: [node, -e, "console.error('no page is to be had'); process.exit(3)"]\n`;
     write(
       original
         .replace("      image: todo-backend\n", `      image: ${bad}\n${health}`)
         .replace(/ {6}migrate: .*\n/, "")
-        // Both at once.
+        // All at once, the chart's too.
         .replace(/ {6}after: .*\n/, "")
+        .replace("backend.image: todo-backend, ", "")
+        // The engine writes the file anew, with other blanks.
+        .replace(/values: \{ ?postgres: \{ ?size: "" ?\}/, `$&, backend: { image: "${bad}" }`)
         .replace("      image: todo-frontend\n", `$&${crash}`),
     );
     const { all, exitCode } = await up();
-    const { failures } = await load.stop();
+    const ends = await Promise.all(loads.map((load) => load.stop()));
     assert.notEqual(exitCode, 0);
     assert.match(all, new RegExp(`pod todo-backend-\\S+, container todo-backend: ErrImagePull.*${bad}`));
     assert.match(all, /cause: the registry has no image.*\n.*fix: \S/);
@@ -211,19 +225,38 @@ describe("stack cluster", function () {
     assert.ok(all.includes(`rolled back: todo-backend runs ${before} again, not ${bad}`), all);
     assert.match(all, /rolled back: it has its earlier settings again/);
     assert.deepEqual([await image("todo-frontend"), await image("todo-backend")], [page, before]);
-    assert.deepEqual(failures, []);
-    const took = await failedAfter("todo-backend", bad);
-    assert.ok(took < 20_000, `${took} ms`);
+    assert.match(all, /can't upgrade release helm\/evolution-todo: .*; helm has put back the version before/);
+    assert.match(
+      all,
+      new RegExp(
+        `pod evolution-todo-backend-\\S+, container migration: ErrImagePull.*${bad}[^]*?cause: the registry has no image.*\\n.*fix: \\S`,
+      ),
+    );
+    assert.equal(await image("evolution-todo-backend", "helm"), before);
+    assert.deepEqual(
+      ends.map(({ failures }) => failures),
+      [[], []],
+    );
+    for (const took of [
+      await failedAfter({ name: "todo-backend", namespace: NAMESPACE }, bad, /^pulumi/),
+      await failedAfter({ name: "evolution-todo-backend", namespace: "helm" }, bad, /^helm$/),
+    ])
+      assert.ok(took < 20_000, `${took} ms`);
   });
 
   /** Milliseconds from a bad version's begin to the one before being put back, by the API server's own clock. */
-  async function failedAfter(name: string, image: string): Promise<number> {
-    const { items } = await apps.listNamespacedReplicaSet({ namespace: NAMESPACE });
+  async function failedAfter(
+    place: { readonly name: string; readonly namespace: string },
+    image: string,
+    manager: RegExp,
+  ): Promise<number> {
+    const { items } = await apps.listNamespacedReplicaSet(place);
     const set = items.find(({ spec }) => spec?.template?.spec?.containers[0]?.image === image);
-    const { metadata } = await apps.readNamespacedDeployment({ name, namespace: NAMESPACE });
-    const back = metadata?.managedFields?.find((e) => e.operation === "Apply" && /^pulumi/.test(e.manager ?? ""));
-    assert.ok(set?.metadata?.creationTimestamp && back?.time, name);
-    return back.time.getTime() - set.metadata.creationTimestamp.getTime();
+    const { metadata } = await apps.readNamespacedDeployment(place);
+    const own = metadata?.managedFields?.filter((e) => e.subresource === undefined && manager.test(e.manager ?? ""));
+    const back = Math.max(...(own ?? []).map(({ time }) => time?.getTime() ?? 0));
+    assert.ok(set?.metadata?.creationTimestamp && back > 0, place.name);
+    return back - set.metadata.creationTimestamp.getTime();
   }
 
   it("has nothing to do for the version that it was rolled back to", async () => {
