@@ -156,16 +156,21 @@ async function mountFigures(
   const root = env.TOOL_LOADER_ROOT ?? "";
   const names = TOOLS.map((t) => t.name);
   const volume = bucket.volume({ prefix: "trees/" });
-  let files = 0;
-  for (const name of names)
-    for (const entry of readdirSync(`${root}/${name}/`, { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile()) continue;
-      const path = join(entry.parentPath, entry.name);
+  const paths = names.flatMap((name) =>
+    readdirSync(`${root}/${name}/`, { recursive: true, withFileTypes: true }).flatMap((entry) =>
+      entry.isFile() ? [join(entry.parentPath, entry.name)] : [],
+    ),
+  );
+  const left = paths.values();
+  const storing = async () => {
+    for (const path of left) {
       const content = readFileSync(path);
       const sha256 = createHash("sha256").update(content).digest("hex");
       await volume.store(relative(root, path), path, { size: content.length, sha256 });
-      files++;
     }
+  };
+  await Promise.all(Array.from({ length: 16 }, storing));
+  const files = paths.length;
   say(`${files} files of ${names.length} tools stand in the bucket`);
   const mount = join(world.directory, "mount");
   mkdirSync(mount);
