@@ -15,6 +15,7 @@ import type { Snapshot } from "./core/impact.ts";
 import type { Plan } from "./core/plan.ts";
 import { judgePlan } from "./gates/plan.ts";
 
+(globalThis as any).__stamp?.("index evaluated");
 const stack = pulumi.getStack();
 const root = import.meta.dirname;
 // Node strips types in place, so that its stack traces are right as they are: having them mapped, as the SDK does for every
@@ -26,9 +27,12 @@ async function program(): Promise<Record<string, unknown>> {
   const passphrase = enginePassphraseProblem(stack);
   if (passphrase !== undefined) throw passphrase;
   const config = await readConfig();
+  (globalThis as any).__stamp?.("config read");
   const loaded = await loadPlan(root, stack, config, surroundings(root));
+  (globalThis as any).__stamp?.("plan loaded");
   const { plan } = loaded;
   const findings = await judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, false));
+  (globalThis as any).__stamp?.("judged");
   const errors = findings.filter((f) => f.severity === "error");
   if (errors.length > 0)
     throw new UserError(
@@ -38,6 +42,7 @@ async function program(): Promise<Record<string, unknown>> {
   for (const warning of findings.filter((f) => f.severity === "warning")) pulumi.log.warn(describeFinding(warning));
   if (pulumi.runtime.isDryRun()) await tellImpact(loaded);
 
+  (globalThis as any).__stamp?.("impact told");
   if (config.registry === "embedded") announce(plan);
   // The SDK keeps the stack of each of its promises as text, which it makes at once: short ones.
   Error.stackTraceLimit = 2;
@@ -48,6 +53,7 @@ async function program(): Promise<Record<string, unknown>> {
     gates: config.gates,
     buildPlatforms: await platformBuilder(config.imageResource),
   });
+  (globalThis as any).__stamp?.("images declared");
   const volumes = plan.volumes === undefined ? new Map() : await volumesOf(plan.volumes);
   const built = plan.hosts === undefined ? undefined : await hostsOf(plan.hosts, config, images, volumes);
   const hosts = Object.fromEntries([...(built ?? [])].map(([name, { urls, report }]) => [name, { urls, report }]));
@@ -85,7 +91,12 @@ async function program(): Promise<Record<string, unknown>> {
 
 /** The plugin asks the registry for all of a plan's images while they are registered, one after the other. */
 function announce({ images }: Plan): void {
-  const wanted = images.map(({ repository, contentHash }) => ({ repository, contentHash }));
+  // What waits for no other image is registered first.
+  const first = Map.groupBy(images, ({ base }) => base.kind === "external");
+  const wanted = [...(first.get(true) ?? []), ...(first.get(false) ?? [])].map(({ repository, contentHash }) => ({
+    repository,
+    contentHash,
+  }));
   // What the plugin can't do, or another version of it doesn't know, it does when it is asked for each image.
   pulumi.runtime.invoke("keelson:index:ready", { images: wanted }).catch(() => undefined);
 }

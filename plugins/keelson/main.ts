@@ -22,13 +22,14 @@ function aheadOf(): Promise<Ahead> {
   return ahead;
 }
 
-/** Asks the registry for the images that a program announces. */
+/** Connects to the embedded registry, where it runs, and asks it for the images that a program announces. */
 async function look(values: Values): Promise<void> {
+  const registry = toolboxOf().then((tools) => tools.lookAtRegistry({ host: "embedded" }));
+  // Who needs it asks again, and is told why it can't be had.
+  registry.catch(() => undefined);
   const { announcement } = await import("./image/ahead.ts");
   const { data } = announcement.safeParse(values);
-  if (data === undefined || data.images.length === 0) return;
-  const registry = toolboxOf().then((tools) => tools.lookAtRegistry({ host: "embedded" }));
-  (await aheadOf()).look(registry, data.images);
+  if (data !== undefined) (await aheadOf()).look(registry, data.images);
 }
 
 const provider = new Provider({
