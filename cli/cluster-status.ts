@@ -1,6 +1,5 @@
 import type { PlaceStatus } from "../core/host-status.ts";
 import type { ReplicaSet } from "../core/kubernetes/objects.ts";
-import { formatTrouble } from "../core/kubernetes/trouble.ts";
 import { workloadStatus } from "../core/kubernetes/workload-status.ts";
 import type { KubernetesObject } from "../plugins/kubernetes/object.ts";
 import { selectorOf, waiterOf } from "../plugins/kubernetes/waiters.ts";
@@ -42,6 +41,6 @@ async function look({ api }: OpenCluster, { service, kind, namespace, applied, g
   const sets = replicaSets as ReplicaSet[];
   return {
     status: workloadStatus({ service, applied, given, live, replicaSets: sets, readiness }),
-    troubles: readiness?.verdict === "done" ? [] : (readiness?.troubles ?? []).map(formatTrouble),
+    troubles: readiness?.verdict === "done" ? [] : (readiness?.troubles ?? []).map((trouble) => api.told(trouble)),
   };
 }

@@ -38,7 +38,9 @@ export function appliedOn(
     const kind = WORKLOAD.exec(type)?.[1] as AppliedWorkload["kind"] | undefined;
     if (kind === undefined) return [];
     const [namespace, name] = [textOf(outputs, "metadata", "namespace"), textOf(outputs, "metadata", "name")];
-    return [{ kind, namespace, name, manager: textOf(outputs, "__fieldManager"), inputs }];
+    // After a rollback the engine still has the inputs that failed.
+    const applied = (at(outputs, "__inputs", "kind") === kind ? at(outputs, "__inputs") : inputs) as typeof inputs;
+    return [{ kind, namespace, name, manager: textOf(outputs, "__fieldManager"), inputs: applied }];
   });
   const releases = own
     .filter(({ type }) => type === "kubernetes:helm.sh/v3:Release")

@@ -1,6 +1,6 @@
 import { diagnosePrisma } from "../prisma/diagnosis.ts";
 import type { ContainerStatus, KubernetesEvent, Pod } from "./objects.ts";
-import { lastLines, type Trouble } from "./trouble.ts";
+import { lastLines, type Trouble, WITHOUT_POD } from "./trouble.ts";
 import { kubectl } from "./words.ts";
 
 /** A container, and what is known of it. */
@@ -18,7 +18,9 @@ export interface ContainerSubject {
   readonly log: string | undefined;
 }
 
-type Diagnosis = Pick<Trouble, "verdict" | "cause" | "command">;
+type Diagnosis = Pick<Trouble, "verdict" | "cause" | "command" | "later">;
+
+const UP = "npm run up";
 
 /** What a container's state says; undefined for one that runs and is ready, or that just starts. */
 export function containerTrouble(subject: ContainerSubject): Trouble | undefined {
@@ -94,6 +96,7 @@ function pull({ status, namespace, workload }: ContainerSubject, said: string): 
       verdict: "fatal",
       cause: `the registry has no image ${image}: it was never pushed, or was deleted`,
       command: `npm run up, or back to the version before: ${kubectl(namespace, "rollout", "undo", workload)}`,
+      later: `name an image that the registry has, or push this one; then ${UP}`,
     };
   return {
     verdict: "wait",
@@ -114,6 +117,7 @@ function unpullable({ status, namespace, workload }: ContainerSubject, reason: s
       verdict: "fatal",
       cause: `${JSON.stringify(image)} is no name of an image`,
       command: kubectl(namespace, "rollout", "undo", workload),
+      later: `correct its name; then ${UP}`,
     };
   return {
     verdict: "fatal",
@@ -151,6 +155,7 @@ function config({ namespace, workload, pod }: ContainerSubject, message: string)
     verdict: "fatal",
     cause: "the container's settings can't be met",
     command: describePod(namespace, pod, workload),
+    later: WITHOUT_POD,
   };
 }
 
@@ -161,11 +166,13 @@ function unrunnable({ status, namespace, workload }: ContainerSubject, message: 
       verdict: "fatal",
       cause: `the program in ${status.image ?? "the image"} is for another processor than the node's`,
       command: `build it for the node's platform (keelson:platforms); until then: ${undo}`,
+      later: `build it for the node's platform (keelson:platforms); then ${UP}`,
     };
+  const later = `correct the workload's command, or its image; then ${UP}`;
   if (/executable file not found|no such file or directory/i.test(message))
-    return { verdict: "fatal", cause: "the command of the container is not in its image", command: undo };
+    return { verdict: "fatal", cause: "the command of the container is not in its image", command: undo, later };
   if (/permission denied/i.test(message))
-    return { verdict: "fatal", cause: "the command of the container may not be run by its user", command: undo };
+    return { verdict: "fatal", cause: "the command of the container may not be run by its user", command: undo, later };
   return undefined;
 }
 
@@ -176,19 +183,23 @@ function ended(subject: ContainerSubject, verdict: Trouble["verdict"]): Diagnosi
   const container = status.name ?? "";
   const last = status.lastState?.terminated ?? status.state?.terminated;
   const code = last?.exitCode;
-  const logs = kubectl(namespace, "logs", name, "-c", container, "--previous");
+  // A container that has ended and was not made anew, as a Job's, is itself the last one.
+  const isBefore = status.state?.terminated === undefined;
+  const logs = kubectl(namespace, "logs", name, "-c", container, ...(isBefore ? ["--previous"] : []));
   if (last?.reason === "OOMKilled") {
     const limit = pod.spec?.containers?.find((c) => c.name === container)?.resources?.limits?.memory;
+    const owner = workload.split("/").at(-1);
     return {
       verdict,
       cause: `it needs more memory than its limit${limit === undefined ? "" : ` of ${limit}`}`,
-      command: `${kubectl(namespace, "set", "resources", workload, "-c", container)} --limits=memory=…`,
+      command: `raise resources.memory of ${owner} in the stack's keelson:workloads (of a chart: in its values); then ${UP}`,
     };
   }
   const broken = unrunnable(subject, `${last?.message ?? ""} ${last?.reason === "StartError" ? "" : execFailure(log)}`);
   if (broken !== undefined) return { ...broken, verdict };
   const prisma = PRISMA.test(log ?? "") ? diagnosePrisma(log ?? "") : undefined;
-  if (prisma !== undefined) return { verdict, cause: prisma.message, command: `${prisma.fix}; ${logs}` };
+  if (prisma !== undefined)
+    return { verdict, cause: prisma.message, command: `${prisma.fix}; ${logs}`, later: prisma.fix };
   const probe = events.findLast(
     (e) => e.reason === "Unhealthy" && /^(?:Liveness|Startup) probe failed/.test(e.message ?? ""),
   );
@@ -197,11 +208,13 @@ function ended(subject: ContainerSubject, verdict: Trouble["verdict"]): Diagnosi
       verdict,
       cause: `Kubernetes ended it, since its probe failed: ${probe.message}`,
       command: `${logs}; a start that takes longer needs a startupProbe with more time`,
+      later: `${WITHOUT_POD}; a start that takes longer needs a startupProbe with more time`,
     };
   return {
     verdict,
     cause: EXITS[code ?? -1] ?? `the program ends by itself, with ${code ?? "an unknown code"}`,
     command: logs,
+    later: WITHOUT_POD,
   };
 }
 
@@ -224,7 +237,7 @@ const EXITS: Readonly<Record<number, string>> = {
 };
 
 function look({ namespace, pod, workload }: ContainerSubject, cause: string): Diagnosis {
-  return { verdict: "wait", cause, command: describePod(namespace, pod, workload) };
+  return { verdict: "wait", cause, command: describePod(namespace, pod, workload), later: WITHOUT_POD };
 }
 
 function describePod(namespace: string, { metadata }: Pod, workload: string): string {

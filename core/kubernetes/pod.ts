@@ -1,6 +1,6 @@
 import { containerTrouble } from "./container.ts";
 import type { KubernetesEvent, ObjectMeta, Pod } from "./objects.ts";
-import { lastLines, type Trouble } from "./trouble.ts";
+import { lastLines, type Trouble, WITHOUT_POD } from "./trouble.ts";
 import { kubectl } from "./words.ts";
 
 /** What is known around a workload's pods. */
@@ -84,7 +84,8 @@ function unmounted(pod: Pod, namespace: string, events: readonly KubernetesEvent
     missing === null
       ? kubectl(namespace, "describe", "pod", pod.metadata?.name ?? "")
       : kubectl(namespace, "get", `${missing[1]?.toLowerCase()}s`);
-  return [waiting(pod, event.reason ?? "", message, cause, command)];
+  const found = waiting(pod, event.reason ?? "", message, cause, command);
+  return [missing === null ? { ...found, later: WITHOUT_POD } : found];
 }
 
 function unready(
@@ -102,7 +103,7 @@ function unready(
   const log = lastLines(logs[`${name}/${container.name ?? ""}`]);
   const cause = probe === "" ? "it runs, and is not ready yet" : "it runs, and its probe finds it not ready";
   const command = kubectl(namespace, "logs", name, "-c", container.name ?? "");
-  return [{ ...waiting(pod, "NotReady", probe, cause, command), log }];
+  return [{ ...waiting(pod, "NotReady", probe, cause, command), later: WITHOUT_POD, log }];
 }
 
 /**

@@ -57,7 +57,9 @@ function judge(refusal: Refusal, attempt: Attempt): Explanation {
   if (code === 404 && refusal.details?.kind === "namespaces")
     return {
       message,
-      fix: `kubectl create namespace ${namespace}, or let the program make it and pass its name on, so that it comes first`,
+      fix:
+        `kubectl create namespace ${namespace}, or let the stack make it: createNamespaces: true of the cluster in keelson:kubernetes ` +
+        "(in a program: make it, and pass its name on, so that it comes first)",
     };
   if (code === 429 || code >= 500)
     return {

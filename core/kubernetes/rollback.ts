@@ -1,3 +1,5 @@
+import type { Trouble } from "./trouble.ts";
+
 /** Asks for the version before where a rollout fails; on the Deployment itself, where `kubectl describe` shows it. */
 export const ROLLBACK = "keelson.dev/rollback";
 
@@ -17,6 +19,11 @@ interface Inputs {
 /** Whether a Deployment asks for it. */
 export function wantsRollback(kind: string, inputs: unknown): boolean {
   return kind === "Deployment" && (inputs as Inputs | undefined)?.metadata?.annotations?.[ROLLBACK] === "true";
+}
+
+/** A trouble of a version that has been taken back: what it tells to do has to make sense without its pods. */
+export function takenBack(trouble: Trouble): Trouble {
+  return { ...trouble, command: trouble.later ?? trouble.command };
 }
 
 /**

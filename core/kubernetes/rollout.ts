@@ -1,6 +1,6 @@
 import type { Condition, Deployment, KubernetesEvent, Pod, ReplicaSet } from "./objects.ts";
 import { distinctTroubles, isLive, isOwned, podTroubles } from "./pod.ts";
-import type { Trouble } from "./trouble.ts";
+import { type Trouble, WITHOUT_POD } from "./trouble.ts";
 import { kubectl } from "./words.ts";
 
 /** A rollout as the API server shows it at one time. */
@@ -162,6 +162,7 @@ function stopped({ deployment }: ObservedRollout): Trouble[] {
         ...{ verdict: "fatal", where, reason: progress.reason, message: progress.message ?? "", log: [] },
         cause: "its time is over (progressDeadlineSeconds)",
         command: kubectl(namespace, "rollout", "undo", workloadOf(deployment)),
+        later: WITHOUT_POD,
       },
     ];
   if (deployment.spec?.paused !== true) return [];

@@ -15,11 +15,17 @@ export interface Trouble {
   readonly cause: string;
   /** A command line that mends it, or that shows what to mend. */
   readonly command: string;
+  /** In place of the command, once the version that it is about has been taken back: its pods are gone then. */
+  readonly later?: string;
   /** Of an init container that crashes: how often it was started anew. */
   readonly initRestarts?: number;
   /** The container's last words; empty where it said none. */
   readonly log: readonly string[];
 }
+
+/** What is left to do where only a pod that is gone could tell more. */
+export const WITHOUT_POD =
+  "correct what stands above; then npm run up (rollback: false on the workload leaves such pods to be looked at)";
 
 /** Lines of a log that a message shows. */
 const LINES = 10;

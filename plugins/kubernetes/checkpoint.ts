@@ -21,6 +21,44 @@ export interface Checkpoint {
   readonly initialApiVersion: string | undefined;
 }
 
+/**
+ * The inputs that last served, with their marks, beside those of a Deployment that was applied and not seen to get ready;
+ * empty where none ever served.
+ */
+const SERVED = "__served";
+
+/** What a rollback goes back to. */
+export interface Served {
+  readonly inputs: KubernetesObject;
+  /** As the state has them, with their marks. */
+  readonly marked: WireMap;
+  /** Whether they are what was applied last. */
+  readonly isLast: boolean;
+}
+
+/** What last served by a state; undefined where nothing did yet. */
+export function servedOf(state: WireMap): Served | undefined {
+  if (state[SERVED] === undefined) return inputsOf(state);
+  const marked = opened(state[SERVED]);
+  return Object.keys(marked).length === 0 ? undefined : { inputs: objectOf(marked), marked, isLast: false };
+}
+
+/** What was applied last, where that serves. */
+export function inputsOf(state: WireMap): Served | undefined {
+  const marked = opened(state[INPUTS]);
+  return Object.keys(marked).length === 0 ? undefined : { inputs: objectOf(marked), marked, isLast: true };
+}
+
+/** The state of a Deployment that is not ready, which keeps what last served; of other kinds nothing is put back. */
+export function keptServed(state: WireMap, served: Served | undefined): WireMap {
+  return state.kind === "Deployment" ? { ...state, [SERVED]: served?.marked ?? {} } : state;
+}
+
+function opened(value: WireValue | undefined): WireMap {
+  const inner = isSecret(value) ? value.value : value;
+  return isMap(inner) ? inner : {};
+}
+
 const INPUTS = "__inputs";
 const MANAGER = "__fieldManager";
 const VERSION = "__initialApiVersion";
@@ -52,13 +90,13 @@ function renamed(value: Value, names: ReadonlyMap<string, string>): Value {
 
 /** Opens a state. */
 export function parseCheckpoint(state: WireMap): Checkpoint {
-  const { [INPUTS]: inputs, [MANAGER]: manager, [VERSION]: version, ...live } = state;
+  const { [INPUTS]: inputs, [MANAGER]: manager, [VERSION]: version, [SERVED]: _, ...live } = state;
   const text = (value: WireValue | undefined) => {
     const plain = reveal(value);
     return typeof plain === "string" && plain !== "" ? plain : undefined;
   };
   return {
-    inputs: isMap(inputs) ? objectOf(isSecret(inputs) && isMap(inputs.value) ? inputs.value : inputs) : {},
+    inputs: objectOf(opened(inputs)),
     live: objectOf(live),
     fieldManager: text(manager),
     initialApiVersion: text(version),

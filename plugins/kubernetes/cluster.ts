@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../../core/error.ts";
 import { type Attempt, explainOutage, explainRefusal, type Refusal } from "../../core/kubernetes/refusal.ts";
+import { formatTrouble, type Trouble } from "../../core/kubernetes/trouble.ts";
+import { onCluster } from "../../core/kubernetes/words.ts";
 import { type Call, Caller, OutageError, RefusedError } from "./call.ts";
 import { type KindAddress, knownAddress } from "./kinds.ts";
-import { type Login, readLogin } from "./kubeconfig.ts";
+import { isText, type Login, readLogin } from "./kubeconfig.ts";
 import { isObject, type KubernetesObject, kindOf, nameOf, namespaceOf, type ObjectKind } from "./object.ts";
 import type { Settings } from "./settings.ts";
 
@@ -159,11 +162,30 @@ export class Cluster {
 
   /** A failure in words; what is none of the API's stays as it is. */
   async explained(error: unknown, attempt: Omit<Attempt, "login">): Promise<unknown> {
+    const told = await this.inWords(error, attempt);
+    return told instanceof UserError && told !== error ? new UserError(told.message, this.named(told.fix)) : told;
+  }
+
+  private async inWords(error: unknown, attempt: Omit<Attempt, "login">): Promise<unknown> {
     if (error instanceof RefusedError)
       return explainRefusal(error.refusal, { ...attempt, login: await this.whoAsks() });
     if (!(error instanceof OutageError)) return error;
     const { server, context } = await this.opened();
     return explainOutage({ server, context, code: error.code, message: error.message });
+  }
+
+  /** A trouble as text; its commands say which cluster they are about. */
+  told(trouble: Trouble): string {
+    return formatTrouble({ ...trouble, command: this.named(trouble.command) });
+  }
+
+  /** A fix whose commands name this cluster, as far as the settings do. */
+  named(fix: string): string {
+    const { kubeconfig, context } = this.settings;
+    return onCluster(fix, {
+      kubeconfig: kubeconfig !== undefined && isText(kubeconfig) ? undefined : kubeconfig,
+      context,
+    });
   }
 
   private async whoAsks(): Promise<Attempt["login"]> {

@@ -13,7 +13,17 @@ import { resourceName, typeToken } from "../common/urn.ts";
 import { asSecret, decode, holdsUnknown, properties, UNKNOWN, type WireMap } from "../common/wire.ts";
 import { diffResponse } from "./answers.ts";
 import { OutageError, RefusedError } from "./call.ts";
-import { objectOf, parseCheckpoint, redact, secretTexts, withSecrets, writeCheckpoint } from "./checkpoint.ts";
+import {
+  keptServed,
+  objectOf,
+  parseCheckpoint,
+  redact,
+  type Served,
+  secretTexts,
+  servedOf,
+  withSecrets,
+  writeCheckpoint,
+} from "./checkpoint.ts";
 import { Cluster } from "./cluster.ts";
 import { deletesFirst, differences } from "./diff.ts";
 import { Helm } from "./helm/program.ts";
@@ -40,7 +50,7 @@ import {
 } from "./object.ts";
 import { prune } from "./prune.ts";
 import { type Around, createObject, deleteObject, isNamespaceMissing, updateObject } from "./resource.ts";
-import { RolledBackError, rollBack } from "./rollback.ts";
+import { lastServed, RolledBackError, rollBack } from "./rollback.ts";
 import { readSettings, type Settings, unserved } from "./settings.ts";
 import { checkReady, NotReadyError } from "./wait.ts";
 import { waiterOf } from "./waiters.ts";
@@ -232,7 +242,8 @@ export class KubernetesProvider implements Answers {
         response.setProperties(request.getProperties());
         return response;
       }
-      throw await this.failure(error, { inputs, marked, verb: "create", urn, around, state });
+      const unready = (live: KubernetesObject) => keptServed(state(live), undefined);
+      throw await this.failure(error, { inputs, marked, verb: "create", urn, around, state: unready });
     }
   }
 
@@ -257,6 +268,7 @@ export class KubernetesProvider implements Answers {
     const { initialApiVersion } = checkpoint;
     const state = (live: KubernetesObject) =>
       writeCheckpoint({ inputs, live, fieldManager: around.fieldManager, initialApiVersion }, marked);
+    const served = await lastServed(olds, checkpoint, around);
     try {
       const live = await updateObject(checkpoint.live, inputs, request.getIgnorechangesList(), around);
       response.setProperties(struct.Struct.fromJavaScript(state(live)));
@@ -267,8 +279,11 @@ export class KubernetesProvider implements Answers {
         return response;
       }
       const ignored = request.getIgnorechangesList();
-      const told = await rollBack(error, { before: checkpoint, inputs, ignored, around });
-      throw await this.failure(told, { inputs, marked, verb: "patch", urn, around, state });
+      const told = await rollBack(error, { served, live: checkpoint.live, inputs, ignored, around });
+      if (told instanceof RolledBackError && served !== undefined && !served.isLast)
+        throw this.rolledBack(told, served, marked, around, initialApiVersion);
+      const unready = (live: KubernetesObject) => keptServed(state(live), served);
+      throw await this.failure(told, { inputs, marked, verb: "patch", urn, around, state: unready });
     }
   }
 
@@ -278,7 +293,8 @@ export class KubernetesProvider implements Answers {
     const { cluster, settings } = this.configuredParts();
     const marked = properties(request.getInputs());
     const known = normalize(objectOf(marked));
-    const checkpoint = parseCheckpoint(properties(request.getProperties()));
+    const before = properties(request.getProperties());
+    const checkpoint = parseCheckpoint(before);
     const isImport = textAt(known, "kind") === "" && textAt(checkpoint.live, "kind") === "";
     const { namespace, name } = parseId(request.getId());
     const kind = textAt(known, "kind") !== "" ? kindOf(known) : isImport ? kindOfToken(token) : kindOf(checkpoint.live);
@@ -319,7 +335,8 @@ export class KubernetesProvider implements Answers {
       if (!(error instanceof NotReadyError))
         throw await this.failure(error, { inputs: asked, marked, verb: "get", urn, around });
       const message = redact(error.message, secretTexts(marked));
-      throw new InitFailedError(message, { id: request.getId(), state, inputs: wire });
+      const unready = keptServed(state, servedOf(before));
+      throw new InitFailedError(message, { id: request.getId(), state: unready, inputs: wire });
     }
     response.setId(request.getId());
     response.setProperties(struct.Struct.fromJavaScript(state));
@@ -345,6 +362,20 @@ export class KubernetesProvider implements Answers {
       throw await this.failure(error, { inputs: live, marked, verb: "delete", urn, around });
     }
     return new empty.Empty();
+  }
+
+  /** A rollback to other inputs than the state has: from now on it has those. */
+  private rolledBack(
+    { message, object: live }: RolledBackError,
+    { inputs, marked }: Served,
+    news: WireMap,
+    { fieldManager }: Around,
+    initialApiVersion: string | undefined,
+  ): InitFailedError {
+    return new InitFailedError(redact(message, [...secretTexts(news), ...secretTexts(marked)]), {
+      id: idOf(live),
+      state: writeCheckpoint({ inputs, live, fieldManager, initialApiVersion }, marked),
+    });
   }
 
   /** A failure for people, without secrets; with the object's state where it is there and not ready. */

@@ -1,43 +1,83 @@
-import { describeRollback, wantsRollback } from "../../core/kubernetes/rollback.ts";
-import { type KubernetesObject, kindOf } from "./object.ts";
+import { describeRollback, takenBack, wantsRollback } from "../../core/kubernetes/rollback.ts";
+import { isSameVersion } from "../../core/kubernetes/workload-status.ts";
+import type { WireMap } from "../common/wire.ts";
+import { type Checkpoint, inputsOf, type Served, servedOf } from "./checkpoint.ts";
+import { type KubernetesObject, kindOf, nameOf, namespaceOf, valueAt } from "./object.ts";
 import { type Around, updateObject } from "./resource.ts";
 import { NotReadyError, UnwatchedError } from "./wait.ts";
+import { waiterOf } from "./waiters.ts";
 
 /** Seconds that the version before is given to serve again: most of its pods never stopped. */
 const AGAIN = 120;
 
-/** A change that failed, and was taken back: the object is as it was before, and so is its state. */
+/** A change that failed, and was taken back. */
 export class RolledBackError extends Error {
   override readonly name = "RolledBackError";
   readonly expected = true;
+  /** As it is after that. */
+  readonly object: KubernetesObject;
+
+  constructor(message: string, object: KubernetesObject) {
+    super(message);
+    this.object = object;
+  }
 }
 
 /**
- * Puts the inputs before back where a Deployment asks for that and its new version does not get ready.
+ * What a Deployment would go back to: the inputs whose rollout was last seen to its end. What was applied after that and was
+ * not, since the run was cut off or failed, counts only where it serves by now.
+ * @param state the resource's, before the change
+ */
+export async function lastServed(
+  state: WireMap,
+  { inputs, live }: Checkpoint,
+  { cluster, preview }: Around,
+): Promise<Served | undefined> {
+  const served = servedOf(state);
+  const waiter = waiterOf(inputs, live);
+  if (served?.isLast === true || preview || waiter === undefined || kindOf(inputs).kind !== "Deployment") return served;
+  try {
+    const seen = await cluster.read({ ...kindOf(live), namespace: namespaceOf(live), name: nameOf(live) });
+    if (seen === undefined || !isSameVersion(valueAt(seen, "spec", "template"), valueAt(inputs, "spec", "template")))
+      return served;
+    const { verdict } = await waiter.observe(cluster, seen);
+    return verdict === "done" ? inputsOf(state) : served;
+  } catch {
+    cluster.signal.throwIfAborted();
+    return served; // what can't be looked at did not serve
+  }
+}
+
+/**
+ * Puts the inputs that last served back where a Deployment asks for that and its new version does not get ready.
  * @returns what the update fails with: that it was rolled back, or the error itself where it was not
  */
 export async function rollBack(
   error: unknown,
   change: {
-    readonly before: { readonly inputs: KubernetesObject; readonly live: KubernetesObject };
+    readonly served: Served | undefined;
+    readonly live: KubernetesObject;
     readonly inputs: KubernetesObject;
     readonly ignored: readonly string[];
     readonly around: Around;
   },
 ): Promise<unknown> {
-  const { before, inputs, ignored, around } = change;
+  const { served, live, inputs, ignored, around } = change;
   if (!(error instanceof NotReadyError) || around.preview || around.cluster.signal.aborted) return error;
   // What nobody saw fail is not taken back.
   if (error instanceof UnwatchedError) return error;
-  if (!wantsRollback(kindOf(inputs).kind, inputs) || Object.keys(before.inputs).length === 0) return error;
-  around.status("does not get ready; the version before is put back");
+  if (!wantsRollback(kindOf(inputs).kind, inputs)) return error;
+  if (served === undefined) {
+    error.message += "\nnot rolled back: no version of it has served yet";
+    return error;
+  }
+  around.status("does not get ready; the version that served is put back");
   try {
-    await updateObject(before.live, before.inputs, ignored, { ...around, timeout: AGAIN });
+    const back = await updateObject(live, served.inputs, ignored, { ...around, timeout: AGAIN });
+    return new RolledBackError(`${error.retold(takenBack)}\n${describeRollback(served.inputs, inputs)}`, back);
   } catch (second) {
     if (!(second instanceof Error)) throw second;
-    const failed = new NotReadyError(error.object, "", { verdict: "fatal", troubles: [], progress: "" });
-    failed.message = `${error.message}\nand it could not be rolled back: ${second.message}`;
-    return failed;
+    error.message += `\nand it could not be rolled back: ${second.message}`;
+    return error;
   }
-  return new RolledBackError(`${error.message}\n${describeRollback(before.inputs, inputs)}`);
 }

@@ -1,6 +1,6 @@
 import { UserError } from "../../core/error.ts";
 import { judgeDeletion, type Readiness } from "../../core/kubernetes/readiness.ts";
-import { formatTrouble } from "../../core/kubernetes/trouble.ts";
+import type { Trouble } from "../../core/kubernetes/trouble.ts";
 import { OutageError, RefusedError } from "./call.ts";
 import type { Cluster } from "./cluster.ts";
 import {
@@ -21,14 +21,33 @@ export class NotReadyError extends Error {
   readonly expected = true;
   /** As it was last seen. */
   readonly object: KubernetesObject;
-  readonly reasons: readonly string[];
+  private readonly seen: Seen;
 
-  constructor(object: KubernetesObject, how: string, readiness: Readiness) {
-    const reasons = readiness.troubles.map(formatTrouble);
-    super([`${describeObject(object)} ${how} (${readiness.progress})`, ...reasons].join("\n"));
+  constructor(object: KubernetesObject, seen: Seen) {
+    super(textOf(object, seen));
     this.object = object;
-    this.reasons = reasons;
+    this.seen = seen;
   }
+
+  /** What it says, with its troubles told in another way. */
+  retold(change: (trouble: Trouble) => Trouble): string {
+    const { readiness } = this.seen;
+    const troubles = readiness.troubles.map(change);
+    return textOf(this.object, { ...this.seen, readiness: { ...readiness, troubles } });
+  }
+}
+
+/** What was seen of an object that is not ready. */
+interface Seen {
+  /** @example "is not ready in time" */
+  readonly how: string;
+  readonly readiness: Readiness;
+  readonly cluster: Pick<Cluster, "told">;
+}
+
+function textOf(object: KubernetesObject, { how, readiness, cluster }: Seen): string {
+  const reasons = readiness.troubles.map((trouble) => cluster.told(trouble));
+  return [`${describeObject(object)} ${how} (${readiness.progress})`, ...reasons].join("\n");
 }
 
 /** An object is there, and whoever asks may not see whether it does what it is for. */
@@ -60,25 +79,26 @@ export async function waitReady({ cluster, inputs, live, waiter, timeout, status
   const name = { ...kindOf(live), namespace: namespaceOf(live), name: nameOf(live) };
   let object = live;
   let readiness: Readiness = { verdict: "wait", troubles: [], progress: "nothing seen yet" };
+  const lost = (how: string) => new NotReadyError(object, { how, readiness, cluster });
   let [since, fatal] = [0, 0];
   for (let look = 0; ; look++) {
     try {
       const seen = look === 0 ? live : await cluster.read(name);
-      if (seen === undefined) throw new NotReadyError(object, "was deleted while it was waited for", readiness);
+      if (seen === undefined) throw lost("was deleted while it was waited for");
       object = seen;
       readiness = await waiter.observe(cluster, seen);
     } catch (error) {
       // A server that restarts comes back; what is cancelled is told below, with the object's state.
       if (!isPassing(error) && !cluster.signal.aborted) throw await unwatched(error, object, cluster, readiness);
     }
-    if (cluster.signal.aborted) throw new NotReadyError(object, "was not waited for to the end: cancelled", readiness);
+    if (cluster.signal.aborted) throw lost("was not waited for to the end: cancelled");
     const now = performance.now();
     if (readiness.verdict !== "done") since = 0;
     else if (since === 0) since = now;
     if (readiness.verdict === "done" && now - since >= (waiter.settle ?? 0) * 1000) return object;
     fatal = readiness.verdict === "fatal" ? fatal + 1 : 0;
-    if (fatal >= SURE) throw new NotReadyError(object, "does not get ready", readiness);
-    if (now >= end) throw new NotReadyError(object, "is not ready in time", readiness);
+    if (fatal >= SURE) throw lost("does not get ready");
+    if (now >= end) throw lost("is not ready in time");
     status(lineOf(readiness));
     await cluster.pause(PAUSES[Math.min(look, PAUSES.length - 1)] ?? 1000);
   }
@@ -95,7 +115,7 @@ async function unwatched(error: unknown, object: KubernetesObject, cluster: Clus
   if (!(error instanceof RefusedError)) return error;
   const attempt = { verb: "get", resource: kindOf(object).kind.toLowerCase(), namespace: namespaceOf(object) };
   const explained = await cluster.explained(error, { what: "see it", name: nameOf(object), ...attempt });
-  const failed = new UnwatchedError(object, "is there, and can't be waited for", readiness);
+  const failed = new UnwatchedError(object, { how: "is there, and can't be waited for", readiness, cluster });
   if (explained instanceof UserError)
     failed.message += `\n${explained.message}\n  fix: ${explained.fix}; or don't wait: ${ANNOTATION.skipAwait}: "true"`;
   return failed;
@@ -104,7 +124,7 @@ async function unwatched(error: unknown, object: KubernetesObject, cluster: Clus
 /** Looks once. @throws NotReadyError where the object does not do what it is for now */
 export async function checkReady(cluster: Cluster, live: KubernetesObject, waiter: Waiter): Promise<void> {
   const readiness = await waiter.observe(cluster, live);
-  if (readiness.verdict !== "done") throw new NotReadyError(live, "is not ready", readiness);
+  if (readiness.verdict !== "done") throw new NotReadyError(live, { how: "is not ready", readiness, cluster });
 }
 
 /** Waits until an object, and not one of the same name that came after it, is gone. @throws NotReadyError when its time is over */
@@ -119,7 +139,7 @@ export async function waitGone({ cluster, inputs, live, timeout, status }: Omit<
     });
     if (seen === undefined || (uid !== "" && textAt(seen, "metadata", "uid") !== uid)) return;
     const readiness = judgeDeletion(seen as Parameters<typeof judgeDeletion>[0]);
-    if (performance.now() >= end) throw new NotReadyError(seen, "is not gone in time", readiness);
+    if (performance.now() >= end) throw new NotReadyError(seen, { how: "is not gone in time", readiness, cluster });
     if (look > 2) status(readiness.progress);
     await cluster.pause(PAUSES[Math.min(look, PAUSES.length - 1)] ?? 1000);
   }

@@ -220,7 +220,7 @@ describe("stack cluster", function () {
     assert.match(all, /cause: the registry has no image.*\n.*fix: \S/);
     assert.match(
       all,
-      /pod todo-frontend-\S+, container todo-frontend: CrashLoopBackOff.*\n.*\| no page is to be had\n.*cause: .*3.*\n.*fix: kubectl -n todo logs /,
+      /pod todo-frontend-\S+, container todo-frontend: CrashLoopBackOff.*\n.*\| no page is to be had\n.*cause: .*3.*\n.*fix: correct what stands above/,
     );
     assert.ok(all.includes(`rolled back: todo-backend runs ${before} again, not ${bad}`), all);
     assert.match(all, /rolled back: it has its earlier settings again/);

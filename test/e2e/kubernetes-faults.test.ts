@@ -159,12 +159,12 @@ describe("Kubernetes' refusals and faults, and the kinds that somebody else has 
     for (const told of [
       /API server https:\/\/127\.0\.0\.1:1 .* can't be reached: nothing listens there[\s\S]*?fix: start the cluster/,
       /client certificate of user \S+ \(context keelson-lab\) expired on \d{4}-\d\d-\d\d[\s\S]*?fix: get a new kubeconfig/,
-      /create ConfigMap default\/of-the-powerless: .*User "eve" cannot create resource "configmaps"[\s\S]*?fix: give its user a role.*kubectl auth can-i create configmaps -n default/,
+      /create ConfigMap default\/of-the-powerless: .*User "eve" cannot create resource "configmaps"[\s\S]*?fix: give its user a role.*kubectl .*auth can-i create configmaps -n default/,
       /create ConfigMap ending\/to-the-ending: the namespace ending is being deleted[\s\S]*?fix: wait until it is gone/,
-      /create ConfigMap quota\/to-the-quota: the quota of namespace quota has no room for it: few[\s\S]*?fix: kubectl -n quota describe resourcequota/,
+      /create ConfigMap quota\/to-the-quota: the quota of namespace quota has no room for it: few[\s\S]*?fix: kubectl .*-n quota describe resourcequota/,
       /create ConfigMap hooked\/to-the-hook: the webhook refuses\.keelson\.example refuses it: to-the-hook has no owner[\s\S]*?fix: correct what it names/,
       /create ConfigMap silent\/to-the-silent-hook: the webhook silent\.keelson\.example does not answer[\s\S]*?fix: look at its service/,
-      /Deployment lost\/spread is not ready in time[\s\S]*?pod spread-\S+: Unschedulable: [^\n]*unreachable[\s\S]*?cause: a node does not answer[\s\S]*?fix: kubectl get nodes/,
+      /Deployment lost\/spread is not ready in time[\s\S]*?pod spread-\S+: Unschedulable: [^\n]*unreachable[\s\S]*?cause: a node does not answer[\s\S]*?fix: kubectl .*get nodes/,
     ])
       assert.match(text, told);
     await get("/api/v1/namespaces/default/configmaps/good");

@@ -83,6 +83,7 @@ describe("a Job", () => {
     assert.equal(judged.verdict, "fatal");
     assert.equal(judged.troubles[0]?.reason, "BackoffLimitExceeded");
     assert.deepEqual(judged.troubles[1]?.log, ["no table"]);
+    assert.match(judged.troubles[1]?.command ?? "", /logs \S+ -c app$/);
   });
   it("is over when its pod can't start, and not when a program ends that is started again", () => {
     const pod = (containerStatuses: object[]) => ({ ...owned("m-1"), status: { phase: "Pending", containerStatuses } });

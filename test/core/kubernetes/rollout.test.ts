@@ -185,7 +185,7 @@ describe("a rollout", () => {
       {},
       "fatal",
       /more memory than its limit of 128Mi/,
-      /set resources deployment\/todo-backend -c app --limits=memory=/,
+      /^raise resources\.memory of todo-backend in the stack's keelson:workloads/,
     ],
     [
       "a probe that never succeeds",
