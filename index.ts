@@ -15,7 +15,6 @@ import type { Snapshot } from "./core/impact.ts";
 import type { Plan } from "./core/plan.ts";
 import { judgePlan } from "./gates/plan.ts";
 
-(globalThis as any).__stamp?.("index evaluated");
 const stack = pulumi.getStack();
 const root = import.meta.dirname;
 // Node strips types in place, so that its stack traces are right as they are: having them mapped, as the SDK does for every
@@ -27,12 +26,9 @@ async function program(): Promise<Record<string, unknown>> {
   const passphrase = enginePassphraseProblem(stack);
   if (passphrase !== undefined) throw passphrase;
   const config = await readConfig();
-  (globalThis as any).__stamp?.("config read");
   const loaded = await loadPlan(root, stack, config, surroundings(root));
-  (globalThis as any).__stamp?.("plan loaded");
   const { plan } = loaded;
   const findings = await judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, false));
-  (globalThis as any).__stamp?.("judged");
   const errors = findings.filter((f) => f.severity === "error");
   if (errors.length > 0)
     throw new UserError(
@@ -42,7 +38,6 @@ async function program(): Promise<Record<string, unknown>> {
   for (const warning of findings.filter((f) => f.severity === "warning")) pulumi.log.warn(describeFinding(warning));
   if (pulumi.runtime.isDryRun()) await tellImpact(loaded);
 
-  (globalThis as any).__stamp?.("impact told");
   if (config.registry === "embedded") announce(plan);
   // The SDK keeps the stack of each of its promises as text, which it makes at once: short ones.
   Error.stackTraceLimit = 2;
@@ -53,7 +48,6 @@ async function program(): Promise<Record<string, unknown>> {
     gates: config.gates,
     buildPlatforms: await platformBuilder(config.imageResource),
   });
-  (globalThis as any).__stamp?.("images declared");
   const volumes = plan.volumes === undefined ? new Map() : await volumesOf(plan.volumes);
   const built = plan.hosts === undefined ? undefined : await hostsOf(plan.hosts, config, images, volumes);
   const hosts = Object.fromEntries([...(built ?? [])].map(([name, { urls, report }]) => [name, { urls, report }]));

@@ -27,20 +27,11 @@ export class Calls {
   /** A method of a gRPC service that answers with what the promise gives, or with its error's message. */
   unary<Request, Response>(handle: (request: Request) => Promise<Response>) {
     return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
-      const kk =
-        String((call.request as any)?.getUrn?.() ?? "")
-          .split("::")
-          .at(-1) +
-        " " +
-        (call as any).getPath?.().split("/").at(-1);
-      (globalThis as any).__stamp?.("> " + kk);
-      const answered = handle(call.request)
-        .finally(() => (globalThis as any).__stamp?.("< " + kk))
-        .then(
-          (response) => callback(null, response),
-          (error: unknown) =>
-            callback({ code: codeOf(error), details: describe(error), metadata: metadataOf(error) }, null),
-        );
+      const answered = handle(call.request).then(
+        (response) => callback(null, response),
+        (error: unknown) =>
+          callback({ code: codeOf(error), details: describe(error), metadata: metadataOf(error) }, null),
+      );
       this.active.add(answered);
       answered.then(() => this.active.delete(answered));
     };
