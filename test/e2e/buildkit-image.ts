@@ -6,10 +6,15 @@ import { pushFlatImage } from "../../toolchain/lab/kubernetes/flat-image.ts";
 import { checkLab, ensureLabRoot } from "../../toolchain/lab/root.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
 
-/** Pushes an image of our own BuildKit: no registry from which this machine could pull the official one. @returns its reference in the registry. */
-export async function pushBuildkit(client: RegistryClient): Promise<string> {
+/**
+ * Pushes an image of our own BuildKit: no registry from which this machine could pull the official one.
+ * @param ca PEM file of who its registries' certificates are by
+ * @returns its reference in the registry.
+ */
+export async function pushBuildkit(client: RegistryClient, ca?: string): Promise<string> {
   const config = { Entrypoint: ["/usr/bin/buildkitd"], Env: ["PATH=/usr/bin"] };
-  const files = await buildkitFiles();
+  const trust = ca === undefined ? {} : { "etc/ssl/certs/ca-certificates.crt": await readFile(ca) };
+  const files = { ...(await buildkitFiles()), ...trust };
   return pushFlatImage(client, { repository: "keelson/lab-buildkit", platform: checkLab(), files, config });
 }
 

@@ -3,10 +3,17 @@ import { existsSync } from "node:fs";
 import { copyFile, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
 import { ApiException, CoreV1Api, KubeConfig, type V1PodSpec, type V1PodStatus } from "@kubernetes/client-node";
 import { execa } from "execa";
+import type { RegistryClient } from "../../oci/client.ts";
 import { openRegistry } from "../../oci/open.ts";
+import type { Values } from "../../plugins/common/values.ts";
+import type { Value } from "../../plugins/common/wire.ts";
+import { ImageType } from "../../plugins/keelson/image/image.ts";
+import { machine } from "../../plugins/keelson/machine.ts";
 import { resolveBuilder } from "../../toolchain/builder.ts";
 import { removeBuilder } from "../../toolchain/buildx.ts";
 import { ensureBusybox } from "../../toolchain/busybox.ts";
@@ -19,9 +26,9 @@ import { checkLab, ensureLabRoot } from "../../toolchain/lab/root.ts";
 import { silent } from "../../toolchain/progress.ts";
 import { ensureRegistry, stopServices } from "../../toolchain/services/index.ts";
 import { runningProcesses } from "../../toolchain/services/supervise.ts";
-import { ensureTool } from "../../toolchain/tools.ts";
 import { pushBuildkit } from "./buildkit-image.ts";
 import { type TemporaryHome, temporaryHome } from "./home.ts";
+import { startNetworkRegistry } from "./registry.ts";
 
 const folder = () => join(home().root, "lab/kubernetes");
 
@@ -150,36 +157,46 @@ describe("the lab's cluster", () => {
       await until(async () => (await waiting())?.reason === "ImagePullBackOff");
     });
 
-    it("builds through BuildKit's Kubernetes driver, with an image of our own BuildKit", async () => {
+    it("builds an image through BuildKit's Kubernetes driver, which pushes it to a registry of the network", async () => {
       await core.createNamespace({ body: { metadata: { name: "builds" } } });
-      const registry = await ensureRegistry(silent);
-      const client = await openRegistry(registry.host, { caFile: registry.ca, env: process.env });
-      const buildkit = `${registry.host}/${await pushBuildkit(client)}`;
-      client.close();
+      const { ca, client, host, stop } = await startNetworkRegistry(
+        join(own.folder, "registry"),
+        clusterAddresses(folder()).api,
+      );
+      const embedded = await ensureRegistry(silent);
+      const images = await openRegistry(embedded.host, { caFile: embedded.ca, env: process.env });
+      const buildkit = `${embedded.host}/${await pushBuildkit(images, ca)}`;
+      images.close();
 
-      const context = join(own.folder, "context");
-      await mkdir(context);
+      const context = join(own.folder, "images/made");
+      await mkdir(context, { recursive: true });
       await copyFile(await ensureBusybox(checkLab()), join(context, "busybox"));
       const steps = [
-        "FROM scratch",
+        "ARG BASE_IMAGE",
+        "FROM ${BASE_IMAGE}",
         "COPY busybox /",
         'RUN ["/busybox", "sh", "-c", "/busybox cat /proc/1/comm >/made"]',
       ];
       await writeFile(join(context, "Dockerfile"), steps.join("\n"));
       process.env.KUBECONFIG = cluster.kubeconfig;
-      const kubernetes = { context: cluster.context, namespace: "builds", image: buildkit };
-      const { nodes, env } = await resolveBuilder({ kubernetes }, silent);
-      const builder = nodes[0]?.builder ?? "";
-      const { path } = await ensureTool("buildx");
-      const output = ["--output", `type=local,dest=${join(own.folder, "made")}`];
-      await execa(path, ["build", "--builder", builder, ...output, context], { env, stdin: "ignore" });
-      assert.equal(await readFile(join(own.folder, "made/made"), "utf8"), "busybox\n");
+      const builder = { kubernetes: { context: cluster.context, namespace: "builds", image: buildkit } };
+      const opened = async () => ({ client, host });
+      const image = new ImageType({ ...machine(own.folder), lookAtRegistry: opened, useRegistry: opened });
+      const call = { urn: "urn", root: own.folder, signal: new AbortController().signal };
+      const said = { log: () => undefined, status: () => undefined };
+      const { state } = await image.apply(madeImage(host, builder), undefined, { ...call, ...said });
+      const found = await client.getManifest("team/made", "one");
+      assert.equal(found.descriptor.digest, state.digest);
+      assert.match(await lastLayer(client, "team/made", String(state.digest)), /busybox\n/);
       const { items } = await core.listNamespacedPod({ namespace: "builds" });
       assert.deepEqual(
         items.map(({ spec, status }) => [spec?.containers[0]?.image, status?.phase]),
         [[buildkit, "Running"]],
       );
-      await removeBuilder(builder);
+      const { nodes } = await resolveBuilder(builder, silent);
+      await removeBuilder(nodes[0]?.builder ?? "");
+      client.close();
+      stop();
     });
 
     it("is left as it is by a second start", async () => {
@@ -212,6 +229,28 @@ describe("the lab's cluster", () => {
     });
   });
 });
+
+/** As a stack's plan gives it to the plugin. */
+function madeImage(host: string, builder: Value): Values {
+  return {
+    ...{ imageName: "made", repository: "team/made", registry: { host }, contentHash: "1".repeat(64) },
+    ...{ folder: "images/made", args: {}, base: { kind: "image", ref: "scratch" }, contexts: {} },
+    builds: [{ platform: checkLab(), node: "kubernetes", mode: "native" }],
+    ...{ builder, cache: "none", tags: ["one"], annotations: {}, budget: {}, user: "" },
+    gates: { severity: { user: "off", init: "off", labels: "off", health: "off" } },
+  };
+}
+
+/** Of an index's only image, unpacked. */
+async function lastLayer(client: RegistryClient, repository: string, digest: string): Promise<string> {
+  const { document: top } = await client.getManifest(repository, digest);
+  assert.ok(top.kind === "index");
+  const { document: only } = await client.getManifest(repository, top.index.manifests[0]?.digest ?? "");
+  assert.ok(only.kind === "manifest");
+  const layer = only.manifest.layers.at(-1);
+  assert.ok(layer !== undefined);
+  return gunzipSync(await buffer(client.getBlob(repository, layer))).toString("latin1");
+}
 
 async function until(done: () => Promise<boolean>): Promise<void> {
   while (!(await done())) await sleep(200);

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import type { Credentials } from "../../oci/auth.ts";
 import { RegistryClient } from "../../oci/client.ts";
+import { ensureAuthority, ensureCertificate } from "../../toolchain/services/certificates.ts";
 import { ensureTls } from "../../toolchain/services/tls.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
 import { freePort } from "./port.ts";
@@ -52,6 +53,25 @@ export async function startTlsRegistry(folder: string, login?: Login): Promise<T
   const options = { host, ca: readFileSync(ca, "utf8"), backoff: [] };
   const client = new RegistryClient({ ...options, ...(login ? { credentials: login } : {}) });
   return { ...(await serve(folder, { addr: host, tls: { certificate, key } }, client, login)), ca };
+}
+
+/**
+ * {@link startTlsRegistry} for other machines: it listens on an address of this one that they reach.
+ * @param address IPv4
+ */
+export async function startNetworkRegistry(folder: string, address: string): Promise<TlsRegistry> {
+  mkdirSync(folder, { recursive: true });
+  const files = (name: string) => ({ certificate: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) });
+  const only = `${address
+    .split(".")
+    .map((byte) => Number(byte).toString(16).padStart(2, "0"))
+    .join("")}ffffffff`;
+  const authority = await ensureAuthority(files("ca"), "network CA", { dns: [], ip: [only] }, new Date());
+  const request = { commonName: address, server: { dns: [], ip: [address] } };
+  await ensureCertificate(files("server"), authority, request, new Date());
+  const host = `${address}:${await freePort()}`;
+  const client = new RegistryClient({ host, ca: authority.pem, backoff: [] });
+  return { ...(await serve(folder, { addr: host, tls: files("server") }, client)), ca: files("ca").certificate };
 }
 
 async function serve(folder: string, http: object, client: RegistryClient, login?: Login): Promise<TestRegistry> {
