@@ -34,7 +34,11 @@ async function deployed(host: LabHost, engine: HostEngine, { index, own, foreign
     ...change,
   });
   const secrets = { weft: { API_KEY: "s3cr3t", TLS_KEY: "a\nfile\n" } };
-  const serving = async () => (await vps.verb("status")).text.split("\t").slice(1, 5);
+  const serving = async () =>
+    /^weft\t.*$/m
+      .exec((await vps.verb("status")).text)?.[0]
+      .split("\t")
+      .slice(1, 5) ?? [];
 
   assert.match(await good(vps.setup()), new RegExp(`clawft is set up: \\S+ \\S+, ${engine} \\d`));
   assert.match(await good(vps.apply([weft()], secrets)), /^weft: nothing -> [\s\S]*\n1 changed, 0 unchanged$/m);
@@ -70,6 +74,21 @@ async function deployed(host: LabHost, engine: HostEngine, { index, own, foreign
   assert.match((await vps.verb("logs", "weft")).text, /gateway listens on/);
   const answers = await stop();
   assert.deepEqual(Object.keys(answers), ["200"], JSON.stringify(answers));
+
+  // What somebody stopped and changed: seen, and mended, but for what is the owner's.
+  const active = "keelson-clawft-weft-$(cat /var/lib/keelson/clawft/services/weft/active)";
+  await good(vps.run(`systemctl stop ${active} keelson-clawft-weft-proxy; echo '{}' >/opt/clawft/config/config.json`));
+  assert.match((await serving())[3] ?? "", /^stopped,.*proxy-stopped/);
+  assert.match(await good(vps.apply([weft(), job], secrets)), /^1 changed, 1 unchanged$/m);
+  assert.equal((await serving())[0], "ok");
+  assert.equal(await good(vps.run("cat /opt/clawft/config/config.json")), "{}");
+  const told = (await good(vps.run("cut -f 3 /var/lib/keelson/clawft/audit.log"))).split("\n");
+  const lines = [
+    `weft nothing -> ${image(index)}`,
+    `weft ${image(index)} -> ${image(own)}`,
+    `weft failed: ${image(foreign)}`,
+  ];
+  for (const line of lines) assert.ok(told.includes(line), told.join("\n"));
 
   const other = engine === "podman" ? "docker" : "podman";
   const wrong = new HostUnderTest(host, "clawft", other);

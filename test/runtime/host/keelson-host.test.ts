@@ -135,6 +135,17 @@ describe("the host program", () => {
     assert.equal(said("mac_of 10.89.3.252"), "02:42:0a:59:03:fc");
   });
 
+  it("finds the least room of the folders that are there, and of /var/lib where none is", () => {
+    for (const [folder, bytes] of [
+      ["one", 300],
+      ["two", 20],
+    ] as const)
+      write(`${folder}/free`, `${bytes}\n`);
+    const free = `free_in() { cat $1/free 2>/dev/null || echo "of $1"; }`;
+    assert.equal(said(`${free}; room ${root}/one ${root}/two ${root}/none`), "20");
+    assert.equal(said(`${free}; room ${root}/none`), "of /var/lib");
+  });
+
   it("finds a credential where systemd gives it, and where it would take it", () => {
     write("etc/systemd/system/u-a.service", "[Service]\nLoadCredential=KEY:/slot/secrets/KEY\n");
     write("given/KEY", "x");
@@ -406,7 +417,8 @@ describe("the host program", () => {
 
   const advice: Readonly<Record<string, RegExp>> = {
     "x509: certificate has expired or is not yet valid: current time": /is this host's clock right\? it says 2\d{3}-/,
-    "write /var/lib/docker/tmp/x: no space left on device": /make room in \/var\/lib\/docker/,
+    "write /var/lib/docker/tmp/x: no space left on device":
+      /make room where images are: 1 bytes are free in \/var\/lib\/docker/,
     "denied: requested access to the resource is denied": /see the login of ghcr\.io in/,
     "dial tcp: lookup ghcr.io: no such host": /see that this host reaches ghcr\.io/,
     "manifest unknown": /^$/,
@@ -422,7 +434,7 @@ describe("the host program", () => {
       "$((now - 86400))",
       /^weft: this host's clock is 24 hours ahead of that of ghcr\.io: \S+Z here, \S+Z there\n {2}set it with `timedatectl/,
     ],
-    "three days behind": ["$((now + 259200))", /^weft: this host's clock is 3 days behind that of ghcr\.io: /],
+    "three days behind": ["$((now + 259260))", /^weft: this host's clock is 3 days behind that of ghcr\.io: /],
     "ten minutes ahead": ["$((now - 600))", /^weft: this host's clock is 10 minutes ahead of that of /],
     "four minutes ahead": ["$((now - 240))", /^$/],
   };
