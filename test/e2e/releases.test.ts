@@ -7,8 +7,8 @@ import { buildWeft } from "./host/weft.ts";
 const WITHOUT_QUADLET = ["bookworm", "jammy"];
 
 /**
- * Every release and engine, a host each, from bare to bare: 4 to 10 minutes, for whoever changes what runs on hosts. Debian's run with every
- * test of hosts (host.test.ts); these run where they are asked for: KEELSON_RELEASES=all, or names with commas.
+ * Every release and engine, a host each, from bare to bare: 4 to 10 minutes, for whoever changes what runs on hosts. Debian's with docker
+ * are in every run of host.test.ts; these run where they are asked for: KEELSON_RELEASES=all, or names with commas.
  */
 const asked = process.env.KEELSON_RELEASES ?? "";
 (asked === "" ? describe.skip : describe)("hosts of each release", function () {

@@ -17,7 +17,6 @@ import { HostUnderTest } from "../lab-host.ts";
 import { CANARY, startRegistry } from "../registry.ts";
 import { holdAt } from "./hold.ts";
 import { Lane, runScenarios } from "./lanes.ts";
-import { fromBareToBare } from "./release.ts";
 import { debian13 } from "./trixie.ts";
 import { copyImage, pushVariant } from "./variant.ts";
 import { type Digests, embeddedRegistry } from "./weft.ts";
@@ -91,9 +90,7 @@ export function describeFaults(lab: () => { readonly host: LabHost; readonly dig
     });
 
     const scenarios: Record<string, (lane: Lane) => Promise<void>> = {};
-    // The longest ones first, and no faults: other hosts beside.
-    scenarios["Debian 13 with Podman is set up, updated under load, rolled back and rebooted by Quadlets"] = () =>
-      fromBareToBare("trixie", "podman", lab().digests);
+    // The longest one first, and no fault: another host beside.
     scenarios["Debian 13 is set up, updated under load, and gives a GPU by CDI"] = () => debian13(lab().digests);
     scenarios["upgrades are switched on and off, and a host that hinders them says so"] = async (lane) => {
       const upgraded = (upgrades: boolean) => {
