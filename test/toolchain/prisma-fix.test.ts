@@ -193,7 +193,7 @@ describe("keelson fix prisma", function () {
     assert.equal(broken.exitCode, 1);
     assert.match(broken.all ?? "", /model B has no closing "}".*\(prisma\/schema\.prisma:8\)/);
     put("prisma/schema.prisma", SCHEMA);
-    assert.match((await fix(["--base", "acme/app:1"])).all ?? "", /which engine acme\/app:1 needs is not known/);
+    assert.match((await fix(["--base", "acme/app:1"])).all ?? "", /which engine "acme\/app:1" needs is not known/);
     rmSync(join(folder, "Dockerfile"));
     assert.match((await fix()).all ?? "", /no Dockerfile .*--base node:22-alpine/s);
     rmSync(join(folder, "prisma"), { recursive: true });
