@@ -2,6 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { request } from "node:http";
 import { join, relative } from "node:path";
 import { median } from "../core/median.ts";
@@ -188,7 +189,8 @@ async function mountFigures(
   const words = ["mount", `BENCH:${bucket.name}/trees`, mount, "--read-only", "--vfs-cache-mode", "off"];
   const mounting = spawn("rclone", words, { env: { ...inherited, ...remote }, stdio: "ignore" });
   try {
-    for (let i = 0; readdirSync(mount).length === 0; i++) {
+    // Never a synchronous look: what it waits for is answered by this process.
+    for (let i = 0; (await readdir(mount)).length === 0; i++) {
       if (i === 100) throw new Error("rclone did not mount the bucket within 10 s");
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
