@@ -111,7 +111,7 @@ export async function findWorkload(
   if (found.live === undefined)
     throw new UserError(
       `${service} on ${cluster.name} is gone: somebody deleted it`,
-      "run `pulumi refresh`, then `npm run up`",
+      "run `npm run up -- --refresh`, with `-s STACK` where it is not dev",
     );
   return { ...found, live: found.live };
 }

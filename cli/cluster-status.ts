@@ -1,5 +1,6 @@
 import type { PlaceStatus } from "../core/host-status.ts";
 import type { ReplicaSet } from "../core/kubernetes/objects.ts";
+import { shellWord } from "../core/kubernetes/words.ts";
 import { workloadStatus } from "../core/kubernetes/workload-status.ts";
 import type { KubernetesObject } from "../plugins/kubernetes/object.ts";
 import { selectorOf, waiterOf } from "../plugins/kubernetes/waiters.ts";
@@ -11,11 +12,11 @@ import {
   workloadsOf,
 } from "./cluster-session.ts";
 
-/** Asks one cluster. */
-export async function clusterStatus({
-  name,
-  open,
-}: ClosedCluster): Promise<PlaceStatus & { readonly cluster: string }> {
+/** Asks one cluster of a stack. */
+export async function clusterStatus(
+  { name, open }: ClosedCluster,
+  stack: string,
+): Promise<PlaceStatus & { readonly cluster: string }> {
   let cluster: OpenCluster | undefined;
   try {
     cluster = open();
@@ -23,12 +24,25 @@ export async function clusterStatus({
     const workloads = await workloadsOf(own);
     const looked = await Promise.all(workloads.map((workload) => look(own, workload)));
     const services = looked.map(({ status }) => status);
-    const notes = looked.flatMap(({ troubles }) => troubles);
+    const edited = workloads.filter(({ applied }, i) => applied !== undefined && isEdited(services[i]?.drift ?? []));
+    const notes = [
+      ...looked.flatMap(({ troubles }) => troubles),
+      ...(edited.length === 0
+        ? []
+        : [
+            `back to what the stack says (${edited.map((w) => w.service).join(", ")}): npm run up -- -s ${shellWord(stack)} --refresh`,
+          ]),
+    ];
     return { cluster: name, services, notes, healthy: services.every(({ state }) => state === "ok") };
   } catch (failure) {
     const told = cluster === undefined ? failure : await explained(cluster, failure, "see what runs");
     return { cluster: name, services: [], notes: [(told as Error).message], healthy: false };
   }
+}
+
+/** Whether a workload is not what was applied; one that does not get ready may be. */
+function isEdited(drift: readonly string[]): boolean {
+  return drift.some((what) => what !== "unhealthy");
 }
 
 async function look({ api }: OpenCluster, { service, kind, namespace, applied, given, live }: ClusterWorkload) {

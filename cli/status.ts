@@ -20,7 +20,9 @@ export function statusCommand(): Command {
       const { hosts, clusters } = await openPlaces(stack, name);
       const found = [
         ...(await Promise.all(hosts.map(hostStatus))),
-        ...(await Promise.all(clusters.map(async (one) => (await import("./cluster-status.ts")).clusterStatus(one)))),
+        ...(await Promise.all(
+          clusters.map(async (one) => (await import("./cluster-status.ts")).clusterStatus(one, stack)),
+        )),
       ];
       if (json) console.log(JSON.stringify(found, null, 2));
       else show(found);

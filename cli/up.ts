@@ -53,6 +53,8 @@ export interface UpOptions {
   readonly preview: boolean;
   /** Run the gateway that the stack names. */
   readonly run: boolean;
+  /** Look first at what is there, so that what was changed by hand is put back. Default: false. */
+  readonly refresh?: boolean;
 }
 
 /** `keelson up`: brings what the machine lacks, then `pulumi up`, then the table of what came of it. */
@@ -61,6 +63,7 @@ export function upCommand(): Command {
     .description("set up what is missing, then build, check and push all images of a stack")
     .option("-s, --stack <name>", "stack", "dev")
     .option("--preview", "show first what would be done (pulumi's own preview)", false)
+    .option("--refresh", "look first at all that is there, and put back what was changed by hand", false)
     .option("--no-run", "leave keelson:gateway.run alone: start no container on this machine")
     .action(async (options: UpOptions) => {
       process.exitCode = await up(options);
@@ -68,7 +71,7 @@ export function upCommand(): Command {
 }
 
 /** Brings a stack up. @returns the exit code */
-export async function up({ stack, preview, run }: UpOptions): Promise<number> {
+export async function up({ stack, preview, run, refresh = false }: UpOptions): Promise<number> {
   const root = projectRoot();
   const config = await readStack(root, stack);
   const loaded = await loadPlan(root, stack, config, surroundings(root));
@@ -90,7 +93,7 @@ export async function up({ stack, preview, run }: UpOptions): Promise<number> {
       process.env[RUN_MARK] = root;
       removeEventLogs(root);
       await runSteps(context, steps(context));
-      return runPulumi(context, preview);
+      return runPulumi(context, preview, refresh);
     },
     {
       what: `keelson up of stack ${stack}`,
@@ -230,10 +233,11 @@ const prepareStack: Step<Up>["run"] = async ({ root, stack, environment }, progr
   );
 };
 
-async function runPulumi(context: Up, preview: boolean): Promise<number> {
+async function runPulumi(context: Up, preview: boolean, refresh: boolean): Promise<number> {
   const { root, stack, environment } = context;
   const log = join(root, ".keelson", `${EVENTS}${randomUUID()}.json`);
   const args = ["up", "--yes", "--stack", stack, "--suppress-outputs", "--suppress-progress", "--event-log", log];
+  if (refresh) args.push("--refresh");
   // PULUMI_DEBUG_COMMANDS makes --event-log known, as the Automation API does.
   const env = { ...environment, PULUMI_DEBUG_COMMANDS: "1" };
   try {

@@ -74,6 +74,8 @@ export class Cluster extends pulumi.ComponentResource {
       ...(kubeconfig === undefined ? {} : { kubeconfig }),
       // Another path to the same cluster is no other cluster: nothing is replaced for it.
       clusterIdentifier: name,
+      // The objects are the stack's own: what it says of them goes before what somebody set by hand.
+      enablePatchForce: true,
     });
     super("keelson:kubernetes:Cluster", name, {}, { ...options, providers: { kubernetes: provider } });
     const child = { parent: this };

@@ -67,6 +67,7 @@ export interface Pod {
   readonly metadata?: ObjectMeta;
   readonly spec?: {
     readonly nodeName?: string;
+    readonly volumes?: readonly { readonly persistentVolumeClaim?: { readonly claimName?: string } }[];
     readonly containers?: readonly {
       readonly name?: string;
       readonly image?: string;

@@ -39,11 +39,39 @@ export function podTroubles(pod: Pod, { namespace, workload, events, logs }: Pod
   });
   if (troubles.length > 0) return troubles;
   return (
-    [unscheduled(pod, namespace), unmounted(pod, namespace, own), unready(pod, namespace, own, logs), lost(pod)].find(
-      (found) => found !== undefined,
-    ) ?? []
+    [
+      unbound(pod, events),
+      unscheduled(pod, namespace),
+      unmounted(pod, namespace, own),
+      unready(pod, namespace, own, logs),
+      lost(pod),
+    ].find((found) => found !== undefined) ?? []
   );
 }
+
+/** A volume that nobody will make: no storage class, and none that is called so. */
+function unbound(pod: Pod, events: readonly KubernetesEvent[]): Trouble[] | undefined {
+  const scheduled = pod.status?.conditions?.find((c) => c.type === "PodScheduled");
+  if (scheduled?.status !== "False") return undefined;
+  const claims = (pod.spec?.volumes ?? []).flatMap((volume) => volume.persistentVolumeClaim?.claimName ?? []);
+  const event = events.findLast(
+    ({ involvedObject: of, message = "" }) =>
+      of?.kind === "PersistentVolumeClaim" && claims.includes(of.name ?? "") && NO_CLASS.test(message),
+  );
+  if (event === undefined) return undefined;
+  const name = /storageclass\S* "([^"]+)" not found/i.exec(event.message ?? "")?.[1];
+  const claim = `the claim ${event.involvedObject?.name}`;
+  const cause =
+    name === undefined
+      ? `${claim} names no storage class, and the cluster has no default one: nobody makes its volume`
+      : `the cluster has no storage class ${name}, which ${claim} names: nobody makes its volume`;
+  const command = "kubectl get storageclasses; name one of them, make one the default, or ask for no volume";
+  const found = waiting(pod, event.reason ?? "FailedBinding", event.message ?? "", cause, command);
+  return [{ ...found, verdict: "fatal" }];
+}
+
+/** What the volume controller says of such a claim (pkg/controller/volume/persistentvolume of 1.34). */
+const NO_CLASS = /no storage class is set|storageclass\S* "[^"]+" not found/i;
 
 /** A cluster may grow; what it lacks is told meanwhile. */
 function unscheduled(pod: Pod, namespace: string): Trouble[] | undefined {

@@ -38,6 +38,13 @@ export class EngineLog {
     this.post(urn, "info", message, true);
   }
 
+  /** The last status line: it stands from then on. Where none was shown before it, there is nothing to end. */
+  end(urn: string, message: string): void {
+    const last = this.last.get(urn);
+    this.last.delete(urn);
+    if (last !== undefined && last.message !== message) this.post(urn, "info", message, true);
+  }
+
   /** A line that stands until the next; each is sent. */
   line(urn: string, message: string): void {
     this.post(urn, "info", message, true);

@@ -49,7 +49,14 @@ import {
   withValue,
 } from "./object.ts";
 import { prune } from "./prune.ts";
-import { type Around, createObject, deleteObject, isNamespaceMissing, updateObject } from "./resource.ts";
+import {
+  type Around,
+  createObject,
+  deleteObject,
+  findConflicts,
+  isNamespaceMissing,
+  updateObject,
+} from "./resource.ts";
 import { lastServed, RolledBackError, rollBack } from "./rollback.ts";
 import { readSettings, type Settings, unserved } from "./settings.ts";
 import { checkReady, NotReadyError } from "./wait.ts";
@@ -256,15 +263,20 @@ export class KubernetesProvider implements Answers {
     const inputs = normalize(objectOf(marked));
     const preview = request.getPreview();
     const response = new provider.UpdateResponse();
-    if (preview && holdsUnknown(inputs)) {
-      response.setProperties(request.getNews());
-      return response;
-    }
     const around = this.around(urn, marked, {
       preview,
       timeout: request.getTimeout(),
       fieldManager: fieldManager(inputs, checkpoint.fieldManager),
     });
+    if (preview && holdsUnknown(inputs)) {
+      try {
+        await findConflicts(checkpoint.live, inputs, request.getIgnorechangesList(), around);
+      } catch (error) {
+        throw await this.failure(error, { inputs, marked, verb: "patch", urn, around });
+      }
+      response.setProperties(request.getNews());
+      return response;
+    }
     const { initialApiVersion } = checkpoint;
     const state = (live: KubernetesObject) =>
       writeCheckpoint({ inputs, live, fieldManager: around.fieldManager, initialApiVersion }, marked);
@@ -449,7 +461,8 @@ export class KubernetesProvider implements Answers {
     return {
       ...this.configuredParts(),
       ...own,
-      status: (line) => log.status(urn, redact(line, secrets)),
+      status: (line, isLast = false) =>
+        isLast ? log.end(urn, redact(line, secrets)) : log.status(urn, redact(line, secrets)),
       warn: (line) => log.send(urn, "warning", redact(line, secrets)),
     };
   }

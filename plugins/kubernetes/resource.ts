@@ -1,4 +1,4 @@
-import { UNKNOWN } from "../common/wire.ts";
+import { UNKNOWN, type Value } from "../common/wire.ts";
 import { RefusedError } from "./call.ts";
 import type { Cluster } from "./cluster.ts";
 import { NO_KIND } from "./cluster.ts";
@@ -29,7 +29,7 @@ export interface Around {
   /** Seconds, of the resource's options; 0: none. */
   readonly timeout: number;
   /** A line that stands until the next. */
-  readonly status: (line: string) => void;
+  readonly status: (line: string, isLast?: boolean) => void;
   readonly warn: (line: string) => void;
 }
 
@@ -69,7 +69,7 @@ export async function updateObject(
     throw new RefusedError({
       code: 404,
       reason: "NotFound",
-      message: `${nameOf(before)} is not there any more; pulumi refresh lets this stack know`,
+      message: `${nameOf(before)} is not there any more; npm run up -- --refresh (with -s STACK) makes it anew`,
     });
   const taken = takeOver(live, fieldManager);
   if (taken !== undefined && !preview) live = await cluster.patch(name, taken);
@@ -85,6 +85,44 @@ export async function updateObject(
   }
   for (const warning of applied.warnings) around.warn(warning);
   return preview ? applied.object : await ready(inputs, applied.object, around);
+}
+
+/**
+ * Asks of a change that a preview knows only in part whether somebody else has what it will set: for what is not known yet
+ * stands what is there.
+ * @throws RefusedError naming them
+ */
+export async function findConflicts(
+  before: KubernetesObject,
+  inputs: KubernetesObject,
+  ignored: readonly string[],
+  around: Around,
+): Promise<void> {
+  const known = knownOf(inputs, before);
+  if (!isObject(known)) return;
+  try {
+    await updateObject(before, known, ignored, { ...around, warn: () => undefined });
+  } catch (error) {
+    around.cluster.signal.throwIfAborted();
+    // What else it says may be about what is not known yet.
+    if (error instanceof RefusedError && managersIn(error.refusal.details?.causes ?? []).length > 0) throw error;
+  }
+}
+
+function knownOf(value: Value, live: Value | undefined): Value | undefined {
+  if (value === UNKNOWN) return live;
+  if (Array.isArray(value)) {
+    const there = Array.isArray(live) ? live : [];
+    return value.map((item, i) => knownOf(item, there[i])).filter((item) => item !== undefined);
+  }
+  if (!isObject(value)) return value;
+  const there = isObject(live) ? live : {};
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, item]) => {
+      const known = knownOf(item, there[key]);
+      return known === undefined ? [] : [[key, known]];
+    }),
+  );
 }
 
 /** Deletes an object, and waits until it is gone. */

@@ -66,7 +66,7 @@ export interface Wait {
   /** Seconds, where the resource's options say so. */
   readonly timeout: number;
   /** A line that stands until the next. */
-  readonly status: (line: string) => void;
+  readonly status: (line: string, isLast?: boolean) => void;
 }
 
 /**
@@ -95,7 +95,10 @@ export async function waitReady({ cluster, inputs, live, waiter, timeout, status
     const now = performance.now();
     if (readiness.verdict !== "done") since = 0;
     else if (since === 0) since = now;
-    if (readiness.verdict === "done" && now - since >= (waiter.settle ?? 0) * 1000) return object;
+    if (readiness.verdict === "done" && now - since >= (waiter.settle ?? 0) * 1000) {
+      status(readiness.progress, true);
+      return object;
+    }
     fatal = readiness.verdict === "fatal" ? fatal + 1 : 0;
     if (fatal >= SURE) throw lost("does not get ready");
     if (now >= end) throw lost("is not ready in time");

@@ -144,7 +144,42 @@ async function podsOf(cluster: Cluster, live: KubernetesObject): Promise<Pods> {
     cluster.list({ apiVersion: "v1", kind: "Pod" }, namespace, { labelSelector: selectorOf(live) }) as Promise<Pod[]>,
     eventsOf(cluster, namespace),
   ]);
-  return { pods, events, logs: await logsOf(cluster, pods) };
+  const [logs, unbound] = await Promise.all([logsOf(cluster, pods), unboundOf(cluster, namespace, pods)]);
+  return { pods, events: [...events, ...unbound], logs };
+}
+
+/** What is said of claims that get no volume, which is no warning; asked only where pods wait for one. */
+async function unboundOf(cluster: Cluster, namespace: string, pods: readonly Pod[]): Promise<KubernetesEvent[]> {
+  const waits = pods.some(({ status }) =>
+    status?.conditions?.some(
+      ({ type, message }) => type === "PodScheduled" && /PersistentVolumeClaim/i.test(message ?? ""),
+    ),
+  );
+  if (!waits) return [];
+  const query = { fieldSelector: "involvedObject.kind=PersistentVolumeClaim", limit: "500" };
+  try {
+    const [claims, events] = await Promise.all([
+      cluster.list({ apiVersion: "v1", kind: "PersistentVolumeClaim" }, namespace),
+      cluster.list({ apiVersion: "v1", kind: "Event" }, namespace, query) as Promise<KubernetesEvent[]>,
+    ]);
+    // Events outlive what they tell of: a class may have come meanwhile.
+    const lacking = await Promise.all(
+      claims.map(async (one) => ((await lacksClass(cluster, one)) ? [nameOf(one)] : [])),
+    );
+    const names = lacking.flat();
+    return events.filter(({ involvedObject }) => names.includes(involvedObject?.name ?? ""));
+  } catch {
+    cluster.signal.throwIfAborted();
+    return [];
+  }
+}
+
+async function lacksClass(cluster: Cluster, claim: KubernetesObject): Promise<boolean> {
+  if (textAt(claim, "status", "phase") !== "Pending") return false;
+  const name = textAt(claim, "spec", "storageClassName");
+  if (name === "") return true;
+  const kind = { apiVersion: "storage.k8s.io/v1", kind: "StorageClass" };
+  return (await cluster.read({ ...kind, namespace: "", name })) === undefined;
 }
 
 /** Warnings of a namespace, the oldest first; none where the user may not read them. */

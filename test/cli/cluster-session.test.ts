@@ -54,7 +54,7 @@ describe("a cluster's session", () => {
     const api = new Cluster(settings, new AbortController().signal);
     return { name: "prod", settings, api, ...appliedOn("prod", resources) };
   };
-  const status = (cluster: OpenCluster) => clusterStatus({ name: "prod", used: true, open: () => cluster });
+  const status = (cluster: OpenCluster) => clusterStatus({ name: "prod", used: true, open: () => cluster }, "shop");
 
   it("tells what is gone, and what a namespace lacks where another has it too", async () => {
     answers = {
@@ -62,8 +62,9 @@ describe("a cluster's session", () => {
       "/apis/apps/v1/namespaces/shop/deployments": { items: [] },
       "/apis/apps/v1/namespaces/shop/statefulsets": { items: [] },
     };
-    const { services, healthy } = await status(open(applied("web", "shop"), applied("web", "old"), release));
+    const { services, notes, healthy } = await status(open(applied("web", "shop"), applied("web", "old"), release));
     assert.equal(healthy, false);
+    assert.deepEqual(notes, ["back to what the stack says (old/web, shop/web): npm run up -- -s shop --refresh"]);
     assert.deepEqual(
       services.map(({ service, drift }) => [service, drift]),
       [

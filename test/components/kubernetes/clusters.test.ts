@@ -76,7 +76,10 @@ describe("buildClusters", () => {
       wanted,
     );
     assert.match(text(inputs(all, "Namespace", "lab-todo")), /"pod-security.kubernetes.io\/enforce":"restricted"/);
-    assert.deepEqual(inputs(all, "kubernetes", "lab"), { kubeconfig: "/k", context: "c", clusterIdentifier: "lab" });
+    assert.deepEqual(inputs(all, "kubernetes", "lab"), {
+      ...{ kubeconfig: "/k", context: "c", clusterIdentifier: "lab" },
+      enablePatchForce: "true",
+    });
   });
 
   it("hands over a volume's settings for the tool loader in the application's Secret", async () => {

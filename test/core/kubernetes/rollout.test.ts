@@ -372,6 +372,29 @@ describe("a rollout", () => {
     assert.match(troubles[0]?.cause ?? "", /enough nvidia\.com\/gpu/);
   });
 
+  it("is over for a claim that no storage class makes a volume for", () => {
+    const message = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.";
+    const conditions = [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message }];
+    const spec = { volumes: [{ persistentVolumeClaim: { claimName: "data" } }] };
+    const pending = pod("a", {}, { spec, status: { phase: "Pending", conditions } });
+    const said = (text: string, name = "data") => {
+      const involvedObject = { kind: "PersistentVolumeClaim", name };
+      return judgeRollout(
+        observed([pending], { events: [{ reason: "FailedBinding", message: text, involvedObject }] }),
+      );
+    };
+    const none = said("no persistent volumes available for this claim and no storage class is set");
+    assert.equal(none.verdict, "fatal");
+    assert.match(
+      none.troubles[0]?.cause ?? "",
+      /claim data names no storage class, and the cluster has no default one/,
+    );
+    const other = said('storageclass.storage.k8s.io "fast" not found');
+    assert.match(other.troubles[0]?.cause ?? "", /no storage class fast/);
+    assert.equal(said("waiting for a volume to be created").verdict, "wait");
+    assert.equal(said("no storage class is set", "of-another").verdict, "wait");
+  });
+
   it("tells a node that is away from one that the pod may not run on", () => {
     const causeOf = (message: string) => {
       const conditions = [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message }];

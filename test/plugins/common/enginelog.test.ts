@@ -41,6 +41,16 @@ describe("EngineLog", () => {
     return log;
   };
 
+  it("ends with a last line where one stands that says something else", async () => {
+    const log = open(address, "plain");
+    log.status("a", "0 of 2");
+    log.end("a", "2 of 2");
+    log.end("a", "2 of 2, again");
+    log.end("b", "never began");
+    await log.flush();
+    assert.deepEqual(got, ["a 1 ephemeral 0 of 2", "a 1 ephemeral 2 of 2"]);
+  });
+
   it("sends lines in order, each beside its resource", async () => {
     const log = open(address, "live");
     log.send("a", "info", "one");

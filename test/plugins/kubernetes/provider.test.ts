@@ -280,6 +280,33 @@ describe("kubernetes plugin: what the API server refuses", () => {
     assert.deepEqual(await replaces(), ['metadata.annotations["pulumi.com/replaceUnready"]']);
   });
 
+  it("tells in a preview who else has what will be set, where not all of it is known yet", async () => {
+    const cause = { reason: "FieldManagerConflict", message: 'conflict with "hand"', field: ".data.A" };
+    const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+    const preview = () => {
+      const request = new provider.UpdateRequest();
+      request.setUrn(urn("kubernetes:core/v1:ConfigMap"));
+      request.setOlds(struct.Struct.fromJavaScript({ ...map, data: { A: "1", B: "2" }, __inputs: map }));
+      request.setNews(struct.Struct.fromJavaScript({ ...map, data: { A: "3", B: unknown, C: unknown } }));
+      request.setPreview(true);
+      return ask<provider.UpdateResponse>("update", request);
+    };
+    double.answer(`GET ${maps}/web`, {
+      status: 200,
+      body: { ...map, metadata: { ...map.metadata, managedFields: [{}] } },
+    });
+    double.answer(`PATCH ${maps}/web`, refusal(409, "Conflict", "Apply failed with 1 conflict", { causes: [cause] }));
+    await fails(preview(), /somebody else manages what it wants to change: \.data\.A \(conflict with "hand"\)/);
+    const { query, body } = double.seen.at(-1) ?? {};
+    assert.equal(query?.dryRun, "All");
+    assert.deepEqual((body as typeof map).data, { A: "3", B: "2" });
+    double.answer(`PATCH ${maps}/web`, refusal(422, "Invalid", "C is missing"));
+    assert.deepEqual((properties((await preview()).getProperties()) as typeof map).data.A, "3");
+    await configure({ kubeconfig: double.kubeconfig, enablePatchForce: true });
+    await preview();
+    assert.equal(double.seen.at(-1)?.query.force, "true");
+  });
+
   it("says of a kind that the cluster has not what is missing, once it has waited for it", async () => {
     const cluster = {
       apiVersion: "postgresql.cnpg.io/v1",
