@@ -174,6 +174,24 @@ describe("stack cluster", function () {
     assert.equal((await keelson("status", "lab")).exitCode, 0);
   });
 
+  it("puts back what was changed by hand with the command that the status names", async () => {
+    const before = await image("todo-frontend");
+    await apps.patchNamespacedDeployment(
+      {
+        ...{ name: "todo-frontend", namespace: NAMESPACE, fieldManager: "kubectl-set" },
+        body: [{ op: "replace", path: "/spec/template/spec/containers/0/image", value: "localhost:5443/todo:3" }],
+      },
+      setHeaderOptions("Content-Type", "application/json-patch+json"),
+    );
+    const { all } = await keelson("status", "lab");
+    const [, fix = ""] =
+      /back to what the stack says \(todo-frontend\): (npm run up -- -s cluster --refresh)$/m.exec(all) ?? [];
+    const up = await run(fix);
+    assert.equal(up.exitCode, 0, `${all}\n${up.all}`);
+    assert.equal(await image("todo-frontend"), before);
+    assert.equal((await keelson("status", "lab")).exitCode, 0);
+  });
+
   it("loses no request while a new version rolls out", async () => {
     const before = await image("todo-backend");
     const loads = [backend, charted].map((url) => underLoad(`${url}/api/todos`));

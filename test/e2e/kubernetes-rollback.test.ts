@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AppsV1Api, KubeConfig } from "@kubernetes/client-node";
+import { AppsV1Api, KubeConfig, setHeaderOptions } from "@kubernetes/client-node";
 import { Deployment } from "@pulumi/kubernetes/apps/v1/deployment.js";
 import { Namespace } from "@pulumi/kubernetes/core/v1/namespace.js";
 import { Provider } from "@pulumi/kubernetes/provider.js";
@@ -16,7 +16,11 @@ describe("a rollout that fails", function () {
     cluster = await ensureCluster({ nodes: false });
     project = await makeProject();
     project.extra = () => {
-      const provider = new Provider("lab", { kubeconfig: cluster.kubeconfig, context: cluster.context });
+      const provider = new Provider("lab", {
+        kubeconfig: cluster.kubeconfig,
+        context: cluster.context,
+        enablePatchForce: true,
+      });
       const name = "rollback";
       const labels = { "pod-security.kubernetes.io/enforce": "restricted" };
       const space = new Namespace(name, { metadata: { name, labels } }, { provider });
@@ -38,12 +42,13 @@ describe("a rollout that fails", function () {
     await project?.remove();
   });
 
-  const deployed = async () => {
+  const apps = () => {
     const config = new KubeConfig();
     config.loadFromFile(cluster.kubeconfig);
-    const { spec } = await config
-      .makeApiClient(AppsV1Api)
-      .readNamespacedDeployment({ name: "web", namespace: "rollback" });
+    return config.makeApiClient(AppsV1Api);
+  };
+  const deployed = async () => {
+    const { spec } = await apps().readNamespacedDeployment({ name: "web", namespace: "rollback" });
     return [spec?.template.spec?.containers[0]?.image, spec?.replicas];
   };
 
@@ -72,5 +77,28 @@ describe("a rollout that fails", function () {
     assert.equal(ok, false);
     assert.doesNotMatch(text, /rolled back/);
     assert.deepEqual(await deployed(), ["localhost/web:4", 1]);
+  });
+
+  it("goes back to what last served, not to what failed since", async () => {
+    Object.assign(wanted, { image: "localhost/web:5", rollback: true });
+    const { ok, text } = await project.up();
+    assert.equal(ok, false);
+    assert.match(text, /rolled back: web runs localhost\/web:3 again, not localhost\/web:5/);
+    assert.match(text, /fix: [^\n]*securityContext/);
+    assert.deepEqual(await deployed(), ["localhost/web:3", 0]);
+  });
+
+  it("puts its own number back where somebody scaled it, with the next change", async () => {
+    const api = apps();
+    const scaled = { namespace: "rollback", name: "web", body: [{ op: "replace", path: "/spec/replicas", value: 2 }] };
+    await api.patchNamespacedDeploymentScale(
+      { ...scaled, fieldManager: "kubectl" },
+      setHeaderOptions("Content-Type", "application/json-patch+json"),
+    );
+    assert.deepEqual(await deployed(), ["localhost/web:3", 2]);
+    Object.assign(wanted, { image: "localhost/web:6", replicas: 0 });
+    const { ok, text } = await project.up();
+    assert.ok(ok, text);
+    assert.deepEqual(await deployed(), ["localhost/web:6", 0]);
   });
 });
