@@ -168,7 +168,7 @@ describe("Helm releases", function () {
     assert.equal(ok, false);
     assert.match(text, /can't install release helm-release\/slow: .*(?:timed out|deadline exceeded)/);
     assert.match(text, /Deployment helm-release\/slow: 0 of 1 new pods serve/);
-    assert.match(text, /fix: see what is not ready: kubectl -n helm-release get pods/);
+    assert.match(text, /fix: see what is not ready: kubectl .*-n helm-release get pods/);
     assert.equal(await isThere("slow"), true);
     wanted.slow = { values: { replicas: 0 } };
     const { changes } = await succeed(project.up());

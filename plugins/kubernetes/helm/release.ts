@@ -3,7 +3,6 @@ import { z } from "zod";
 import { UserError } from "../../../core/error.ts";
 import type { Readiness } from "../../../core/kubernetes/readiness.ts";
 import { type Patience, releaseTroubles } from "../../../core/kubernetes/release.ts";
-import { formatTrouble } from "../../../core/kubernetes/trouble.ts";
 import type { Value } from "../../common/wire.ts";
 import type { Cluster } from "../cluster.ts";
 import { annotationOf, describeObject, isObject, type KubernetesObject, textAt, valueAt } from "../object.ts";
@@ -188,9 +187,9 @@ async function watchRelease(
     lost = troubles.length > 0 ? lost + 1 : 0;
     if (lost >= 2) {
       stop();
-      return { isLost: true, reasons: troubles.map(formatTrouble) };
+      return { isLost: true, reasons: troubles.map((trouble) => cluster.told(trouble)) };
     }
-    reasons = changed.flatMap((object, i) => unready(object, seen[i]));
+    reasons = changed.flatMap((object, i) => unready(cluster, object, seen[i]));
     const waiting = judged.find(({ verdict }) => verdict !== "done");
     if (waiting !== undefined) status(waiting.progress);
     await pause(signal);
@@ -198,9 +197,12 @@ async function watchRelease(
   return { isLost: false, reasons };
 }
 
-function unready(object: KubernetesObject, readiness: Readiness | undefined): string[] {
+function unready(cluster: Cluster, object: KubernetesObject, readiness: Readiness | undefined): string[] {
   if (readiness === undefined || readiness.verdict === "done") return [];
-  return [`${describeObject(object)}: ${readiness.progress}`, ...readiness.troubles.map(formatTrouble)];
+  return [
+    `${describeObject(object)}: ${readiness.progress}`,
+    ...readiness.troubles.map((trouble) => cluster.told(trouble)),
+  ];
 }
 
 /** What helm waits for and this plugin can judge. Hooks are not among them: helm waits for these by itself, one by one. */

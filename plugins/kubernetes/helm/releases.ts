@@ -152,7 +152,8 @@ export class Releases {
       }
       return writeRelease(inputs, await applyRelease(how, inputs, this.around(urn)), marked);
     } catch (error) {
-      if (error instanceof UserError) throw new UserError(redact(error.message, secrets), error.fix);
+      if (error instanceof UserError)
+        throw new UserError(redact(error.message, secrets), this.options.cluster.named(error.fix));
       if (!(error instanceof ReleaseFailedError)) throw error;
       const message = redact(error.message, secrets);
       if (error.outputs === undefined) throw new ReleaseFailedError(message, undefined);
