@@ -144,6 +144,8 @@ export const appSchema = z
       .optional(),
     /** Workloads of the same cluster that have to serve before. */
     after: z.array(name).optional(),
+    /** Until a new version serves. Default: Kubernetes' 10 min. */
+    timeout: duration.optional(),
     /** Whether a version that does not come up makes room for the one before. Default: false. */
     rollback: z.boolean().optional(),
   })

@@ -61,6 +61,7 @@ export interface PlannedApp {
   readonly ingress?: AppIngress;
   readonly route?: AppRoute;
   readonly after?: readonly string[];
+  readonly timeout?: Duration;
   readonly rollback?: true;
 }
 
@@ -137,6 +138,7 @@ export type AppsChoice = Readonly<
         readonly resources?: { readonly cpus?: number | undefined; readonly memory?: Size | undefined } | undefined;
         readonly environment?: Readonly<Record<string, string>> | undefined;
         readonly secrets?: Readonly<Record<string, unknown>> | undefined;
+        readonly timeout?: Duration | undefined;
         readonly rollback?: boolean | undefined;
       }
   >

@@ -186,12 +186,25 @@ type OwnArgs = Omit<ClustersArgs, "workloads" | "clusters"> & {
 };
 
 function appArgs(app: PlannedApp, args: OwnArgs, databases: ReadonlyMap<string, Postgres>): KubernetesAppArgs {
-  const { image, external, environment, secrets, volume, database, replicas, after: _, name: __, ...same } = app;
+  const {
+    image,
+    external,
+    environment,
+    secrets,
+    volume,
+    database,
+    replicas,
+    timeout,
+    after: _,
+    name: __,
+    ...same
+  } = app;
   const address = database === undefined ? undefined : databases.get(database)?.address;
   return {
     ...same,
     image: external === true ? image : refOf(image, args),
     replicas,
+    ...(timeout === undefined ? {} : { timeout: Math.ceil(parseDuration(timeout)) }),
     ...(environment === undefined ? {} : { config: environment }),
     ...(secrets === undefined && volume === undefined
       ? {}

@@ -51,6 +51,8 @@ export interface KubernetesAppArgs {
   readonly pull?: PullLogin;
   readonly ingress?: AppIngress;
   readonly route?: AppRoute;
+  /** Seconds that a new version may take until it serves. Default: 600, Kubernetes' own. */
+  readonly timeout?: number;
   /** Puts the version before back where a rollout fails, and fails all the same; keelson's own provider does. Default: false. */
   readonly rollback?: boolean;
 }
@@ -95,6 +97,7 @@ export class KubernetesApp extends pulumi.ComponentResource {
           // With an autoscaler the number is its own.
           ...(scaled === undefined ? { replicas: args.replicas === undefined ? 1 : (args.replicas as number) } : {}),
           revisionHistoryLimit: 3,
+          ...(args.timeout === undefined ? {} : { progressDeadlineSeconds: args.timeout }),
           selector: { matchLabels: app.selector },
           strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
           template: { metadata: { labels: app.labels }, spec: appPod(name, args, app) },

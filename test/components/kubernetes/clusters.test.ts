@@ -185,11 +185,15 @@ describe("buildClusters", () => {
     assert.deepEqual(inputs(all, "Secret", "lab-web-pull").metadata, { namespace: "todo" });
   });
 
-  it("tells of a rollback on the Deployment, and reaches an application through a Gateway", async () => {
+  it("tells of a rollback and a timeout on the Deployment, and reaches an application through a Gateway", async () => {
     const route = { host: "todo.acme.io", gateway: "public", gatewayNamespace: "gateways" };
-    const { all } = await made(lab, { api: { ...api, rollback: true, route } });
-    const { metadata } = inputs(all, "Deployment", "api") as { metadata?: { annotations?: unknown } };
+    const { all } = await made(lab, { api: { ...api, rollback: true, timeout: "90 s", route } });
+    const { metadata, spec } = inputs(all, "Deployment", "api") as {
+      metadata?: { annotations?: unknown };
+      spec?: { progressDeadlineSeconds?: unknown };
+    };
     assert.deepEqual(metadata?.annotations, { "keelson.dev/rollback": "true" });
+    assert.equal(spec?.progressDeadlineSeconds, 90);
     assert.deepEqual(inputs(all, "HTTPRoute", "api").spec, {
       parentRefs: [{ name: "public", namespace: "gateways" }],
       hostnames: ["todo.acme.io"],
