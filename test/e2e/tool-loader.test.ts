@@ -14,6 +14,7 @@ import { processesOf } from "../../runtime/tool-loader/src/run/sweep.ts";
 import { VolumeError } from "../../runtime/tool-loader/src/volume/volume.ts";
 import {
   type Bucket,
+  type Container,
   countedTool,
   INSTALLS_CUT_OFF,
   inBucket,
@@ -191,6 +192,8 @@ describe("tool loader", function () {
       const specs = await world.specs("starting", [countedTool("a", "/dev/null", { requires: ["a"] })]);
       const env = await world.environment("starting", specs);
       const container = await world.start(env, { READY_AFTER: "3600" });
+      // The gateway is its stand-in, which starts yet: it may be ended before it minds signals.
+      const stopped = async (one: Container) => assert.ok([0, 128 + 15].includes((await one.stop()) ?? -1));
       const early = async () => await container.health(false).catch(() => undefined);
       const told = () => container.lines().filter((l) => l.level !== "debug");
       // Its first line may come after its first answer.
@@ -209,10 +212,10 @@ describe("tool loader", function () {
       const { code, body } = await container.health();
       assert.deepEqual([code, body.status], [503, "starting"]);
       assert.ok(body.notes?.some((n) => n.includes("a.requires: needs itself")));
-      assert.equal(await container.stop(), 0);
+      await stopped(container);
       const unreadable = await world.start({ ...env, TOOL_LOADER_GATEWAY_READY: "wss://127.0.0.1" });
       await unreadable.until((h) => h.notes?.some((n) => n.includes("TOOL_LOADER_GATEWAY_READY")) === true);
-      assert.equal(await unreadable.stop(), 0);
+      await stopped(unreadable);
     });
 
     it("serves the gateway and says what is wrong when its own configuration is", async () => {
