@@ -10,7 +10,7 @@ import type { Plan } from "../core/plan.ts";
 import { prismaProjects } from "../core/prisma/project.ts";
 import { projectRoot } from "../toolchain/home.ts";
 import { ensureMinikube } from "../toolchain/minikube.ts";
-import { passphraseFile, passphraseProblem } from "../toolchain/passphrase.ts";
+import { passphraseFile, passphrasePath, passphraseProblem } from "../toolchain/passphrase.ts";
 import { readPrismaFiles } from "../toolchain/prisma-tree.ts";
 import { fixProject } from "./fix.ts";
 import { loadTarget } from "./minikube.ts";
@@ -65,7 +65,7 @@ async function buildAndLoad(stack: string): Promise<number> {
  */
 async function givePassphrase(root: string, stack: string): Promise<void> {
   const folder = join(root, ".keelson");
-  const isOurs = existsSync(join(folder, `passphrase-${stack}`));
+  const isOurs = existsSync(passphrasePath(folder, stack));
   const problem = passphraseProblem(stack, process.env);
   if (problem === undefined) return;
   if (!isOurs && isSalted(root, stack)) throw problem;

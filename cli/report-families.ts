@@ -4,6 +4,7 @@ import { z } from "zod";
 import { UserError } from "../core/error.ts";
 import type { Plan, PlannedImage } from "../core/plan.ts";
 import { type FamiliesReport, makeFamiliesReport, SINGLE_STAGE, singleStageHash } from "../core/report/families.ts";
+import { imageEntries, platformName } from "../oci/platforms.ts";
 import { findTargets, type Stack, type Target } from "./targets.ts";
 
 const PLATFORM = "linux/amd64";
@@ -43,9 +44,7 @@ function families({ images }: Plan): string[] {
 async function compressedOf({ client, repository, reference }: Target): Promise<number | undefined> {
   const found = await client.findManifest(repository, reference);
   if (found?.document.kind !== "index") return undefined;
-  const entry = found.document.index.manifests.find(
-    ({ platform }) => `${platform?.os}/${platform?.architecture}` === PLATFORM,
-  );
+  const entry = imageEntries(found.document.index).find(({ platform }) => platformName(platform) === PLATFORM);
   const manifest = entry && (await client.findManifest(repository, entry.digest));
   if (manifest?.document.kind !== "manifest") return undefined;
   return manifest.document.manifest.layers.reduce((sum, { size }) => sum + size, 0);

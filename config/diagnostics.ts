@@ -48,7 +48,8 @@ function knownKeys(path: readonly PropertyKey[]): readonly string[] {
 function issueFindings(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[], raw: unknown, file: string): Finding[] {
   const path = [...prefix, ...issue.path];
   if (issue.code === "invalid_union") return unionFindings(issue, path, raw, file);
-  const found = show(at(raw, path), path);
+  const value = at(raw, path);
+  const found = show(value, path);
   const finding = (key: readonly PropertyKey[], message: string, fix: string): Finding => ({
     rule: `config/${issue.code.replaceAll("_", "-")}`,
     severity: "error",
@@ -78,7 +79,6 @@ function issueFindings(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[], 
     ];
   if (issue.code === "invalid_value") {
     const allowed = issue.values.map(String);
-    const value = at(raw, path);
     return [
       finding(
         path,
@@ -110,7 +110,6 @@ function unionFindings(
   const unknownHere = branches.flat().filter((f) => f.rule === "config/unrecognized-keys");
   if (near !== undefined && unknownHere.length < branches.length) return near;
   const found = at(raw, path);
-  const shown = show(found, path);
   const allowed = branches
     .flat()
     .filter(isWhole)
@@ -121,7 +120,7 @@ function unionFindings(
       rule: "config/invalid-value",
       severity: "error",
       subject: keyPath(path),
-      message: `expected ${[...new Set(allowed)].join(" or ")}, found ${shown}`,
+      message: `expected ${[...new Set(allowed)].join(" or ")}, found ${show(found, path)}`,
       fix:
         typeof found === "string" && words.length > 0
           ? `write one of: ${words.join(", ")}, or a map as Pulumi.yaml describes it${hint(found, words)}`

@@ -27,13 +27,18 @@ export function passphraseProblem(stack: string, environment: NodeJS.ProcessEnv)
   );
 }
 
+/** Where {@link passphraseFile} keeps a stack's. */
+export function passphrasePath(folder: string, stack: string): string {
+  return join(folder, `passphrase-${stack}`);
+}
+
 /**
  * A passphrase of this checkout's own for a stack that nobody gave one: made once, readable by its owner alone.
  * @param folder where it is kept
  * @returns the file, for PULUMI_CONFIG_PASSPHRASE_FILE
  */
 export async function passphraseFile(folder: string, stack: string): Promise<string> {
-  const file = join(folder, `passphrase-${stack}`);
+  const file = passphrasePath(folder, stack);
   await mkdir(folder, { recursive: true });
   await writeFile(file, `${randomBytes(24).toString("hex")}\n`, { mode: 0o600, flag: "wx" }).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;

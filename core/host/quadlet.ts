@@ -1,9 +1,8 @@
 import { parseDuration } from "../duration.ts";
-import { parseSize } from "../size.ts";
 import { ADDRESS, MAC, NETWORK, SLOT, stateFolder, unitName } from "./names.ts";
 import { quoteArgument } from "./quote.ts";
 import { type HostService, STOP } from "./service.ts";
-import { PROCESSES, RESTART, SCRATCH, secretLines, unitSection, volumeSource } from "./unit.ts";
+import { limitOptions, RESTART, scratchOptions, secretLines, unitSection, volumeSource } from "./unit.ts";
 
 /**
  * The Quadlet of a service, for either slot, of which Podman's generator makes the unit: the same container with the same
@@ -53,7 +52,6 @@ function secretKeys(app: string, service: HostService): string[] {
 }
 
 function options(app: string, service: HostService, stop: number): string[] {
-  const { limits = {} } = service;
   return [
     "--pull=never",
     `--ip=${ADDRESS}`,
@@ -64,12 +62,8 @@ function options(app: string, service: HostService, stop: number): string[] {
     `--log-opt=tag=${unitName(app, service.name, SLOT)}`,
     // Podman gives a read-only container more folders in memory than docker does.
     "--read-only-tmpfs=false",
-    ...Object.entries(service.scratch ?? SCRATCH)
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([path, size]) => `--tmpfs=${path}:rw,nosuid,nodev,mode=1777,size=${parseSize(size)}`),
-    `--pids-limit=${limits.processes ?? PROCESSES}`,
-    ...(limits.memory === undefined ? [] : [`--memory=${parseSize(limits.memory)}`]),
-    ...(limits.cpus === undefined ? [] : [`--cpus=${limits.cpus}`]),
+    ...scratchOptions(service),
+    ...limitOptions(service),
     `--stop-timeout=${stop}`,
   ];
 }

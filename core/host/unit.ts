@@ -6,8 +6,8 @@ import { CALLS, FILES, KERNEL } from "./sandbox.ts";
 import { type HostEngine, type HostService, STOP } from "./service.ts";
 
 const DOCKER = "/usr/bin/docker";
-export const PROCESSES = 512;
-export const SCRATCH: Readonly<Record<string, Size>> = { "/tmp": "64 MiB" };
+const PROCESSES = 512;
+const SCRATCH: Readonly<Record<string, Size>> = { "/tmp": "64 MiB" };
 
 /**
  * The systemd unit of a service, for either slot: `@SLOT@` and `@ADDRESS@` are filled in on the host. systemd alone
@@ -108,7 +108,6 @@ export function unitSection(app: string, service: HostService, engine: HostEngin
 
 function runCommand(app: string, service: HostService, mode: readonly string[]): string[] {
   const folder = stateFolder(app, service.name);
-  const { limits = {} } = service;
   return [
     DOCKER,
     "run",
@@ -126,16 +125,12 @@ function runCommand(app: string, service: HostService, mode: readonly string[]):
     "--log-driver=journald",
     `--log-opt=tag=${unitName(app, service.name, SLOT)}`,
     "--read-only",
-    ...Object.entries(service.scratch ?? SCRATCH)
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([path, size]) => `--tmpfs=${path}:rw,nosuid,nodev,mode=1777,size=${parseSize(size)}`),
+    ...scratchOptions(service),
     // Docker's own interval is longer than a deploy should wait; without a HEALTHCHECK it says nothing.
     ...(service.health === undefined ? ["--health-interval=5s"] : []),
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
-    `--pids-limit=${limits.processes ?? PROCESSES}`,
-    ...(limits.memory === undefined ? [] : [`--memory=${parseSize(limits.memory)}`]),
-    ...(limits.cpus === undefined ? [] : [`--cpus=${limits.cpus}`]),
+    ...limitOptions(service),
     ...(service.gpus ?? []).map((gpu) => `--device=nvidia.com/gpu=${gpu}`),
     ...(service.user === undefined ? [] : [`--user=${service.user}`]),
     ...(service.engine
@@ -149,6 +144,22 @@ function runCommand(app: string, service: HostService, mode: readonly string[]):
     ),
     service.image,
     ...(service.command ?? []),
+  ];
+}
+
+/** Folders in memory that a container may write to, as docker and Podman take them. */
+export function scratchOptions({ scratch }: HostService): string[] {
+  return Object.entries(scratch ?? SCRATCH)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([path, size]) => `--tmpfs=${path}:rw,nosuid,nodev,mode=1777,size=${parseSize(size)}`);
+}
+
+/** What a container may use, as docker and Podman take it. */
+export function limitOptions({ limits = {} }: HostService): string[] {
+  return [
+    `--pids-limit=${limits.processes ?? PROCESSES}`,
+    ...(limits.memory === undefined ? [] : [`--memory=${parseSize(limits.memory)}`]),
+    ...(limits.cpus === undefined ? [] : [`--cpus=${limits.cpus}`]),
   ];
 }
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { hashTag } from "../../../core/tags.ts";
 import { MEDIA } from "../../../oci/schemas.ts";
+import { Limiter } from "../limiter.ts";
 import type { OpenRegistry } from "../toolbox.ts";
 
 /** What a program says ahead of the engine: the images that it will register. */
@@ -23,15 +24,16 @@ export class Ahead {
 
   /** Starts to ask. What fails is as if it had not been asked. */
   look(registry: Promise<OpenRegistry | undefined>, images: Announced): void {
-    const lanes = Array.from({ length: AT_ONCE }, () => Promise.resolve<unknown>(undefined));
-    for (const [i, { repository, contentHash }] of images.entries()) {
-      const lane = i % AT_ONCE;
-      const asked = (lanes[lane] ?? Promise.resolve())
-        .then(() => registry)
-        .then((open) => (open === undefined ? new Set<string>() : digestsOf(open, repository, contentHash)))
-        .catch(() => new Set<string>());
-      lanes[lane] = asked;
-      this.found.set(repository, asked);
+    const limiter = new Limiter(AT_ONCE);
+    for (const { repository, contentHash } of images) {
+      const ask = async () => {
+        const open = await registry;
+        return open === undefined ? new Set<string>() : digestsOf(open, repository, contentHash);
+      };
+      this.found.set(
+        repository,
+        limiter.run(ask).catch(() => new Set<string>()),
+      );
     }
   }
 

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { ServiceError, UntypedServiceImplementation } from "@grpc/grpc-js";
 
 /** One call that the double was sent. */
 export interface Seen {
@@ -22,6 +23,21 @@ export interface Double {
   /** By method and path; later ones go before. */
   answer(line: string, answer: Answer | (() => Answer)): void;
   close(): Promise<void>;
+}
+
+/** Calls a method of the plugin as gRPC does. */
+export function call<Answer>(
+  plugin: { implementation(): UntypedServiceImplementation },
+  method: string,
+  request: unknown,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const handle = plugin.implementation()[method] as (
+      call: { request: unknown },
+      done: (error: ServiceError | null, answer: Answer) => void,
+    ) => void;
+    handle({ request }, (error, answer) => (error ? reject(error) : resolve(answer)));
+  });
 }
 
 /** A Status as the API server answers refusals. */

@@ -6,7 +6,7 @@ import struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { EngineLog } from "../../../plugins/common/enginelog.ts";
 import { asSecret, properties, type WireMap } from "../../../plugins/common/wire.ts";
 import { KubernetesProvider } from "../../../plugins/kubernetes/provider.ts";
-import { type Double, kubeconfigOf, refusal, startDouble } from "./double.ts";
+import { call, type Double, kubeconfigOf, refusal, startDouble } from "./double.ts";
 
 /** The provider's methods as gRPC calls them, on a server that answers as it is told. What a real one does: test/e2e. */
 describe("kubernetes plugin: what the API server refuses", () => {
@@ -25,14 +25,7 @@ describe("kubernetes plugin: what the API server refuses", () => {
     await double.close();
   });
 
-  const ask = <Answer>(method: string, request: unknown): Promise<Answer> =>
-    new Promise((resolve, reject) => {
-      const handle = plugin.implementation()[method] as (
-        call: { request: unknown },
-        done: (error: ServiceError | null, answer: Answer) => void,
-      ) => void;
-      handle({ request }, (error, answer) => (error ? reject(error) : resolve(answer)));
-    });
+  const ask = <Answer>(method: string, request: unknown) => call<Answer>(plugin, method, request);
   const configure = async (values: WireMap) => {
     const request = new provider.ConfigureRequest();
     request.setArgs(struct.Struct.fromJavaScript(values));

@@ -6,7 +6,7 @@ import struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { EngineLog } from "../../../plugins/common/enginelog.ts";
 import { properties, type WireMap } from "../../../plugins/common/wire.ts";
 import { KubernetesProvider } from "../../../plugins/kubernetes/provider.ts";
-import { type Double, startDouble } from "./double.ts";
+import { call, type Double, startDouble } from "./double.ts";
 
 /** A Deployment on a server of one place, where images ending in "bad" never serve. The state is kept as the engine does. */
 describe("kubernetes plugin: what a rollback goes back to", () => {
@@ -75,14 +75,7 @@ describe("kubernetes plugin: what a rollback goes back to", () => {
     await ask("configure", request);
   }
 
-  const ask = <Answer>(method: string, request: unknown): Promise<Answer> =>
-    new Promise((resolve, reject) => {
-      const handle = plugin.implementation()[method] as (
-        call: { request: unknown },
-        done: (error: ServiceError | null, answer: Answer) => void,
-      ) => void;
-      handle({ request }, (error, answer) => (error ? reject(error) : resolve(answer)));
-    });
+  const ask = <Answer>(method: string, request: unknown) => call<Answer>(plugin, method, request);
 
   /** What the engine does with a change. @returns the failure's text, empty where there was none */
   async function up(image: string, rollback?: boolean): Promise<string> {
