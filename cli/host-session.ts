@@ -1,3 +1,4 @@
+import type { PseudoTtyOptions } from "ssh2";
 import { hostAccess } from "../config/host-login.ts";
 import type { HostsConfig } from "../config/hosts.ts";
 import { UserError } from "../core/error.ts";
@@ -8,6 +9,7 @@ import { connection } from "../plugins/command/remote/connection.ts";
 import { dial } from "../plugins/command/remote/dial.ts";
 import { execute } from "../plugins/command/remote/session.ts";
 import { stackSecret } from "../toolchain/stack-secret.ts";
+import type { Input, Terminal } from "./input.ts";
 
 /** Where a host's words go as they come. */
 export interface Listener {
@@ -25,8 +27,8 @@ export const passOn: Listener = {
 export interface OpenHost {
   readonly name: string;
   readonly app: string;
-  /** Runs one verb of the host's program in a session. @returns its exit code. */
-  run(verb: HostVerb, args: readonly string[], listener: Listener): Promise<number>;
+  /** Runs one verb of the host's program in a session. @param input default: none. @returns its exit code. */
+  run(verb: HostVerb, args: readonly string[], listener: Listener, input?: Input): Promise<number>;
 }
 
 /**
@@ -51,7 +53,7 @@ export async function hostsOf(stack: string, hosts: HostsConfig, name?: string):
       const choice = hosts[host];
       const app = (typeof choice === "object" && choice.app) || APP;
       const login = { ...access.get(host), ...(await credentials(stack, host, choice)) };
-      return { name: host, app, run: (verb, args, listener) => session(host, login, app, verb, args, listener) };
+      return { name: host, app, run: (...asked) => session(host, login, app, ...asked) };
     }),
   );
 }
@@ -79,6 +81,7 @@ async function session(
   verb: HostVerb,
   args: readonly string[],
   listener: Listener,
+  input?: Input,
 ): Promise<number> {
   const aborted = new AbortController();
   await using dialled = await dial(connection.parse(dialling(login)), {
@@ -91,12 +94,21 @@ async function session(
       "see that it runs and that its login is right",
     );
   });
-  const { channel, ended } = await execute(dialled.client, sessionCommand(verb, app, args), [], () => {});
+  const command = sessionCommand(verb, app, args);
+  const { channel, ended } = await execute(dialled.client, command, [], () => {}, pseudoTerminal(input?.terminal));
   channel.on("data", listener.stdout);
   channel.stderr.on("data", listener.stderr);
-  channel.end();
+  input?.terminal?.onResize(({ rows, columns }) => channel.setWindow(rows, columns, 0, 0));
+  if (input?.stream === undefined) channel.end();
+  else input.stream.pipe(channel);
   const [code] = (await ended) ?? [];
   return typeof code === "number" ? code : 255;
+}
+
+function pseudoTerminal(terminal: Terminal | undefined): PseudoTtyOptions | undefined {
+  if (terminal === undefined) return undefined;
+  const { rows, columns } = terminal.size();
+  return { term: terminal.kind, rows, cols: columns };
 }
 
 /** What keelson:hosts says, as a connection. Few attempts: a person waits. */

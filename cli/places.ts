@@ -2,8 +2,8 @@ import { readStack } from "../config/read-stack.ts";
 import { UserError } from "../core/error.ts";
 import { hint } from "../core/lineage.ts";
 import { projectRoot } from "../toolchain/home.ts";
-import type { ClosedCluster } from "./cluster-session.ts";
-import { hostsOf, type Listener, type OpenHost } from "./host-session.ts";
+import type { ClosedCluster, OpenCluster } from "./cluster-session.ts";
+import { hostsOf, type OpenHost } from "./host-session.ts";
 
 /** Where a stack runs workloads. */
 export interface Places {
@@ -37,31 +37,24 @@ export async function openPlaces(stack: string, name?: string): Promise<Places> 
   return { hosts: wantsHosts ? await hostsOf(stack, hosts, name) : [], clusters };
 }
 
-/** Does one thing with a workload, wherever it runs. @returns an exit code */
-export async function runAt(
-  stack: string,
-  name: string,
-  verb: "logs" | "exec" | "rollback",
-  args: readonly string[],
-  listener: Listener,
-): Promise<number> {
+/** One thing that is done with a workload, wherever it runs; each gives an exit code. */
+export interface Deed {
+  readonly host: (host: OpenHost) => Promise<number>;
+  readonly cluster: (cluster: OpenCluster) => Promise<number>;
+}
+
+/** Does it where the workload runs. @param what for a failure's message. @returns its exit code */
+export async function runAt(stack: string, name: string, what: string, deed: Deed): Promise<number> {
   const { hosts, clusters } = await openPlaces(stack, name);
   const [host] = hosts;
-  if (host !== undefined) return host.run(verb, args, listener);
+  if (host !== undefined) return deed.host(host);
   const [closed] = clusters;
   if (closed === undefined)
     throw new UserError(`stack ${stack} has no host or cluster "${name}"`, "see `keelson status`");
-  const { explained } = await import("./cluster-session.ts");
   const cluster = closed.open();
   try {
-    return await (await verbOf(verb))(cluster, args, listener);
+    return await deed.cluster(cluster);
   } catch (error) {
-    throw await explained(cluster, error, `${verb} ${args[0] ?? ""}`);
+    throw await (await import("./cluster-session.ts")).explained(cluster, error, what);
   }
-}
-
-async function verbOf(verb: "logs" | "exec" | "rollback") {
-  if (verb === "logs") return (await import("./cluster-logs.ts")).clusterLogs;
-  if (verb === "exec") return (await import("./cluster-exec.ts")).clusterExec;
-  return (await import("./cluster-rollback.ts")).clusterRollback;
 }

@@ -14,7 +14,10 @@ export function rollbackCommand(): Command {
     .option("-s, --stack <name>", "stack", "dev")
     .action(async (name: string, service: string, wanted: string | undefined, { stack }: { stack: string }) => {
       const args = wanted === undefined ? [service] : [service, wanted];
-      process.exitCode = await runAt(stack, name, "rollback", args, passOn);
+      process.exitCode = await runAt(stack, name, `roll back ${service}`, {
+        host: (host) => host.run("rollback", args, passOn),
+        cluster: async (cluster) => (await import("./cluster-rollback.ts")).clusterRollback(cluster, args, passOn),
+      });
     });
 }
 

@@ -48,6 +48,8 @@ export async function run(args: readonly string[]): Promise<number> {
     )
     .version(version())
     .showSuggestionAfterError()
+    // Options behind a command are its own: `keelson exec vps1 web node --version` asks node.
+    .enablePositionalOptions()
     .exitOverride();
   for (const command of await load(args[0])) program.addCommand(inherit(command, program));
   endOnSignals();

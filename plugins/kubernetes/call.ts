@@ -1,5 +1,6 @@
 import http from "node:http";
 import https from "node:https";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Refusal } from "../../core/kubernetes/refusal.ts";
 import type { Login } from "./kubeconfig.ts";
@@ -78,7 +79,43 @@ export class Caller {
     }
   }
 
+  /**
+   * The lines of an answer as they come: for one without an end, such as a log that is followed.
+   * @throws RefusedError with the server's Status
+   * @throws OutageError where none answers, and where the connection breaks
+   */
+  async *lines(call: Call): AsyncGenerator<string> {
+    const { url, options } = await this.prepared(call);
+    const response = await begin(url, options, this.signal);
+    // Told below, by what it leaves behind.
+    response.on("error", () => undefined);
+    if ((response.statusCode ?? 0) >= 300)
+      throw new RefusedError(refusalOf(response.statusCode ?? 0, await all(response)));
+    try {
+      yield* createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY });
+      if (response.errored) throw response.errored;
+    } catch (error) {
+      this.signal.throwIfAborted();
+      const { code = "", message } = error as NodeJS.ErrnoException;
+      throw new OutageError(code, message);
+    } finally {
+      response.destroy();
+    }
+  }
+
   private async once(call: Call): Promise<Answer> {
+    const { url, options, body } = await this.prepared(call);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await send(url, options, body, this.signal);
+      } catch (error) {
+        // A connection that the server had closed meanwhile: nothing was done.
+        if (!(error instanceof OutageError && error.isStale) || attempt >= 3) throw error;
+      }
+    }
+  }
+
+  private async prepared(call: Call) {
     this.signal.throwIfAborted();
     const url = new URL(this.login.server.replace(/\/$/, "") + call.path);
     for (const [key, value] of Object.entries(call.query ?? {})) url.searchParams.set(key, value);
@@ -95,14 +132,7 @@ export class Caller {
     };
     await this.login.config.applyToHTTPSOptions(options);
     options.agent = this.agentOf(options);
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await send(url, options, body, this.signal);
-      } catch (error) {
-        // A connection that the server had closed meanwhile: nothing was done.
-        if (!(error instanceof OutageError && error.isStale) || attempt >= 3) throw error;
-      }
-    }
+    return { url, options, body };
   }
 
   /** One agent for each login that credential helpers hand out, with connections that stay. */
@@ -126,6 +156,30 @@ interface Answer {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
   readonly text: string;
+}
+
+/** A request's answer as soon as it begins; nobody knows when it ends. */
+function begin(url: URL, options: https.RequestOptions, signal: AbortSignal): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const request = (url.protocol === "http:" ? http : https).request(url, { ...options, signal }, (response) => {
+      clearTimeout(timer);
+      resolve(response);
+    });
+    const timer = setTimeout(() => {
+      request.destroy(Object.assign(new Error(`no answer in ${SILENCE.answer / 1000} s`), { code: "ETIMEDOUT" }));
+    }, SILENCE.answer);
+    request.on("error", (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      reject(signal.aborted ? new Error("cancelled") : new OutageError(error.code ?? "", firstMessage(error)));
+    });
+    request.end();
+  });
+}
+
+async function all(response: http.IncomingMessage): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of response) pieces.push(piece as Buffer);
+  return Buffer.concat(pieces).toString();
 }
 
 function send(url: URL, options: https.RequestOptions, body: string | undefined, signal: AbortSignal): Promise<Answer> {

@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
+import { PassThrough, Readable } from "node:stream";
+import { clusterExec } from "../../cli/cluster-exec.ts";
 import { clusterLogs } from "../../cli/cluster-logs.ts";
 import type { OpenCluster } from "../../cli/cluster-session.ts";
 import { clusterStatus } from "../../cli/cluster-status.ts";
+import type { Input, Terminal } from "../../cli/input.ts";
 import { UserError } from "../../core/error.ts";
 import { appliedOn } from "../../core/kubernetes/applied.ts";
 import { Cluster } from "../../plugins/kubernetes/cluster.ts";
 import { readSettings } from "../../plugins/kubernetes/settings.ts";
+import { answerCommand, type Received } from "./remote-command.ts";
 
 const provider = "urn:pulumi:prod::keelson::pulumi:providers:kubernetes::prod::0b1c";
 const applied = (name: string, namespace: string) => ({
@@ -25,13 +29,16 @@ const release = {
 /** Commands on clusters, against a server that answers as an API server would. */
 describe("a cluster's session", () => {
   let server: Server;
+  /** By path; a function answers by itself. */
   let answers: Readonly<Record<string, unknown>>;
   let port: number;
 
   beforeEach(async () => {
     answers = { "/version": {} };
     server = createServer((request, response) => {
-      const answer = answers[(request.url ?? "").replace(/\?.*$/, "")];
+      const { pathname, searchParams } = new URL(request.url ?? "", "http://localhost");
+      const answer = answers[pathname];
+      if (typeof answer === "function") return answer(response, searchParams);
       response.statusCode = answer === undefined ? 404 : 200;
       const status = { kind: "Status", code: 404, reason: "NotFound", message: "not found" };
       response.end(typeof answer === "string" ? answer : JSON.stringify(answer ?? status));
@@ -41,7 +48,10 @@ describe("a cluster's session", () => {
     const address = server.address();
     port = typeof address === "object" && address !== null ? address.port : 0;
   });
-  afterEach(() => server.close());
+  afterEach(() => {
+    server.close();
+    server.closeAllConnections();
+  });
 
   const open = (...resources: Parameters<typeof appliedOn>[1]): OpenCluster => {
     const kubeconfig = JSON.stringify({
@@ -95,12 +105,119 @@ describe("a cluster's session", () => {
     };
     const said: string[] = [];
     const listener = { stdout: (chunk: Buffer) => said.push(String(chunk)), stderr: () => {} };
-    assert.equal(await clusterLogs(open(applied("web", "shop")), ["web", "2"], listener), 0);
+    assert.equal(await clusterLogs(open(applied("web", "shop")), "web", { lines: 2, follow: false }, listener), 0);
     assert.equal(said.join(""), "2026-01-01T00:00:02Z web-b: two\n2026-01-01T00:00:03Z web-a: three·[31m\n");
     await assert.rejects(
-      clusterLogs(open(applied("web", "shop")), ["wep", "2"], listener),
+      clusterLogs(open(applied("web", "shop")), "wep", { follow: false }, listener),
       (error: unknown) =>
         error instanceof UserError && /runs no "wep" on prod/.test(error.message) && /web/.test(error.fix),
     );
+  });
+
+  it("goes on with what pods write, with those that come, and after a connection that broke; each line once", async () => {
+    const pods = "/api/v1/namespaces/shop/pods";
+    const live = { metadata: { name: "web", namespace: "shop" }, spec: { selector: { matchLabels: { app: "web" } } } };
+    const pod = (name: string) => ({ metadata: { name }, spec: { containers: [{ name: "web" }] } });
+    const lists = [[pod("web-a")], [pod("web-a")], [pod("web-a"), pod("web-b")]];
+    const asked: string[] = [];
+    const [first, second, third] = ["00:00:01.100000000Z one", "00:00:01.200000000Z two", "00:00:02.000000000Z three"];
+    const lines = (...texts: (string | undefined)[]) => texts.map((text) => `2026-01-01T${text}\n`).join("");
+    let follows = 0;
+    answers = {
+      ...answers,
+      "/apis/apps/v1/namespaces/shop/deployments/web": live,
+      [pods]: (response: ServerResponse) => {
+        const items = lists.shift();
+        response.statusCode = items === undefined ? 403 : 200;
+        response.end(JSON.stringify(items === undefined ? { kind: "Status", code: 403, message: "no" } : { items }));
+      },
+      [`${pods}/web-a/log`]: (response: ServerResponse, query: URLSearchParams) => {
+        asked.push([...query].map(([key, value]) => `${key}=${value}`).join("&"));
+        if (!query.has("follow")) return response.end(lines(first));
+        // The first one breaks, the second one goes on.
+        response.write(lines(...(++follows === 1 ? [first, second] : [second, third])));
+        if (follows === 1) setTimeout(() => response.destroy(), 100);
+      },
+      [`${pods}/web-b/log`]: (response: ServerResponse) => response.write(lines(third)),
+    };
+    const said: string[] = [];
+    const listener = { stdout: (chunk: Buffer) => said.push(String(chunk)), stderr: () => {} };
+    const following = clusterLogs(
+      open(applied("web", "shop")),
+      "web",
+      { follow: true, since: { seconds: 60 } },
+      listener,
+    );
+    await assert.rejects(following, /no/);
+    assert.equal(
+      said.join(""),
+      ["01Z web-a: one", "01Z web-a: two", "02Z web-a: three", "02Z web-b: three"]
+        .map((line) => `2026-01-01T00:00:${line}\n`)
+        .join(""),
+    );
+    assert.deepEqual(asked, [
+      "container=web&timestamps=true&sinceSeconds=60",
+      "container=web&timestamps=true&follow=true&sinceTime=2026-01-01T00:00:01Z",
+      "container=web&timestamps=true&follow=true&sinceTime=2026-01-01T00:00:01Z",
+    ]);
+  }).timeout(20_000);
+
+  describe("running a command", () => {
+    const pods = "/api/v1/namespaces/shop/pods";
+    const live = { metadata: { name: "web", namespace: "shop" }, spec: { selector: { matchLabels: { app: "web" } } } };
+    const ready = [{ type: "Ready", status: "True" }];
+    const pod = {
+      metadata: { name: "web-a" },
+      spec: { containers: [{ name: "web" }] },
+      status: { phase: "Running", conditions: ready },
+    };
+    const failed = { status: "Failure", details: { causes: [{ reason: "ExitCode", message: "7" }] } };
+    let said: string[];
+    beforeEach(() => {
+      said = [];
+      answers = { ...answers, "/apis/apps/v1/namespaces/shop/deployments/web": live, [pods]: { items: [pod] } };
+    });
+    const listener = {
+      stdout: (chunk: Buffer) => said.push(`1 ${chunk}`),
+      stderr: (chunk: Buffer) => said.push(`2 ${chunk}`),
+    };
+    const exec = async (input: Input, enough: (received: Received) => boolean, protocol = "v5.channel.k8s.io") => {
+      const received = once(server, "upgrade").then(([request, socket]) =>
+        answerCommand(request, socket, { protocol, status: failed, enough }),
+      );
+      const code = await clusterExec(open(applied("web", "shop")), "web", ["sh", "-c", "a b"], listener, input);
+      return { code, ...(await received) };
+    };
+
+    it("passes what it reads and its end, and gives its exit code", async () => {
+      const big = "x".repeat(300_000);
+      const { code, path, stdin, ended, sizes } = await exec({ stream: Readable.from([big, "y"]) }, (r) => r.ended);
+      assert.deepEqual([code, said, ended, sizes], [7, [`1 read ${big.length + 1}`], true, []]);
+      assert.equal(stdin, `${big}y`);
+      const query = "stdout=true&stderr=true&stdin=true&tty=false&command=sh&command=-c&command=a%20b&container=web";
+      assert.equal(path, `${pods}/web-a/exec?${query}`);
+    });
+
+    it("announces no input where it gets none", async () => {
+      const { code, path } = await exec({}, () => true);
+      assert.equal(code, 7);
+      assert.match(path, /stdin=false/);
+    });
+
+    it("gives it a terminal, and says how large that is", async () => {
+      const stream = new PassThrough();
+      const size = { rows: 24, columns: 80 };
+      const onResize: Terminal["onResize"] = (tell) => void setTimeout(tell, 50, { rows: 30, columns: 100 });
+      const input = { stream, terminal: { kind: "xterm", size: () => size, onResize } };
+      const { path, sizes } = await exec(input, (received) => received.sizes.length === 2);
+      assert.match(path, /stderr=false&stdin=true&tty=true/);
+      assert.deepEqual(sizes, ['{"Width":80,"Height":24}', '{"Width":100,"Height":30}']);
+    });
+
+    it("says what an older server can't be told, and goes on", async () => {
+      const input = { stream: Readable.from(["in"]) };
+      const { code, ended } = await exec(input, ({ stdin }) => stdin === "in", "v4.channel.k8s.io");
+      assert.deepEqual([code, ended], [7, false]);
+    });
   });
 });

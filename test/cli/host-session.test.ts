@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { PassThrough, Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import ssh2, { type Connection as ServerSide } from "ssh2";
 import { hostsOf } from "../../cli/host-session.ts";
+import type { Terminal } from "../../cli/input.ts";
 import { hostStatus } from "../../cli/status.ts";
 import { UserError } from "../../core/error.ts";
 
@@ -13,11 +16,12 @@ describe("a host's session", () => {
   let server: ssh2.Server;
   let clients: ServerSide[];
   let commands: string[];
-  let answer: { stdout: string; stderr: string; code: number };
+  let answer: { stdout: string; stderr: string; code: number; reads?: boolean };
+  let terminals: string[];
   let port: number;
 
   beforeEach(async () => {
-    [clients, commands] = [[], []];
+    [clients, commands, terminals] = [[], [], []];
     answer = { stdout: "", stderr: "", code: 0 };
     server = new ssh2.Server({ hostKeys: [keys.private] }, (client) => {
       clients.push(client);
@@ -25,14 +29,23 @@ describe("a host's session", () => {
         .on("error", () => {})
         .on("authentication", (context) => context.accept())
         .on("session", (accept) =>
-          accept().on("exec", (begin, _reject, { command }) => {
-            commands.push(command);
-            const channel = begin();
-            channel.stderr.write(answer.stderr);
-            channel.write(answer.stdout);
-            channel.exit(answer.code);
-            channel.end();
-          }),
+          accept()
+            .on("pty", (begin, _reject, { rows, cols }) => {
+              terminals.push(`${cols}x${rows}`);
+              begin?.();
+            })
+            .on("window-change", (_accept, _reject, { rows, cols }) => {
+              terminals.push(`${cols}x${rows}`);
+            })
+            .on("exec", async (begin, _reject, { command }) => {
+              commands.push(command);
+              const channel = begin();
+              if (answer.reads) answer.stdout = await text(channel.stdin);
+              channel.stderr.write(answer.stderr);
+              channel.write(answer.stdout);
+              channel.exit(answer.code);
+              channel.end();
+            }),
         );
     });
     server.listen(0, "127.0.0.1");
@@ -60,6 +73,30 @@ describe("a host's session", () => {
     assert.equal(code, 7);
     assert.deepEqual(said.toSorted(), ["1 out", "2 err"]);
     assert.match(commands[0] ?? "", /keelson-host exec clawft weft 'a b' '\$\(reboot\)'/);
+  });
+
+  it("passes what a command reads, and gives it a terminal of this one's size", async () => {
+    answer = { stdout: "", stderr: "", code: 3, reads: true };
+    const said: string[] = [];
+    const listener = { stdout: (c: Buffer) => said.push(String(c)), stderr: () => {} };
+    const big = "x".repeat(3_000_000);
+    const host = await open();
+    assert.equal(await host.run("exec", ["weft", "cat"], listener, { stream: Readable.from([big]) }), 3);
+    assert.equal(said.join(""), big);
+    assert.deepEqual(terminals, []);
+    const stream = new PassThrough();
+    const terminal: Terminal = {
+      kind: "xterm",
+      size: () => ({ rows: 24, columns: 80 }),
+      onResize: (tell) =>
+        void setTimeout(() => {
+          tell({ rows: 30, columns: 100 });
+          stream.end("in");
+        }, 50),
+    };
+    assert.equal(await host.run("exec", ["weft", "sh"], listener, { stream, terminal }), 3);
+    assert.equal(said.join(""), `${big}in`);
+    assert.deepEqual(terminals, ["80x24", "100x30"]);
   });
 
   it("tells a host's status, with what it keeps for a rollback", async () => {

@@ -11,7 +11,9 @@ function defined(): string[] {
   return readdirSync(folder)
     .flatMap((file) => {
       const text = readFileSync(join(folder, file), "utf8");
-      return /export function \w+Command\(/.test(text) ? [/new Command\("([a-z-]+)"\)/.exec(text)?.[1] ?? file] : [];
+      return /export function \w+Command\(/.test(text)
+        ? [/new (?:Command|Exec)\("([a-z-]+)"\)/.exec(text)?.[1] ?? file]
+        : [];
     })
     .toSorted();
 }

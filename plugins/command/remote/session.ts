@@ -1,4 +1,4 @@
-import type { Client, ClientChannel } from "ssh2";
+import type { Client, ClientChannel, PseudoTtyOptions } from "ssh2";
 
 /** What ssh2 keeps to itself, and this file needs; the lock file pins its version. */
 interface Internals {
@@ -42,6 +42,7 @@ export interface Running {
  * Starts a command in a session of its own. ssh2 sends variables without asking whether the server took them: here it
  * asks, and starts the command only when all required ones were taken.
  * @param refused told of each variable that the server did not take and that isn't required.
+ * @param pty default: no terminal.
  * @throws RefusedVariable
  */
 export function execute(
@@ -49,6 +50,7 @@ export function execute(
   command: string,
   variables: readonly Variable[],
   refused: (name: string) => void,
+  pty?: PseudoTtyOptions,
 ): Promise<Running> {
   const internals = client as unknown as Internals;
   const { _protocol: protocol } = internals;
@@ -87,7 +89,7 @@ export function execute(
     const environment = Object.fromEntries(variables.map(({ name, value }) => [name, value]));
     client.once("error", reject);
     client.once("close", () => reject(new Error("the connection was closed")));
-    client.exec(command, { env: environment }, (error, channel) =>
+    client.exec(command, { env: environment, ...(pty === undefined ? {} : { pty }) }, (error, channel) =>
       // At once: its end may stand in the same packet as its beginning.
       error ? reject(error) : resolve({ channel, ended: endOf(client, channel) }),
     );

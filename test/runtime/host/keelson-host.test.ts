@@ -507,6 +507,39 @@ describe("the host program", () => {
     assert.equal(said(script), "container was not healthy for 12 s: it is started anew\n54 stop --time=5 container");
   });
 
+  it("asks the journal for what is wanted of a service, in both of its slots", () => {
+    const asked = (words: string) => run(`journalctl() { printf '%s ' "$@"; }; logs ${words}`);
+    const tags = "CONTAINER_TAG=keelson-clawft-weft-a + CONTAINER_TAG=keelson-clawft-weft-b ";
+    const common = "--no-pager -q -o short-iso -n";
+    for (const [words, options] of Object.entries({
+      weft: `${common} 100`,
+      "weft 7": `${common} 7`,
+      "weft 7 follow": `${common} 7 -f`,
+      "weft all once -600s": `${common} all --since -600s`,
+      "weft all follow @1769853600": `${common} all --since @1769853600 -f`,
+    }))
+      assert.equal(asked(words).said, `${options} ${tags}`, words);
+    for (const words of [
+      "'$(reboot)'",
+      "weft some",
+      "weft 7 twice",
+      "weft 7 once yesterday",
+      "weft 7 once '@1 -o cat'",
+    ])
+      assert.match(asked(words).said, /^error: expected /, words);
+  });
+
+  it("hands a command its standard input, and a terminal where that is one", () => {
+    write("var/lib/keelson/clawft/services/weft/active", "b\n");
+    const engine = "engine() { printf '%s ' \"$@\"; cat; return 7; };";
+    const piped = run(`${engine} run_in weft sh -c 'a  b' -x`, "in");
+    assert.deepEqual([piped.code, piped.said], [7, "exec -i keelson-clawft-weft-b sh -c a  b -x in"]);
+    const script = `source ${root}/program; ${variables()}; engine() { printf '%s ' "$@"; }; run_in weft sh`;
+    writeFileSync(join(root, "script"), script);
+    const { stdout } = execaSync("script", ["-qec", `bash ${root}/script`, "/dev/null"], { input: "" });
+    assert.equal(stdout.trim(), "exec -i -t keelson-clawft-weft-b sh");
+  });
+
   it("forgets what killed runs left in memory, and nothing of those that run", () => {
     const script = PROGRAM.slice(PROGRAM.indexOf("forget_dead() {"), PROGRAM.indexOf("# ---- one at a time"));
     mkdirSync(join(root, `run/keelson.${process.pid}.Ab12`), { recursive: true });
