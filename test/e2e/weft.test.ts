@@ -21,6 +21,7 @@ import { openHistory } from "../../toolchain/history.ts";
 import { silent } from "../../toolchain/progress.ts";
 import { ensureServices } from "../../toolchain/services/index.ts";
 import { startDockerd, type TestDocker } from "./dockerd.ts";
+import { callComponent } from "./wasmtime.ts";
 
 const project = join(import.meta.dirname, "../..");
 const PLATFORMS = ["linux/amd64", "linux/arm64"] as const;
@@ -28,6 +29,8 @@ const PLATFORMS = ["linux/amd64", "linux/arm64"] as const;
 const GLIBC = "2.36";
 /** HEALTHCHECK's times are in nanoseconds. */
 const SECOND = 1e9;
+/** What `weft config init` prints. */
+const CONFIG = { listen: "0.0.0.0:8080", drainSeconds: 9 };
 
 /**
  * 003's image from its reference gateway, then from a workspace elsewhere, in a clone whose stack dev builds nothing else.
@@ -83,6 +86,7 @@ describe("image weft", function () {
   let distroless: ImageResult;
   let component: ImageResult;
   let images: PlatformImage[];
+  let wasm: Buffer;
 
   it("is built for both platforms, below 003's 52,428,800 bytes and below our own 35 MB", async () => {
     built = await up();
@@ -131,12 +135,23 @@ describe("image weft", function () {
   it("comes as a WebAssembly component below 003's 300 kB, and 120 kB with gzip", async () => {
     const [image] = await readPlatforms(client, "weft-wasm", component.digest);
     assert.ok(image);
-    const wasm = await fileOf(image, "weft.wasm", "weft-wasm");
+    wasm = await fileOf(image, "weft.wasm", "weft-wasm");
     // WebAssembly's magic number, then a component's version (13) and layer (1); a module has version 1, layer 0.
     assert.equal(wasm.toString("hex", 0, 8), "0061736d0d000100");
     for (const name of ["config-init", "answer"]) assert.ok(wasm.includes(name), name);
     assert.ok(wasm.length < 300e3, `${wasm.length} bytes`);
     assert.ok(gzipSync(wasm).length < 120e3, `${gzipSync(wasm).length} bytes with gzip`);
+  });
+
+  it("answers as that component in Wasmtime what the gateway answers", async () => {
+    const calls = [["config-init"], ["answer", "/health"], ["answer", "/ü"], ["answer", "/health"]];
+    const [config, health, ...others] = await callComponent(wasm, calls);
+    assert.deepEqual(JSON.parse(String(config)), CONFIG);
+    assert.deepEqual(health, [200, '{"status":"ok"}']);
+    assert.deepEqual(others, [[404, "/ü is not here"], health]);
+    await assert.rejects(callComponent(wasm, [["no-such-export"]]), /the component exports no no-such-export/);
+    const broken = Buffer.from(wasm).fill(0, wasm.length >> 1, (wasm.length >> 1) + 64);
+    await assert.rejects(callComponent(broken, calls), /WasmtimeError/);
   });
 
   /** A file of an image, from the layer that brought it last. */
@@ -192,7 +207,7 @@ describe("image weft", function () {
     it("answers whoami with weft, and prints a default config", async () => {
       const run = (...args: string[]) => engine.docker("run", "--rm", "--network=none", "weft", ...args);
       assert.equal(await run("whoami"), "weft");
-      assert.deepEqual(JSON.parse(await run("config", "init")), { listen: "0.0.0.0:8080", drainSeconds: 9 });
+      assert.deepEqual(JSON.parse(await run("config", "init")), CONFIG);
       await assert.rejects(run("health"), /does not answer/);
     });
 
