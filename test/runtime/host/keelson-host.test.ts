@@ -183,7 +183,7 @@ describe("the host program", () => {
   it("finds what was not as it was made", () => {
     const image = service.image;
     const program = (unit: string, container: string) =>
-      `systemctl() { printf '%b' '${unit}'; }; engine() { echo id; }; xargs() { cat >/dev/null; echo '${container}'; }; look; findings weft`;
+      `systemctl() { printf '%b' '${unit}'; }; engine() { echo id; }; xargs() { cat >/dev/null; echo '${container}'; }; look; findings weft "$(active_of weft)"`;
     const unit = (state: string, enabled = "enabled") =>
       `Id=keelson-clawft-weft-a.service\\nActiveState=${state}\\nUnitFileState=${enabled}\\n`;
     assert.equal(said(program("", "")), "never-served");
@@ -363,22 +363,55 @@ describe("the host program", () => {
     assert.equal(said(look), "r@1");
   });
 
-  it("changes a fingerprint with the section and with each secret", () => {
-    write("section", "image r@1\nsecret A\nsecret B\n");
-    const of = (a: string, b: string) => {
-      write("secrets/A", a);
-      write("secrets/B", b);
-      return said(`fingerprint weft ${root}/section ${root}/secrets`);
+  it("takes a service for changed with its section and with each secret, looked at or not", () => {
+    const slot = "var/lib/keelson/clawft/services/weft/a";
+    const section = "image r@1\nsecret A\nsecret B\nfile unit\n|secret C\n";
+    write(`${slot}/section`, section);
+    write(`${slot}/secrets/A`, "1");
+    write(`${slot}/secrets/B`, "2");
+    const before = (a: string, b: string, now = section) => {
+      write("work/sections/weft", now);
+      write("work/secrets/weft/A", a);
+      write("work/secrets/weft/B", b);
+      const asked = `as_before $work/sections/weft $work/secrets/weft ${root}/${slot}`;
+      const codes = ["", "systemctl() { :; }; engine() { :; }; look;"].map((look) => run(`${look} ${asked}`).code);
+      assert.equal(codes[0], codes[1]);
+      return codes[0] === 0;
     };
-    const one = of("1", "2");
-    assert.match(one, /^[0-9a-f]{64}$/);
-    assert.equal(of("1", "2"), one);
+    assert.equal(before("1", "2"), true);
+    assert.equal(before("1", "2", `${section}|x\n`), false);
     for (const [a, b] of [
       ["1", "3"],
       ["12", ""],
       ["", "12"],
     ] as const)
-      assert.notEqual(of(a, b), one);
+      assert.equal(before(a, b), false, `${a} ${b}`);
+  });
+
+  it("looks at many services with as many processes as at one", () => {
+    const services = (count: number) => Array.from({ length: count }, (_, i) => ({ ...service, name: `s${i}`, secrets: [] }));
+    const port = (name: string) => ({ container: 8080, publish: 9000 + Number(name.slice(1)) });
+    const count = (n: number) => {
+      const input = renderBundle({ app: "clawft", services: services(n).map((s) => ({ ...s, port: port(s.name) })) });
+      const tools = "awk basename cat cmp cp cut date dirname grep head ls mkdir mv rm sed sha256sum sort tail wc";
+      // Everything was deployed before, by the program's own hand; then it is deployed again, and its processes are counted.
+      const deployed = `for s in $(cat $work/order); do dir=$(folder_of $s); mkdir -p $dir; printf '10.0.0.2\\n10.0.0.3\\n' >$dir/addresses
+        write_slot $s a $work/sections/$s $work/none; echo a >$dir/active; words $work/sections/$s image >$dir/images
+        part $work/sections/$s proxy.service >$UNITS/$(proxy_of $s).service; done`;
+      const doubles = `mkdir -p ${root}/etc/systemd/system; firewall= upgrades= patience=0
+        systemctl() { case $1 in show) for s in $(cat $work/order); do for u in a proxy; do printf 'Id=keelson-clawft-%s-%s.service\\nActiveState=active\\nUnitFileState=enabled\\n\\n' $s $u; done; done ;; --version) echo systemd 252 ;; esac; }
+        engine() { case $1 in ps) cat $work/order ;; esac; }
+        xargs() { case $* in "-0 sha256sum") command xargs "$@" ;; *) while read -r s; do echo "/keelson-clawft-$s-a ${service.image}"; done ;; esac; }
+        state_room() { :; }; settle_firewall() { :; }; settle_upgrades() { :; }`;
+      const counted = `for t in ${tools}; do eval "$t() { echo $t >>${root}/begun; command $t \\"\\$@\\"; }"; done`;
+      write("begun", "");
+      write("bundle", `${input}end\n`);
+      const script = `${doubles}; ${READ} <${root}/bundle; ${deployed}; rm -rf $work/*; : >$work/changed; : >$work/unchanged; ${counted}; apply <${root}/bundle`;
+      assert.equal(said(script), `0 changed, ${n} unchanged`);
+      rmSync(join(root, "var"), { recursive: true });
+      return readFileSync(join(root, "begun"), "utf8").split("\n").length;
+    };
+    assert.equal(count(5), count(2));
   });
 
   it("places a file whole, and says whether it changed", () => {
