@@ -1,5 +1,5 @@
 import { parseDuration } from "../duration.ts";
-import { ADDRESS, MAC, NETWORK, SLOT, stateFolder, unitName } from "./names.ts";
+import { ADDRESS, HOST_PROGRAM, MAC, NETWORK, SLOT, stateFolder, unitName } from "./names.ts";
 import { quoteArgument } from "./quote.ts";
 import { type HostService, STOP } from "./service.ts";
 import { limitOptions, RESTART, scratchOptions, secretLines, unitSection, volumeSource } from "./unit.ts";
@@ -42,6 +42,8 @@ export function renderQuadlet(app: string, service: HostService): string {
     ...(schedule === undefined
       ? RESTART
       : ["Type=oneshot", "# The engine's driver logs already.", "StandardOutput=null", "StandardError=null"]),
+    // Whatever comes of it: a container that serves is worth more.
+    `ExecStartPost=-${HOST_PROGRAM} keep-address`,
     `TimeoutStopSec=${seconds + 20}`,
   ].join("\n")}\n`;
 }

@@ -61,6 +61,11 @@ describe("the Quadlet of a service", () => {
       ["/var/lib/keelson/clawft/services/weft/@SLOT@/env", "/run/keelson-clawft-weft-@SLOT@/env"],
     ],
     "no program where there is no secret": [{ secrets: [] }, "ExecStartPre", []],
+    "a bridge that keeps its hardware address": [
+      {},
+      "ExecStartPost",
+      ["-/usr/local/lib/keelson/keelson-host keep-address"],
+    ],
     "what starts before": [
       { after: ["queue"] },
       "After",

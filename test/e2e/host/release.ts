@@ -52,6 +52,7 @@ async function deployed(host: LabHost, engine: HostEngine, { index, own, foreign
   const unit = "keelson-clawft-weft-a.service";
   assert.equal(await good(vps.run(`systemctl show -P FragmentPath ${unit}`)), `${folder}/${unit}`);
   assert.match(await good(vps.apply([weft()], secrets)), /^0 changed, 1 unchanged$/);
+  if (engine === "podman") await understood(vps);
 
   const stop = startLoad(host.address, 80);
   assert.match(await good(vps.apply([weft({ image: image(own) })], secrets)), /1 changed/);
@@ -102,4 +103,15 @@ async function deployed(host: LabHost, engine: HostEngine, { index, own, foreign
   assert.equal((await serving())[0], "ok");
   await good(vps.verb("remove", "--data"));
   assert.equal(await good(vps.run(LEFT)), "");
+}
+
+/** Podman's generator takes every key of the host's Quadlets, and their network keeps its hardware address while containers come and go. */
+async function understood(vps: HostUnderTest): Promise<void> {
+  const generator = "/usr/lib/systemd/system-generators/podman-system-generator";
+  const { code, text } = await vps.run(`${generator} --dryrun`);
+  assert.equal(code, 0, text);
+  assert.match(text, /^---keelson-clawft-weft-a\.service---$/m);
+  assert.doesNotMatch(text, /^quadlet-generator\[\d+\]: (?!Loading source unit file)/m);
+  // 3: it was set, and is not the lowest of those that are plugged in.
+  assert.equal((await vps.run("cat /sys/class/net/keelson1/addr_assign_type")).text, "3");
 }

@@ -201,6 +201,31 @@ describe("the host program", () => {
     assert.equal(said(program(unit("active"), `/keelson-clawft-weft-a ${image}`)), "unit-edited\nunfinished");
   });
 
+  it("takes nothing for healthy that its proxy would not reach from here, whatever is healthy inside", () => {
+    const probe = (section: string, taken: string) => {
+      write("section", section);
+      const doubles = `takes() { echo "$1:$2" >>${root}/asked; ${taken}; }; curl() { echo "curl \${!#}" >>${root}/asked; }; engine() { echo healthy; };`;
+      write("asked", "");
+      const { code } = run(`${doubles} probe ${root}/section 10.0.0.2 c`);
+      return [code, readFileSync(join(root, "asked"), "utf8").trim().split("\n")];
+    };
+    // By its HEALTHCHECK, by a path on a port of its own, by a connection; a worker has no port that anybody would reach.
+    assert.deepEqual(probe("port 8080\nfile unit\n", "false"), [1, ["10.0.0.2:8080"]]);
+    assert.deepEqual(probe("port 8080\nfile unit\n", "true"), [0, ["10.0.0.2:8080"]]);
+    assert.deepEqual(probe("port 8080\nhealth 8080 /live\n", "false"), [0, ["curl http://10.0.0.2:8080/live"]]);
+    const asked = ["curl http://10.0.0.2:9090/live", "10.0.0.2:8080"];
+    assert.deepEqual(probe("port 8080\nhealth 9090 /live\n", "false"), [1, asked]);
+    assert.deepEqual(probe("port 8080\nhealth 9090 /live\n", "true"), [0, asked]);
+    assert.deepEqual(probe("health 9090\n", "false"), [1, ["10.0.0.2:9090"]]);
+    assert.deepEqual(probe("update replace\n", "false"), [0, [""]]);
+  });
+
+  it("tells where a connection is not taken", () => {
+    const { code, said } = run("code=0; takes 127.0.0.1 1 || code=$?; cat $work/probe; exit $code");
+    assert.equal(code, 1);
+    assert.match(said, /Connection refused|127\.0\.0\.1 port 1: no answer/);
+  });
+
   const CDI = {
     "nvidia.yaml":
       'cdiVersion: 0.5.0\ndevices:\n- containerEdits:\n    deviceNodes:\n    - path: /dev/nvidia0\n  name: "0"\n- name: all\nkind: nvidia.com/gpu\n',
@@ -389,7 +414,8 @@ describe("the host program", () => {
   });
 
   it("looks at many services with as many processes as at one", () => {
-    const services = (count: number) => Array.from({ length: count }, (_, i) => ({ ...service, name: `s${i}`, secrets: [] }));
+    const services = (count: number) =>
+      Array.from({ length: count }, (_, i) => ({ ...service, name: `s${i}`, secrets: [] }));
     const port = (name: string) => ({ container: 8080, publish: 9000 + Number(name.slice(1)) });
     const count = (n: number) => {
       const input = renderBundle({ app: "clawft", services: services(n).map((s) => ({ ...s, port: port(s.name) })) });
