@@ -413,6 +413,32 @@ describe("the host program", () => {
       assert.equal(before(a, b), false, `${a} ${b}`);
   });
 
+  it("stops at the first step of a deploy that fails, and goes on with the old container", () => {
+    const at = (digit: string) => `ghcr.io/acme/weft@sha256:${digit.repeat(64)}`;
+    const doubles = `owner=ada patience=0 firewall= upgrades=; : >$work/changed; : >$work/unchanged; mkdir -p $work/secrets
+      engine() { :; }; ask() { :; }; pull() { :; }; await() { :; }; settle() { echo settled; }; state_room() { :; }; take_lock() { :; }; look() { :; }
+      alone() { :; }; port_is_free() { :; }; remember() { :; }; systemctl() { echo "$*"; };`;
+    const deploy = (step: string, verb: string) => {
+      rmSync(join(root, "var"), { recursive: true, force: true });
+      write("var/lib/keelson/clawft/services/weft/active", "a\n");
+      write("var/lib/keelson/clawft/services/weft/addresses", "10.0.0.2\n10.0.0.3\n");
+      slot("weft", "a", at("1"));
+      write("work/order", "weft\n");
+      write("work/sections/weft", `service weft\nimage ${at("2")}\nupdate beside\nfile unit\n`);
+      rmSync(join(root, "work/docker"), { recursive: true, force: true });
+      const { code, said: text } = run(`${doubles} read_input() { :; }; ${step}; ${verb}`);
+      return { code, text, active: readFileSync(join(root, "var/lib/keelson/clawft/services/weft/active"), "utf8") };
+    };
+    for (const step of ["write_slot() { false; }", "prepare_folders() { :; }; mv() { false; }", "drop_slot() { false; }"])
+      for (const verb of ["apply", `rollback weft sha256:${"2".repeat(64)}`]) {
+        const { code, text, active } = deploy(step, verb);
+        assert.equal(code, 1, `${step} ${verb}: ${text}`);
+        assert.match(text, /error: weft was not (updated|rolled back)/);
+        assert.equal(active, "a\n", step);
+      }
+    assert.deepEqual(deploy(":", "apply").active, "b\n");
+  });
+
   it("looks at many services with as many processes as at one", () => {
     const services = (count: number) =>
       Array.from({ length: count }, (_, i) => ({ ...service, name: `s${i}`, secrets: [] }));
