@@ -16,7 +16,7 @@ describe("a host behind a bastion", function () {
   let folder: string;
   let bastion: Sshd;
   let host: Sshd;
-  let agent: ReturnType<typeof execa>;
+  let stopAgent = () => {};
 
   before(async () => {
     await needSshd();
@@ -25,7 +25,8 @@ describe("a host behind a bastion", function () {
     bastion = await Sshd.make(join(folder, "bastion"), [keys.bastion]);
     host = await Sshd.make(join(folder, "host"), [keys.host]);
     await Promise.all([bastion.start(), host.start()]);
-    agent = execa("ssh-agent", ["-D", "-a", join(folder, "agent")], { reject: false, stdio: "ignore" });
+    const agent = execa("ssh-agent", ["-D", "-a", join(folder, "agent")], { reject: false, stdio: "ignore" });
+    stopAgent = () => agent.kill();
     for (let i = 0; i < 250 && !existsSync(join(folder, "agent")); i++) await sleep(20);
     for (const [name, pair] of Object.entries(keys)) {
       writeFileSync(join(folder, name, "key"), pair.private, { mode: 0o600 });
@@ -33,7 +34,7 @@ describe("a host behind a bastion", function () {
     }
   });
   after(async () => {
-    agent?.kill();
+    stopAgent();
     await Promise.all([bastion?.stop(), host?.stop()]);
     rmSync(folder, { recursive: true, force: true });
   });

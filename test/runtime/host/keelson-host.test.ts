@@ -394,7 +394,7 @@ describe("the host program", () => {
     write(`${slot}/section`, section);
     write(`${slot}/secrets/A`, "1");
     write(`${slot}/secrets/B`, "2");
-    const before = (a: string, b: string, now = section) => {
+    const asBefore = (a: string, b: string, now = section) => {
       write("work/sections/weft", now);
       write("work/secrets/weft/A", a);
       write("work/secrets/weft/B", b);
@@ -403,18 +403,17 @@ describe("the host program", () => {
       assert.equal(codes[0], codes[1]);
       return codes[0] === 0;
     };
-    assert.equal(before("1", "2"), true);
-    assert.equal(before("1", "2", `${section}|x\n`), false);
+    assert.equal(asBefore("1", "2"), true);
+    assert.equal(asBefore("1", "2", `${section}|x\n`), false);
     for (const [a, b] of [
       ["1", "3"],
       ["12", ""],
       ["", "12"],
     ] as const)
-      assert.equal(before(a, b), false, `${a} ${b}`);
+      assert.equal(asBefore(a, b), false, `${a} ${b}`);
   });
 
   it("stops at the first step of a deploy that fails, and goes on with the old container", () => {
-    const at = (digit: string) => `ghcr.io/acme/weft@sha256:${digit.repeat(64)}`;
     const doubles = `owner=ada patience=0 firewall= upgrades=; : >$work/changed; : >$work/unchanged; mkdir -p $work/secrets
       engine() { :; }; ask() { :; }; pull() { :; }; await() { :; }; settle() { echo settled; }; state_room() { :; }; take_lock() { :; }; look() { :; }
       alone() { :; }; port_is_free() { :; }; remember() { :; }; systemctl() { echo "$*"; };`;
@@ -429,7 +428,11 @@ describe("the host program", () => {
       const { code, said: text } = run(`${doubles} read_input() { :; }; ${step}; ${verb}`);
       return { code, text, active: readFileSync(join(root, "var/lib/keelson/clawft/services/weft/active"), "utf8") };
     };
-    for (const step of ["write_slot() { false; }", "prepare_folders() { :; }; mv() { false; }", "drop_slot() { false; }"])
+    for (const step of [
+      "write_slot() { false; }",
+      "prepare_folders() { :; }; mv() { false; }",
+      "drop_slot() { false; }",
+    ])
       for (const verb of ["apply", `rollback weft sha256:${"2".repeat(64)}`]) {
         const { code, text, active } = deploy(step, verb);
         assert.equal(code, 1, `${step} ${verb}: ${text}`);
@@ -437,6 +440,49 @@ describe("the host program", () => {
         assert.equal(active, "a\n", step);
       }
     assert.deepEqual(deploy(":", "apply").active, "b\n");
+  });
+
+  it("knows a schedule that systemd does not understand before anything changes", () => {
+    write("section", "service job\nfile timer\n|[Timer]\n|OnCalendar=every day\n");
+    const check = (code: number) =>
+      run(`systemd-analyze() { echo "Failed to parse: $2" >&2; return ${code}; }; check_schedule job ${root}/section`);
+    assert.deepEqual(check(0), { code: 0, said: "" });
+    const { code, said: text } = check(1);
+    assert.equal(code, 1);
+    assert.match(
+      text,
+      /^job: its schedule is no calendar of systemd's: Failed to parse: every day\n {2}see `man systemd\.time`$/,
+    );
+    write("section", "service weft\nfile unit\n");
+    assert.deepEqual(check(1), { code: 0, said: "" });
+  });
+
+  it("starts a proxy anew that did not take its port over, and fails where that does not help", () => {
+    const doubles = (open: string) =>
+      `sleep() { :; }; journalctl() { echo 'cannot bind socket'; }; systemctl() { echo "$*"; touch ${root}/restarted; }; ss() { ${open}; };`;
+    const serves = (open: string) => run(`${doubles(open)} serves weft 80`);
+    assert.deepEqual(serves("echo LISTEN"), { code: 0, said: "" });
+    const anew = serves(`[ ! -e ${root}/restarted ] || echo LISTEN`);
+    assert.deepEqual(anew, { code: 0, said: "restart keelson-clawft-weft-proxy.service" });
+    const closed = serves(":");
+    assert.equal(closed.code, 1);
+    assert.match(closed.said, /^weft: its proxy does not listen on port 80: cannot bind socket$/m);
+  });
+
+  it("rolls nothing back to what wants a secret that is gone", () => {
+    write("var/lib/keelson/clawft/services/weft/active", "a\n");
+    write("var/lib/keelson/clawft/services/weft/a/section", `image ${at("2")}\n`);
+    write("var/lib/keelson/clawft/services/weft/previous", `image ${at("1")}\nsecret OLD\n`);
+    const doubles =
+      "state_room() { :; }; take_lock() { :; }; look() { :; }; alone() { :; }; settle() { :; }; deploy() { echo deployed; };";
+    const { code, said: text } = run(`${doubles} rollback weft`);
+    assert.equal(code, 1);
+    assert.match(
+      text,
+      /^error: what served before wants secret OLD, which weft does not have any more; nothing was changed\n/,
+    );
+    write("var/lib/keelson/clawft/services/weft/a/secrets/OLD", "x");
+    assert.equal(said(`firewall=; ${doubles} rollback weft`), "deployed");
   });
 
   it("looks at many services with as many processes as at one", () => {
@@ -454,6 +500,7 @@ describe("the host program", () => {
         systemctl() { case $1 in show) for s in $(cat $work/order); do for u in a proxy; do printf 'Id=keelson-clawft-%s-%s.service\\nActiveState=active\\nUnitFileState=enabled\\n\\n' $s $u; done; done ;; --version) echo systemd 252 ;; esac; }
         engine() { case $1 in ps) cat $work/order ;; esac; }
         xargs() { case $* in "-0 sha256sum") command xargs "$@" ;; *) while read -r s; do echo "/keelson-clawft-$s-a ${service.image}"; done ;; esac; }
+        ss() { for p in $(seq 9000 9009); do echo "LISTEN 0 1 *:$p *:*"; done; }
         state_room() { :; }; settle_firewall() { :; }; settle_upgrades() { :; }`;
       const counted = `for t in ${tools}; do eval "$t() { echo $t >>${root}/begun; command $t \\"\\$@\\"; }"; done`;
       write("begun", "");
