@@ -101,7 +101,13 @@ async function session(
   input?.terminal?.onResize(({ rows, columns }) => channel.setWindow(rows, columns, 0, 0));
   if (input?.stream === undefined) channel.end();
   else input.stream.pipe(channel);
-  const [code] = (await ended) ?? [];
+  const end = await ended;
+  if (end === undefined)
+    throw new UserError(
+      `the connection to host ${name} broke before it said how \`${verb}\` ended`,
+      "a host ends what changes it without a connection: look with `keelson status`",
+    );
+  const [code] = end;
   return typeof code === "number" ? code : 255;
 }
 

@@ -16,7 +16,7 @@ describe("a host's session", () => {
   let server: ssh2.Server;
   let clients: ServerSide[];
   let commands: string[];
-  let answer: { stdout: string; stderr: string; code: number; reads?: boolean };
+  let answer: { stdout: string; stderr: string; code: number; reads?: boolean; breaks?: boolean };
   let terminals: string[];
   let port: number;
 
@@ -40,6 +40,7 @@ describe("a host's session", () => {
             .on("exec", async (begin, _reject, { command }) => {
               commands.push(command);
               const channel = begin();
+              if (answer.breaks) return void client.end();
               if (answer.reads) answer.stdout = await text(channel.stdin);
               channel.stderr.write(answer.stderr);
               channel.write(answer.stdout);
@@ -124,6 +125,17 @@ describe("a host's session", () => {
     assert.equal(healthy, false);
     assert.match(notes.join("\n"), /^host vps1 can't be reached: after 2 failed attempts: .*host key mismatch/);
     assert.deepEqual(commands, []);
+  });
+
+  it("says so where the connection breaks before the end", async () => {
+    answer = { stdout: "", stderr: "", code: 0, breaks: true };
+    const silent = { stdout: () => {}, stderr: () => {} };
+    const host = await open();
+    await assert.rejects(host.run("rollback", ["weft"], silent), (error: unknown) => {
+      assert.ok(error instanceof UserError);
+      assert.equal(error.message, "the connection to host vps1 broke before it said how `rollback` ended");
+      return true;
+    });
   });
 
   it("names the hosts that there are", async () => {

@@ -145,7 +145,7 @@ export function describeFaults(lab: () => { readonly host: LabHost; readonly dig
         assert.equal(second.code, 1);
         assert.match(
           second.text,
-          /^error: lane\d is being changed by root@\S+ for \d+ s \(process \d+\)\n {2}wait, or/,
+          /^error: lane\d is being changed by root@\S+ for \d+ s \(process \d+\)\n {2}wait until it has ended/,
         );
         const first = await held.release();
         assert.equal(first.code, 0, first.text);

@@ -196,6 +196,9 @@ describe("the host program", () => {
       said(program(unit("failed", "disabled"), "/keelson-clawft-weft-a other")),
       "stopped\nnot-enabled\nwrong-image",
     );
+    const added = (path: string) => said(program(`${unit("active")}DropInPaths=${path}\\n`, `/keelson-clawft-weft-a ${image}`));
+    assert.equal(added("/etc/systemd/system/keelson-clawft-weft-a.service.d/override.conf"), "unit-edited");
+    assert.equal(added("/run/systemd/system/service.d/10-of-all.conf"), "");
     write("etc/systemd/system/keelson-clawft-weft-a.service", "[Unit]\n# by hand\n");
     write("etc/systemd/system/keelson-clawft-weft-b.service", "");
     assert.equal(said(program(unit("active"), `/keelson-clawft-weft-a ${image}`)), "unit-edited\nunfinished");
@@ -467,6 +470,43 @@ describe("the host program", () => {
     const closed = serves(":");
     assert.equal(closed.code, 1);
     assert.match(closed.said, /^weft: its proxy does not listen on port 80: cannot bind socket$/m);
+  });
+
+  it("is sent requests to the new container when its proxy says so, and not before", () => {
+    const doubles = (status: string) =>
+      `sleep() { :; }; ask() { case $2 in show*) printf 'out,a,0,,,,,,,,,,,,,,,UP\\nout,b,0,,,,,,,,,,,,,,,${status}\\n' ;; *) return 28 ;; esac; };`;
+    assert.deepEqual(run(`${doubles("UP")} send weft b ready`), { code: 0, said: "" });
+    assert.deepEqual(run(`${doubles("no check")} send weft b ready`), { code: 0, said: "" });
+    for (const status of ["MAINT", "DRAIN"]) {
+      const { code, said: text } = run(`${doubles(status)} send weft b ready`);
+      assert.equal(code, 1);
+      assert.match(text, /^weft: its proxy can't be told to send requests to the new container; the old one serves on/);
+    }
+    assert.equal(run(`${doubles("MAINT")} send weft a ready`).code, 0);
+    assert.equal(run("sleep() { :; }; ask() { return 28; }; send weft b ready").code, 1);
+  });
+
+  it("leaves nothing of a service that becomes a job, nor of a job that becomes a service", () => {
+    const units = "etc/systemd/system";
+    const doubles = `engine() { :; }; systemctl() { case $1 in disable|stop) echo "$*" ;; is-active|is-enabled) true ;; esac; }; serves() { :; }; send() { :; };`;
+    const slots = (old: string, now: string) => {
+      write("var/lib/keelson/clawft/services/weft/active", "b\n");
+      write("var/lib/keelson/clawft/services/weft/a/section", old);
+      write("var/lib/keelson/clawft/services/weft/b/section", now);
+      for (const slot of ["a", "b"]) write(`${units}/keelson-clawft-weft-${slot}.service`, "");
+    };
+    const left = () => readdirSync(join(root, units)).toSorted();
+    const [daemon, job] = ["update replace\nfile unit\n", "update job\nfile timer\n|[Timer]\n"];
+    slots(`listen 80\n${daemon}`, job);
+    write(`${units}/keelson-clawft-weft-proxy.service`, "");
+    const proxied = said(`${doubles} settle weft`);
+    assert.match(proxied, /disable .*keelson-clawft-weft-proxy\.service\n[\s\S]*disable .*keelson-clawft-weft-a\.service/);
+    assert.deepEqual(left(), ["keelson-clawft-weft-b.service", "keelson-clawft-weft-b.timer"]);
+    rmSync(join(root, units), { recursive: true });
+    slots(job, daemon);
+    write(`${units}/keelson-clawft-weft-a.timer`, "");
+    assert.match(said(`${doubles} settle weft`), /disable --quiet --now keelson-clawft-weft-a\.timer/);
+    assert.deepEqual(left(), ["keelson-clawft-weft-b.service"]);
   });
 
   it("rolls nothing back to what wants a secret that is gone", () => {
