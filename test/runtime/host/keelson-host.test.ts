@@ -196,7 +196,8 @@ describe("the host program", () => {
       said(program(unit("failed", "disabled"), "/keelson-clawft-weft-a other")),
       "stopped\nnot-enabled\nwrong-image",
     );
-    const added = (path: string) => said(program(`${unit("active")}DropInPaths=${path}\\n`, `/keelson-clawft-weft-a ${image}`));
+    const added = (path: string) =>
+      said(program(`${unit("active")}DropInPaths=${path}\\n`, `/keelson-clawft-weft-a ${image}`));
     assert.equal(added("/etc/systemd/system/keelson-clawft-weft-a.service.d/override.conf"), "unit-edited");
     assert.equal(added("/run/systemd/system/service.d/10-of-all.conf"), "");
     write("etc/systemd/system/keelson-clawft-weft-a.service", "[Unit]\n# by hand\n");
@@ -500,7 +501,10 @@ describe("the host program", () => {
     slots(`listen 80\n${daemon}`, job);
     write(`${units}/keelson-clawft-weft-proxy.service`, "");
     const proxied = said(`${doubles} settle weft`);
-    assert.match(proxied, /disable .*keelson-clawft-weft-proxy\.service\n[\s\S]*disable .*keelson-clawft-weft-a\.service/);
+    assert.match(
+      proxied,
+      /disable .*keelson-clawft-weft-proxy\.service\n[\s\S]*disable .*keelson-clawft-weft-a\.service/,
+    );
     assert.deepEqual(left(), ["keelson-clawft-weft-b.service", "keelson-clawft-weft-b.timer"]);
     rmSync(join(root, units), { recursive: true });
     slots(job, daemon);
