@@ -3,6 +3,16 @@ import { answerSignals } from "./signals.ts";
 
 /** What the engine says when a signal has reached it. */
 const RECEIVED = /(?:\^C|SIGTERM) received; /g;
+/** What the engine says of a plugin that did not answer its last question, and that said nothing itself. */
+const SILENT_PLUGIN = /STDOUT and STDERR streams of the plugin:[^\S\n]*\n/;
+/**
+ * The engine gives a plugin half a second for that answer when it ends it (Plugin.healthCheck of its SDK): a busy machine takes longer.
+ * A plugin that really died has left its last words there.
+ */
+const SILENT_PLUGIN_NOTE =
+  'note: a plugin that "exited prematurely" without a word of its own was only slow to answer when the engine ended it, on a busy ' +
+  "machine: nothing was lost by it";
+
 /** One Ctrl-C may arrive in several ways, from the terminal's group and from npm: within this time it is one, milliseconds. */
 const ONE_PRESS = 1000;
 
@@ -30,12 +40,14 @@ export async function runEngine(
   const env = { ...options.env, ...display };
   const child = execa("pulumi", args, { ...options, env, stdio, buffer: false, reject: false });
   let heard = 0;
+  let isSilent = false;
   for (const [from, to] of [
     [child.stdout, process.stdout],
     [child.stderr, process.stderr],
   ] as const)
     from?.setEncoding("utf8").on("data", (text: string) => {
       heard += text.match(RECEIVED)?.length ?? 0;
+      isSilent ||= SILENT_PLUGIN.test(text);
       to.write(text);
     });
   let presses = 0;
@@ -54,6 +66,7 @@ export async function runEngine(
   });
   try {
     const { exitCode } = await child;
+    if (isSilent) process.stderr.write(`${SILENT_PLUGIN_NOTE}\n`);
     return { exitCode: exitCode ?? 1, stopped: presses > 0 };
   } finally {
     restore();

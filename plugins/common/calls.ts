@@ -27,7 +27,8 @@ export class Calls {
   /** A method of a gRPC service that answers with what the promise gives, or with its error's message. */
   unary<Request, Response>(handle: (request: Request) => Promise<Response>) {
     return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
-      const answered = handle(call.request).then(
+      // What is thrown before there is a promise is an answer, too, and not the end of the plugin.
+      const answered = (async () => handle(call.request))().then(
         (response) => callback(null, response),
         (error: unknown) =>
           callback({ code: codeOf(error), details: describe(error), metadata: metadataOf(error) }, null),

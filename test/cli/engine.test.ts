@@ -14,8 +14,11 @@ for (const [signal, name] of [["SIGINT", "^C"], ["SIGTERM", "SIGTERM"]])
     if (signals++ === 0) setTimeout(() => process.exit(signals), 600);
     console.log(name + " received; " + (signals === 1 ? "cancelling" : "terminating"));
   });
+if (process.argv.includes("busy") || process.argv.includes("dead"))
+  console.log("error: Detected that /p exited prematurely. \\n  To assist … STDOUT and STDERR streams of the plugin:" +
+    (process.argv.includes("dead") ? "TypeError: x" : "\\n"));
 console.log("begun: " + process.argv.slice(2).join(" "));
-setTimeout(() => process.exit(0), process.argv.includes("quick") ? 0 : 60_000);
+setTimeout(() => process.exit(0), /quick|busy|dead/.test(process.argv.join()) ? 0 : 60_000);
 `;
 
 describe("the engine without a terminal", () => {
@@ -36,11 +39,14 @@ describe("the engine without a terminal", () => {
     const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
       detached: true,
       env: { ...process.env, PATH: `${folder}${delimiter}${process.env.PATH}` },
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "pipe", "pipe"],
     });
     let said = "";
     child.stdout.on("data", (data) => {
       if (said === "") act(child.pid ?? 0);
+      said += data;
+    });
+    child.stderr.on("data", (data) => {
       said += data;
     });
     await once(child, "close");
@@ -49,6 +55,12 @@ describe("the engine without a terminal", () => {
 
   it("is passed through, with its exit code", async () => {
     assert.deepEqual(await run("quick"), ["begun: quick", '{"exitCode":0,"stopped":false}']);
+  });
+
+  it("is explained where it takes a plugin that is slow to answer for one that died", async () => {
+    const note = /^note: a plugin that "exited prematurely"/;
+    assert.match((await run("busy")).find((line) => line.startsWith("note")) ?? "", note);
+    assert.doesNotMatch((await run("dead")).join("\n"), /note:/);
   });
 
   for (const [signal, name] of [
