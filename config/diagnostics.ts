@@ -136,6 +136,7 @@ export function expected(issue: z.core.$ZodIssue): string {
 }
 
 function wanted(issue: z.core.$ZodIssue): string {
+  if (issue.message.startsWith("expected ")) return issue.message.slice("expected ".length);
   if (issue.code === "invalid_type") return kind(issue.expected);
   const entries = "origin" in issue && issue.origin === "array" ? " entries" : "";
   if (issue.code === "too_small")
@@ -143,7 +144,7 @@ function wanted(issue: z.core.$ZodIssue): string {
   if (issue.code === "too_big")
     return `${issue.inclusive === false ? "less than" : "at most"} ${issue.maximum}${entries}`;
   const isCustom = !issue.message.startsWith("Invalid");
-  if (isCustom) return issue.message.replace(/^expected /, "");
+  if (isCustom) return issue.message;
   if (issue.code === "invalid_format" && issue.format === "url") return "a URL, such as https://example.com";
   if (issue.code === "invalid_format" && issue.format === "starts_with")
     return `a text that begins with "${(issue as z.core.$ZodIssueStringStartsWith).prefix}"`;

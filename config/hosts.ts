@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { CHANNEL } from "../core/channel.ts";
 import { HOST_ENGINES, NAME } from "../core/host/service.ts";
-import { duration, port, secret, size, variable } from "./workload-values.ts";
+import { cpus, duration, memory, patience, port, secret, size, user, variable, whole } from "./workload-values.ts";
 
 const name = z.string().regex(NAME, "1 to 40 lower case letters, digits and dashes");
 
@@ -47,10 +47,7 @@ export const serviceSchema = z
     hosts: z.array(name).min(1),
     channel: z.string().regex(CHANNEL, "a tag of at most 121 characters, such as stable").optional(),
     command: z.array(z.string()).min(1).optional(),
-    user: z
-      .string()
-      .regex(/^\d+:\d+$/, "uid:gid")
-      .optional(),
+    user: user.optional(),
     port: z
       .object({
         container: port,
@@ -84,20 +81,21 @@ export const serviceSchema = z
     volume: name.optional(),
     limits: z
       .object({
-        memory: size.optional(),
-        cpus: z.number().positive().optional(),
-        processes: z.int().positive().optional(),
+        memory: memory.optional(),
+        cpus: cpus.optional(),
+        /** Of which Linux has no more. */
+        processes: whole(1, 4_194_304).optional(),
       })
       .strict()
       .optional(),
     health: z
-      .object({ port, path: z.string().startsWith("/").optional(), within: duration.optional() })
+      .object({ port, path: z.string().startsWith("/").optional(), within: patience.optional() })
       .strict()
       .optional(),
     update: z.enum(["beside", "replace"]).optional(),
     drain: duration.optional(),
     stop: duration.optional(),
-    watchdog: duration.optional(),
+    watchdog: patience.optional(),
     after: z.array(name).optional(),
     wave: z.int().min(0).max(1000).optional(),
     optional: z.boolean().optional(),

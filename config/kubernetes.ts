@@ -1,6 +1,17 @@
 import { z } from "zod";
 import { NAME } from "../core/host/service.ts";
-import { duration, port, secret, size, variable } from "./workload-values.ts";
+import {
+  cpus,
+  memory,
+  patience,
+  port,
+  secret,
+  sizeFrom,
+  user,
+  variable,
+  volumeSize,
+  whole,
+} from "./workload-values.ts";
 
 const name = z.string().regex(NAME, "1 to 40 lower case letters, digits and dashes");
 /** RFC 1123, label: what the API server takes for a namespace. */
@@ -10,6 +21,14 @@ const namespace = z
   .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, "a namespace: lower case letters, digits and dashes");
 const host = z.string().regex(/^(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*$/, "a host name such as todo.acme.io");
 
+/** A folder that gets a volume of its own: on the root there would be no image left, and /tmp has one. */
+const folder = z
+  .string()
+  .regex(
+    /^\/(?!\/*$|tmp\/*$)(?!.*(?:^|\/)\.\.?(?:\/|$))/,
+    "a whole path of a folder, not / nor /tmp, without . and ..",
+  );
+
 /** A node of Minikube's: `minikube start` gets what stands here. */
 const minikubeSchema = z
   .object({
@@ -18,8 +37,9 @@ const minikubeSchema = z
     /** Whether it may be started where it does not run. Default: true. */
     start: z.boolean().optional(),
     driver: z.string().min(1).optional(),
-    cpus: z.int().positive().optional(),
-    memory: size.optional(),
+    /** Of which minikube takes no less. */
+    cpus: whole(2, 1024).optional(),
+    memory: sizeFrom("1 GiB", "16384 GiB").optional(),
     gpus: z.enum(["all", "nvidia", "amd"]).optional(),
   })
   .strict();
@@ -30,10 +50,10 @@ const databaseSchema = z
     /** `statefulset`: one small PostgreSQL of the catalogue. `cloudnativepg`: a Cluster for the operator of that name. */
     as: z.enum(["statefulset", "cloudnativepg"]).optional(),
     /** Of its volume; without, data is the pod's and gone with it (statefulset alone). */
-    size: size.optional(),
+    size: volumeSize.optional(),
     storageClass: z.string().min(1).optional(),
     /** Of CloudNativePG's. */
-    instances: z.int().min(1).max(20).optional(),
+    instances: whole(1, 20).optional(),
   })
   .strict();
 
@@ -54,7 +74,7 @@ const chartSchema = z
       .optional(),
     /** By the path of a value. */
     secrets: z.record(z.string().regex(/^[\w-]+(?:\.[\w-]+)*$/, "a path such as auth.password"), secret).optional(),
-    timeout: duration.optional(),
+    timeout: patience.optional(),
   })
   .strict();
 
@@ -93,29 +113,26 @@ export const appSchema = z
     kubernetes: name,
     namespace: namespace.optional(),
     command: z.array(z.string()).min(1).optional(),
-    user: z
-      .string()
-      .regex(/^\d+:\d+$/, "uid:gid")
-      .optional(),
+    user: user.optional(),
     port: port.optional(),
     health: z
-      .object({ port, path: z.string().startsWith("/"), within: duration.optional() })
+      .object({ port, path: z.string().startsWith("/"), within: patience.optional() })
       .strict()
       .optional(),
     ready: z.string().startsWith("/").optional(),
     replicas: z
       .union([
-        z.int().min(0).max(1000),
+        whole(0, 1000),
         z
           .object({
-            min: z.int().min(1).max(1000),
-            max: z.int().min(1).max(1000),
-            cpu: z.int().min(1).max(100).optional(),
+            min: whole(1, 1000),
+            max: whole(1, 1000),
+            cpu: whole(1, 100).optional(),
           })
           .strict(),
       ])
       .optional(),
-    resources: z.object({ cpus: z.number().positive().optional(), memory: size.optional() }).strict().optional(),
+    resources: z.object({ cpus: cpus.optional(), memory: memory.optional() }).strict().optional(),
     environment: z.record(variable, z.string()).optional(),
     secrets: z.record(variable, secret).optional(),
     /** Of `keelson:volumes`: its settings for the tool loader, in a Secret. */
@@ -123,7 +140,7 @@ export const appSchema = z
     /** Name in the target's `databases`: its address becomes DATABASE_URL. */
     database: name.optional(),
     migrate: z.array(z.string()).min(1).optional(),
-    writable: z.array(z.string().startsWith("/")).optional(),
+    writable: z.array(folder).optional(),
     ingress: z
       .object({
         host,
@@ -145,7 +162,7 @@ export const appSchema = z
     /** Workloads of the same cluster that have to serve before. */
     after: z.array(name).optional(),
     /** Until a new version serves. Default: Kubernetes' 10 min. */
-    timeout: duration.optional(),
+    timeout: patience.optional(),
     /** Whether a version that does not come up makes room for the one before. Default: false. */
     rollback: z.boolean().optional(),
   })

@@ -77,6 +77,65 @@ describe("keelson:kubernetes and its workloads", () => {
     assert.doesNotMatch(text, /canary/);
   });
 
+  const senseless: readonly [key: string, value: unknown, found: string][] = [
+    ["replicas", -1, "expected a whole number from 0 to 1000, found -1"],
+    ["replicas", 1e9, "expected a whole number from 0 to 1000, found 1000000000"],
+    ["replicas", 1.5, "expected a whole number or a map, found 1.5"],
+    ["replicas", { min: 0, max: 2 }, ".min: expected a whole number from 1 to 1000, found 0"],
+    ["replicas", { min: 1, max: 2, cpu: 0 }, ".cpu: expected a whole number from 1 to 100, found 0"],
+    ["resources", { memory: "0 MiB" }, '.memory: expected a size from 8 MiB to 16384 GiB, found "0 MiB"'],
+    ["resources", { memory: "-5 GiB" }, '.memory: expected a size with its unit, such as "512 MiB", found "-5 GiB"'],
+    ["resources", { memory: "5Gi" }, '.memory: expected a size with its unit, such as "512 MiB", found "5Gi"'],
+    ["resources", { memory: "99999 GiB" }, '.memory: expected a size from 8 MiB to 16384 GiB, found "99999 GiB"'],
+    ["resources", { cpus: 0 }, ".cpus: expected a number from 0.001 to 1024, found 0"],
+    ["resources", { cpus: 4000 }, ".cpus: expected a number from 0.001 to 1024, found 4000"],
+    ["port", 0, "expected a whole number from 1 to 65535, found 0"],
+    ["port", 70_000, "expected a whole number from 1 to 65535, found 70000"],
+    ["timeout", "0 s", 'expected a duration from 1 s to 24 h, found "0 s"'],
+    [
+      "health",
+      { port: 1, path: "/", within: "9999 d" },
+      '.within: expected a duration from 1 s to 24 h, found "9999 d"',
+    ],
+    ["user", "99999999999:1", 'expected uid:gid, numbers of at most 2147483647, found "99999999999:1"'],
+    ["user", "3000000000:1", 'expected uid:gid, numbers of at most 2147483647, found "3000000000:1"'],
+    ...["/", "//", "/tmp", "/tmp/", "/a/../b", "data"].map((path): [string, unknown, string] => [
+      "writable",
+      [path],
+      `[0]: expected a whole path of a folder, not / nor /tmp, without . and .., found "${path}"`,
+    ]),
+  ];
+  for (const [key, value, said] of senseless)
+    it(`take no ${key} ${JSON.stringify(value)}`, () => {
+      const found = findings({ kubernetes: { lab: { lab: true } }, workloads: { todo: { ...app, [key]: value } } });
+      assert.equal(found.length, 1, found.join("\n"));
+      const [first = ""] = found;
+      const path = `keelson:workloads.todo.${key}`;
+      assert.ok(first.startsWith(/^[.[]/.test(said) ? `${path}${said}` : `${path}: ${said}`), first);
+    });
+
+  for (const [target, said] of [
+    [
+      { lab: true, databases: { a: { size: "0 GiB" } } },
+      '.databases.a.size: expected a size from 128 MiB to 65536 GiB, found "0 GiB"',
+    ],
+    [
+      { lab: true, databases: { a: { instances: 0 } } },
+      ".databases.a.instances: expected a whole number from 1 to 20, found 0",
+    ],
+    [{ minikube: { cpus: 1 } }, ".minikube.cpus: expected a whole number from 2 to 1024, found 1"],
+    [{ minikube: { memory: "1 MiB" } }, '.minikube.memory: expected a size from 1 GiB to 16384 GiB, found "1 MiB"'],
+    [
+      { lab: true, charts: { a: { chart: "./c", timeout: "0 s" } } },
+      '.charts.a.timeout: expected a duration from 1 s to 24 h, found "0 s"',
+    ],
+  ] as const)
+    it(`take no ${JSON.stringify(target)}`, () => {
+      const [first = "", ...more] = findings({ kubernetes: { c: target } });
+      assert.deepEqual(more, []);
+      assert.ok(first.startsWith(`keelson:kubernetes.c${said}`), first);
+    });
+
   it("leave no secret's value in the program's config", () => {
     const config = engineStackConfig(
       {

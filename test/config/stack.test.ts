@@ -82,7 +82,7 @@ describe("stack config", () => {
     assert.match(found, /keelson:workloads\.both: expected either `hosts` or `kubernetes`/);
     assert.match(found, /keelson:workloads\.web\.ready: expected a text that begins with "\/", found "nosuch"/);
     assert.match(found, /keelson:workloads\.web\.resources\.memory: expected a size with its unit/);
-    assert.match(found, /keelson:workloads\.web\.resources\.cpus: expected more than 0, found 0/);
+    assert.match(found, /keelson:workloads\.web\.resources\.cpus: expected a number from 0\.001 to 1024, found 0/);
     assert.doesNotMatch(found, /expected expected|Invalid|record/);
   });
 
