@@ -49,13 +49,14 @@ async function buildAndLoad(stack: string): Promise<number> {
   for (const profile of profiles) {
     console.log(`Minikube's profile ${profile.profile}: ${await ensureMinikube(profile)}`);
   }
-  const code = await up({ stack, preview: false, run: false });
+  const code = await up({ stack, preview: false, run: false, next: false });
   if (code !== 0) return code;
   for (const { profile } of profiles)
     for (const target of await findTargets(() => openStack(stack), images)) {
       const { version } = target.planned ?? {};
       console.log(await loadTarget(target, `${target.name}:${version}`, profile));
     }
+  console.log("Next: helm upgrade --install evolution-todo ./helm/todo-chatbot");
   return 0;
 }
 

@@ -3,7 +3,9 @@ import { at } from "../core/kubernetes/applied.ts";
 import type { ReplicaSet } from "../core/kubernetes/objects.ts";
 import { revisionBefore } from "../core/kubernetes/revision.ts";
 import { ROLLED_BACK } from "../core/kubernetes/rollback.ts";
+import { versionChanges } from "../core/kubernetes/version-changes.ts";
 import { imagesOf, isSameVersion, revisionsOf } from "../core/kubernetes/workload-status.ts";
+import { printable } from "../core/printable.ts";
 import { type KubernetesObject, nameOf, withValue } from "../plugins/kubernetes/object.ts";
 import { type Around, updateObject } from "../plugins/kubernetes/resource.ts";
 import { NotReadyError } from "../plugins/kubernetes/wait.ts";
@@ -52,7 +54,13 @@ export async function clusterRollback(
     await updateObject(live, before, [], around);
     throw new UserError(`${error.message}\n${service} runs what it ran`, "go back to another version, by its digest");
   }
-  listener.stdout(Buffer.from(`${service}: ${imagesOf(at(live, "spec", "template"))[0]} -> ${image}\n`));
+  const now = at(live, "spec", "template");
+  const [running] = imagesOf(now);
+  const dataOf = (name: string) =>
+    configs.find((object) => nameOf(object) === name)?.data as Readonly<Record<string, string>> | undefined;
+  const moved = running === image ? `${image} as before, with other settings` : `${running} -> ${image}`;
+  for (const line of [moved, ...versionChanges(now, template, dataOf).map((change) => `  ${printable(change)}`)])
+    listener.stdout(Buffer.from(`${line === moved ? `${service}: ` : ""}${line}\n`));
   return 0;
 }
 

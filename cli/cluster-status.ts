@@ -36,7 +36,7 @@ export async function clusterStatus(
     return { cluster: name, services, notes, healthy: services.every(({ state }) => state === "ok") };
   } catch (failure) {
     const told = cluster === undefined ? failure : await explained(cluster, failure, "see what runs");
-    return { cluster: name, services: [], notes: [(told as Error).message], healthy: false };
+    return { cluster: name, services: [], notes: [(told as Error).message], healthy: false, unreachable: true };
   }
 }
 

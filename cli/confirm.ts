@@ -6,13 +6,17 @@ import { UserError } from "../core/error.ts";
  * @throws UserError where there is no terminal
  */
 export async function confirm(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) {
-    throw new UserError("this asks before it goes on, and there is no terminal to ask on", "add --yes");
-  }
+  requireTerminal();
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   try {
     return /^y(?:es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
   } finally {
     terminal.close();
   }
+}
+
+/** Before work that ends with a question. @throws UserError where there is no terminal to ask on */
+export function requireTerminal(): void {
+  if (process.stdin.isTTY) return;
+  throw new UserError("this asks before it goes on, and there is no terminal to ask on", "add --yes");
 }

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { type PlaceStatus, parseStatus } from "../core/host-status.ts";
+import { type PlaceStatus, parseStatus, statusCode } from "../core/host-status.ts";
 import { formatTable } from "../core/table.ts";
 import type { OpenHost } from "./host-session.ts";
 import { openPlaces } from "./places.ts";
@@ -12,7 +12,9 @@ export interface HostStatus extends PlaceStatus {
 /** `keelson status`: what runs on hosts and clusters, and what is not as the last `up` left it. */
 export function statusCommand(): Command {
   return new Command("status")
-    .description("what runs on a stack's hosts and clusters, and what drifted; exit code 3 where something did")
+    .description(
+      "what runs on a stack's hosts and clusters, and what drifted; exit code 3 where something did, 4 where one can't be asked",
+    )
     .argument("[place]", "one host or cluster; default: all")
     .option("-s, --stack <name>", "stack", "dev")
     .option("--json", "as JSON")
@@ -26,7 +28,7 @@ export function statusCommand(): Command {
       ];
       if (json) console.log(JSON.stringify(found, null, 2));
       else show(found);
-      if (found.some(({ healthy }) => !healthy)) process.exitCode = 3;
+      process.exitCode = statusCode(found);
     });
 }
 
@@ -40,7 +42,7 @@ export async function hostStatus(host: OpenHost): Promise<HostStatus> {
     const notes = Buffer.concat(error).toString().split("\n").filter(Boolean);
     return { host: host.name, services: parseStatus(Buffer.concat(out).toString()), notes, healthy: code === 0 };
   } catch (failure) {
-    return { host: host.name, services: [], notes: [(failure as Error).message], healthy: false };
+    return { host: host.name, services: [], notes: [(failure as Error).message], healthy: false, unreachable: true };
   }
 }
 

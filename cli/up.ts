@@ -26,6 +26,7 @@ import { RUN_MARK, stopOrphans } from "../toolchain/orphans.ts";
 import { passphraseProblem } from "../toolchain/passphrase.ts";
 import { ensureRegistry, lastKnownServices } from "../toolchain/services/index.ts";
 import { ensureTool, isReady } from "../toolchain/tools.ts";
+import { confirm, requireTerminal } from "./confirm.ts";
 import { runEngine } from "./engine.ts";
 import { pulumiEnvironment } from "./env.ts";
 import { runSteps, type Step } from "./steps.ts";
@@ -49,12 +50,16 @@ interface Up {
 /** What of it is asked for. */
 export interface UpOptions {
   readonly stack: string;
-  /** Show first what would be done. */
+  /** Show first what would be done, and ask. */
   readonly preview: boolean;
+  /** What would be asked is answered with yes. Default: false. */
+  readonly yes?: boolean;
   /** Run the gateway that the stack names. */
   readonly run: boolean;
   /** Look first at what is there, so that what was changed by hand is put back. Default: false. */
   readonly refresh?: boolean;
+  /** Whether it is told what people do next: where something follows by itself it is not. Default: true. */
+  readonly next?: boolean;
 }
 
 /** `keelson up`: brings what the machine lacks, then `pulumi up`, then the table of what came of it. */
@@ -62,7 +67,8 @@ export function upCommand(): Command {
   return new Command("up")
     .description("set up what is missing, then build, check and push all images of a stack")
     .option("-s, --stack <name>", "stack", "dev")
-    .option("--preview", "show first what would be done (pulumi's own preview)", false)
+    .option("--preview", "show first what would be done (pulumi's own preview), and ask", false)
+    .option("-y, --yes", "with --preview: go on without asking, as it has to be where there is no terminal", false)
     .option("--refresh", "look first at all that is there, and put back what was changed by hand", false)
     .option("--no-run", "leave keelson:gateway.run alone: start no container on this machine")
     .action(async (options: UpOptions) => {
@@ -71,7 +77,9 @@ export function upCommand(): Command {
 }
 
 /** Brings a stack up. @returns the exit code */
-export async function up({ stack, preview, run, refresh = false }: UpOptions): Promise<number> {
+export async function up(options: UpOptions): Promise<number> {
+  const { stack, preview, yes = false, run, refresh = false, next = true } = options;
+  if (preview && !yes) requireTerminal();
   const root = projectRoot();
   const config = await readStack(root, stack);
   const loaded = await loadPlan(root, stack, config, surroundings(root));
@@ -93,7 +101,8 @@ export async function up({ stack, preview, run, refresh = false }: UpOptions): P
       process.env[RUN_MARK] = root;
       removeEventLogs(root);
       await runSteps(context, steps(context));
-      return runPulumi(context, preview, refresh);
+      if (preview && !(await previewed(context, yes, refresh))) return DECLINED;
+      return runPulumi(context, refresh, next);
     },
     {
       what: `keelson up of stack ${stack}`,
@@ -233,15 +242,35 @@ const prepareStack: Step<Up>["run"] = async ({ root, stack, environment }, progr
   );
 };
 
-async function runPulumi(context: Up, preview: boolean, refresh: boolean): Promise<number> {
+/** What an `up` ends with that its user did not want when it was previewed. */
+const DECLINED = 1;
+
+/** Shows what would be done. @returns whether to do it */
+async function previewed({ root, stack, environment }: Up, yes: boolean, refresh: boolean): Promise<boolean> {
+  const args = ["preview", "--stack", stack, "--suppress-outputs", "--suppress-progress"];
+  if (refresh) args.push("--refresh");
+  const { exitCode, stopped } = await runEngine(args, { cwd: root, env: environment });
+  if (exitCode !== 0) {
+    console.error(
+      `\nstack ${stack}: ${stopped ? "stopped" : "the first error above says why it would fail"}; nothing was done`,
+    );
+    return false;
+  }
+  if (yes || (await confirm(`Bring stack ${stack} to that?`))) return true;
+  console.error("nothing was done");
+  return false;
+}
+
+async function runPulumi(context: Up, refresh: boolean, next: boolean): Promise<number> {
   const { root, stack, environment } = context;
   const log = join(root, ".keelson", `${EVENTS}${randomUUID()}.json`);
-  const args = ["up", "--yes", "--stack", stack, "--suppress-outputs", "--suppress-progress", "--event-log", log];
+  const args = ["up", "--yes", "--skip-preview", "--stack", stack, "--suppress-outputs", "--suppress-progress"];
+  args.push("--event-log", log);
   if (refresh) args.push("--refresh");
   // PULUMI_DEBUG_COMMANDS makes --event-log known, as the Automation API does.
   const env = { ...environment, PULUMI_DEBUG_COMMANDS: "1" };
   try {
-    const { exitCode, stopped } = await runEngine(preview ? args : [...args, "--skip-preview"], { cwd: root, env });
+    const { exitCode, stopped } = await runEngine(args, { cwd: root, env });
     if (exitCode !== 0) {
       // An engine that is stopped while it starts leaves its lock behind.
       breakStaleLocks(join(root, ".keelson", "state"), PROJECT, stack);
@@ -250,7 +279,7 @@ async function runPulumi(context: Up, preview: boolean, refresh: boolean): Promi
       console.error(`\nstack ${stack} is not up: ${stopped ? "stopped; run this again to go on" : why}`);
       return stopped ? 130 : exitCode;
     }
-    await summarize(context, changedImages(log));
+    await summarize(context, changedImages(log), next);
     return 0;
   } finally {
     rmSync(log, { force: true });
@@ -263,7 +292,11 @@ function removeEventLogs(root: string): void {
   for (const name of readdirSync(folder)) if (name.startsWith(EVENTS)) rmSync(join(folder, name), { force: true });
 }
 
-async function summarize({ root, stack, environment, config, gateway }: Up, changed: ReadonlySet<string>) {
+async function summarize(
+  { root, stack, environment, config, gateway }: Up,
+  changed: ReadonlySet<string>,
+  next: boolean,
+): Promise<void> {
   const { stdout } = await execa("pulumi", ["stack", "output", "--json", "--stack", stack], {
     cwd: root,
     env: environment,
@@ -284,8 +317,8 @@ async function summarize({ root, stack, environment, config, gateway }: Up, chan
   }
   const runs = [outputs.hosts, outputs.clusters].some((places = {}) => Object.keys(places).length > 0);
   const names = images.map(({ name }) => name);
-  const count = `${changed.size} of ${images.length} images changed`;
-  console.log(`${count}. Next: ${[...nextCommands(stack, names, runs), "npm run down"].join(", ")}`);
+  const todo = next ? `. Next: ${[...nextCommands(stack, names, runs), "npm run down"].join(", ")}` : "";
+  console.log(`${changed.size} of ${images.length} images changed${todo}`);
 }
 
 /** The images that this run made or changed, from the engine's own log of events. */

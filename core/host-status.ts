@@ -20,6 +20,17 @@ export interface PlaceStatus {
   /** What else is wrong, such as a full disk, or why it could not be asked. */
   readonly notes: readonly string[];
   readonly healthy: boolean;
+  /** Set where it could not be asked: nobody knows what runs there. */
+  readonly unreachable?: true;
+}
+
+/**
+ * What `keelson status` ends with: 0 where all is as the stack left it, 3 where something drifted, and 4 where a place
+ * could not be asked, whatever the others said.
+ */
+export function statusCode(places: readonly Pick<PlaceStatus, "healthy" | "unreachable">[]): 0 | 3 | 4 {
+  if (places.some(({ unreachable }) => unreachable)) return 4;
+  return places.every(({ healthy }) => healthy) ? 0 : 3;
 }
 
 /** Reads what the host's program printed: a line a service, fields between tabs. Other lines are no services. */

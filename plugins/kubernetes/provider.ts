@@ -4,6 +4,7 @@ import provider from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { UserError } from "../../core/error.ts";
+import { Causes } from "../../core/kubernetes/cause.ts";
 import { judgeJob } from "../../core/kubernetes/readiness.ts";
 import { checkFailure, configured, handshake, pluginInfo } from "../common/answers.ts";
 import { Calls } from "../common/calls.ts";
@@ -90,6 +91,7 @@ export class KubernetesProvider implements Answers {
   private cluster: Cluster | undefined;
   private releases: Releases | undefined;
   private warned = false;
+  private readonly causes = new Causes();
 
   constructor(options: KubernetesProviderOptions) {
     this.options = options;
@@ -107,10 +109,16 @@ export class KubernetesProvider implements Answers {
       configure: calls.unary(async (request: provider.ConfigureRequest) => this.configure(request)),
       check: calls.unary((request: provider.CheckRequest) => this.served(request).check(request)),
       diff: calls.unary((request: provider.DiffRequest) => this.served(request).diff(request)),
-      create: calls.unary((request: provider.CreateRequest) => this.told(this.served(request).create(request))),
-      read: calls.unary((request: provider.ReadRequest) => this.told(this.served(request).read(request))),
-      update: calls.unary((request: provider.UpdateRequest) => this.told(this.served(request).update(request))),
-      delete: calls.unary((request: provider.DeleteRequest) => this.told(this.served(request).delete(request))),
+      create: calls.unary((request: provider.CreateRequest) =>
+        this.told(request, this.served(request).create(request)),
+      ),
+      read: calls.unary((request: provider.ReadRequest) => this.told(request, this.served(request).read(request))),
+      update: calls.unary((request: provider.UpdateRequest) =>
+        this.told(request, this.served(request).update(request)),
+      ),
+      delete: calls.unary((request: provider.DeleteRequest) =>
+        this.told(request, this.served(request).delete(request)),
+      ),
       invoke: calls.unary(async (request: provider.InvokeRequest) => absent(request.getTok())),
       construct: calls.unary(async (request: provider.ConstructRequest) => absent(request.getType())),
       cancel: calls.unary(async () => {
@@ -473,9 +481,17 @@ export class KubernetesProvider implements Answers {
     return { settings, cluster };
   }
 
-  /** Answers when the engine has heard all that was said of it. */
-  private async told<T>(work: Promise<T>): Promise<T> {
-    return await work.finally(() => this.options.log.flush());
+  /** Answers when the engine has heard all that was said of it; what many resources fail of is told in full by the first. */
+  private async told<T>(request: { getUrn(): string }, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      const urn = request.getUrn();
+      throw this.causes.told(error, `${typeToken(urn).replace(/^.*:/, "")} ${resourceName(urn)}`);
+    } finally {
+      await this.options.log.flush();
+    }
   }
 }
 

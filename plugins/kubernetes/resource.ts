@@ -11,6 +11,7 @@ import {
   kindOf,
   nameOf,
   namespaceOf,
+  textAt,
   valueAt,
   withValue,
 } from "./object.ts";
@@ -44,7 +45,7 @@ export async function createObject(inputs: KubernetesObject, around: Around): Pr
       const made = settings.upsertExistingObjects
         ? await cluster.apply(inputs, { ...writing(around), force: preview || isForced(inputs, settings) })
         : await cluster.create(inputs, { fieldManager: CREATOR, dryRun: preview });
-      for (const warning of made.warnings) around.warn(warning);
+      for (const warning of due(made.warnings, inputs)) around.warn(warning);
       return preview ? supposed(inputs, made.object) : await ready(inputs, made.object, around);
     } catch (error) {
       const pause = RETRIES[attempt];
@@ -53,6 +54,15 @@ export async function createObject(inputs: KubernetesObject, around: Around): Pr
       await cluster.pause(pause);
     }
   }
+}
+
+/** Of every headless Service, whatever it says, by Kubernetes 1.34.0 and 1.34.1 (kubernetes/kubernetes#134040). */
+const OF_HEADLESS = "spec.SessionAffinity is ignored for headless services";
+
+/** The server's warnings, without the one that is false where the object does not ask for it. */
+function due(warnings: readonly string[], inputs: KubernetesObject): string[] {
+  const asks = !["", "None"].includes(textAt(inputs, "spec", "sessionAffinity"));
+  return warnings.filter((warning) => asks || warning !== OF_HEADLESS);
 }
 
 /** Applies new inputs to an object, and waits until it does again what it is for. */
@@ -83,7 +93,7 @@ export async function updateObject(
     if (!preview || taken === undefined || !isWithPredecessors(error)) throw error;
     applied = await cluster.apply(wanted, { ...writing(around), force: true });
   }
-  for (const warning of applied.warnings) around.warn(warning);
+  for (const warning of due(applied.warnings, inputs)) around.warn(warning);
   return preview ? applied.object : await ready(inputs, applied.object, around);
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { histories, parseStatus } from "../../core/host-status.ts";
+import { histories, parseStatus, statusCode } from "../../core/host-status.ts";
 
 describe("parseStatus", () => {
   it("reads a line a service, and passes over what is none", () => {
@@ -36,5 +36,14 @@ describe("histories", () => {
       { workload: "weft on vps1", repository: "weft", digests: ["b", "c"] },
       { workload: "weft on vps1", repository: "old/weft", digests: ["a"] },
     ]);
+  });
+});
+
+describe("statusCode", () => {
+  const [ok, drifted, away] = [{ healthy: true }, { healthy: false }, { healthy: false, unreachable: true as const }];
+  it("tells drift from places that could not be asked, which nobody knows anything of", () => {
+    assert.equal(statusCode([ok, ok]), 0);
+    assert.equal(statusCode([ok, drifted]), 3);
+    assert.equal(statusCode([away, drifted, ok]), 4);
   });
 });

@@ -70,6 +70,9 @@ describe("keelson build-and-load", function () {
       );
     }
     assert.equal(asked("image load").length, 3);
+    // What comes next is told when all is done, and not by the `up` within.
+    assert.match(all, /\nNext: helm upgrade --install evolution-todo \.\/helm\/todo-chatbot$/);
+    assert.equal(all.split("Next:").length, 2);
   });
 
   it("starts and loads nothing the second time", async () => {

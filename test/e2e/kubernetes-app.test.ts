@@ -149,9 +149,16 @@ describe("stack cluster", function () {
     const logs = await keelson("logs", "lab", "todo-backend", "--lines", "3");
     assert.match(logs.stdout, /^(?:\d{4}-\d\d-\d\dT[\d:]{8}Z todo-backend-\S+: .*(?:\n|$)){3}$/);
     const kept = ["psql", "-h", "/tmp", "-U", "todo", "-tAc", "select title, done_at is not null from todo"];
-    assert.equal((await keelson("exec", "lab", "todo", "--", ...kept)).stdout, "milk|t");
-    const failed = await keelson("exec", "lab", "todo-backend", "--", "python3", "-c", "raise SystemExit(7)");
+    assert.equal((await keelson("exec", "lab", "todo", ...kept)).stdout, "milk|t");
+    const failed = await keelson("exec", "lab", "todo-backend", "python3", "-c", "raise SystemExit(7)");
     assert.equal(failed.exitCode, 7, failed.all);
+    const count = "'import sys; print(len(sys.stdin.buffer.read()))'";
+    const piped = `head -c 2000000 /dev/zero | npm run --silent keelson -- exec -s cluster lab todo-backend python3 -c ${count}`;
+    assert.equal((await run(piped)).all, "2000000");
+    const terminal = await run(
+      `script -qec "npm run --silent keelson -- exec -s cluster lab -it todo-backend tty" /dev/null`,
+    );
+    assert.match(terminal.all, /^\/dev\/pts\/\d+\s*$/);
   });
 
   it("shows what somebody changed by hand, and who, and goes back to what ran before", async () => {
@@ -291,7 +298,7 @@ describe("stack cluster", function () {
     const silent = await keelson("prune", "--yes");
     assert.equal(silent.exitCode, 1, silent.all);
     assert.match(silent.all, /cluster lab of stack cluster does not say what it runs/);
-    assert.equal((await keelson("status")).exitCode, 3);
+    assert.equal((await keelson("status")).exitCode, 4);
   });
 });
 

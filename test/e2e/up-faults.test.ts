@@ -100,7 +100,7 @@ describe("npm run up under faults", function () {
       },
       reach: said("] stack …", 150),
     },
-    { name: "in a preview", args: ["--preview"], prepare: edited, reach: said("Previewing", 500) },
+    { name: "in a preview", args: ["--preview", "--yes"], prepare: edited, reach: said("Previewing", 500) },
     { name: "as the engine begins", prepare: edited, reach: said("Updating (dev)", 100) },
     {
       name: "while the base is pushed",
