@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createReadStream, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -18,7 +19,8 @@ import { ensureTool } from "../../toolchain/tools.ts";
 import { makeProject, type TestProject } from "./plugin/project.ts";
 
 const NAMESPACE = "helm-release";
-const REPOSITORY = `${NAMESPACE}/charts`;
+/** Of this run alone: another one at the same registry would move its tags, and delete what they stand on. */
+const REPOSITORY = `${NAMESPACE}/${randomUUID()}`;
 const BEFORE = "1.2.3";
 const AFTER = "1.3.0";
 

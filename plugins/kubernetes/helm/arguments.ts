@@ -20,7 +20,8 @@ export function chartArguments(inputs: KubernetesObject): string[] {
   return [
     chart,
     ...(repository === undefined ? [] : ["--repo", repository]),
-    ...(version === undefined ? [] : ["--version", version]),
+    // Beside a digest helm holds a version against the tag of its name, which may have moved.
+    ...(version === undefined || /@sha256:/.test(chart) ? [] : ["--version", version]),
     ...flag("--ca-file", options.caFile),
     ...flag("--cert-file", options.certFile),
     ...flag("--key-file", options.keyFile),

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "yaml";
 import { z } from "zod";
 import { UserError } from "../../../core/error.ts";
@@ -17,7 +18,7 @@ import {
 } from "./arguments.ts";
 import { explainHelm, isTimeout, type ReleaseName } from "./failure.ts";
 import { resourceNames } from "./manifest.ts";
-import type { Helm } from "./program.ts";
+import type { Helm, HelmRun } from "./program.ts";
 
 /** A release is there, and is not what it was to be. */
 export class ReleaseFailedError extends Error {
@@ -55,8 +56,12 @@ export interface ReleaseAround {
 }
 
 /** The chart's own version, which `>= 1.2` or nothing may stand for. @throws UserError where there is no such chart */
-export async function chartVersion(inputs: KubernetesObject, helm: Helm): Promise<string> {
-  const shown = await helm.run(["show", "chart", ...chartArguments(inputs)]);
+export async function chartVersion(
+  inputs: KubernetesObject,
+  helm: Pick<Helm, "run">,
+  pauses: readonly number[] = PAUSES,
+): Promise<string> {
+  const shown = await asked(helm, ["show", "chart", ...chartArguments(inputs)], "", pauses);
   if (!shown.ok) throw explainHelm(`find chart ${chartOf(inputs).chart}`, shown.stderr, nameOf(inputs));
   const { version } = z.object({ version: z.string() }).parse(parse(shown.stdout));
   return version;
@@ -64,9 +69,30 @@ export async function chartVersion(inputs: KubernetesObject, helm: Helm): Promis
 
 /** @returns what it renders to @throws UserError for a chart that does not render with its values */
 export async function tryRender(inputs: KubernetesObject, helm: Helm): Promise<string> {
-  const rendered = await helm.run(templateArguments(inputs), valuesOf(inputs));
+  const rendered = await asked(helm, templateArguments(inputs), valuesOf(inputs), PAUSES);
   if (!rendered.ok) throw explainHelm(`render chart ${chartOf(inputs).chart}`, rendered.stderr, nameOf(inputs));
   return rendered.stdout;
+}
+
+/** What helm says where a repository or registry is busy or just starts again: its client tries few of them again. */
+const PASSING =
+  /connection refused|connection reset|broken pipe|handshake timeout|i\/o timeout|timeout awaiting|unexpected EOF|: EOF\s*$|(?:status|code|response)[^\n]*\b(?:429|50[0234])\b|too many requests/i;
+/** Milliseconds between the attempts to ask it. */
+const PAUSES = [500, 1500, 3000];
+
+/** A command that only reads, again after what passes. */
+async function asked(
+  helm: Pick<Helm, "run">,
+  args: readonly string[],
+  input: string,
+  pauses: readonly number[],
+): Promise<HelmRun> {
+  for (const pause of pauses) {
+    const run = await helm.run(args, input);
+    if (run.ok || !PASSING.test(run.stderr)) return run;
+    await sleep(pause);
+  }
+  return helm.run(args, input);
 }
 
 /** Installs a release, or brings one that is there to its inputs. @returns its outputs */

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster } from "../../../plugins/kubernetes/cluster.ts";
+import { chartArguments } from "../../../plugins/kubernetes/helm/arguments.ts";
 import type { HelmRun } from "../../../plugins/kubernetes/helm/program.ts";
-import { applyRelease, ReleaseFailedError } from "../../../plugins/kubernetes/helm/release.ts";
+import { applyRelease, chartVersion, ReleaseFailedError } from "../../../plugins/kubernetes/helm/release.ts";
 import { readSettings } from "../../../plugins/kubernetes/settings.ts";
 import { type Double, refusal, startDouble } from "./double.ts";
 
@@ -60,5 +61,45 @@ describe("a release that helm waits for", () => {
       assert.deepEqual(error.outputs, {});
       return true;
     });
+  });
+});
+
+describe("a chart's version", () => {
+  const inputs = { name: "todo", namespace: "shop", chart: "oci://r/web" };
+  const helm = (...answers: string[]) => {
+    let runs = 0;
+    const run = async (): Promise<HelmRun> => {
+      const stderr = answers[runs++] ?? "";
+      return { ok: stderr === "", stdout: "version: 1.2.3\n", stderr };
+    };
+    return { run, count: () => runs };
+  };
+
+  it("is asked for again where the registry is busy or just starts again", async () => {
+    for (const passing of [
+      'Error: Get "https://r/v2/": dial tcp 127.0.0.1:5443: connect: connection refused',
+      "Error: failed to do request: net/http: TLS handshake timeout",
+      'Error: GET "https://r/v2/web/manifests/1": response status code 503: Service Unavailable',
+      "Error: unexpected EOF",
+    ]) {
+      const busy = helm(passing, passing);
+      assert.equal(await chartVersion(inputs, busy, [0, 0, 0]), "1.2.3", passing);
+      assert.equal(busy.count(), 3);
+    }
+  });
+
+  it("is an error where it stays so, and at once where there is no such chart", async () => {
+    const away = helm(...Array<string>(9).fill("Error: connection refused"));
+    await assert.rejects(chartVersion(inputs, away, [0, 0, 0]), /can't find chart oci:\/\/r\/web: connection refused/);
+    assert.equal(away.count(), 4);
+    const none = helm("Error: r/web@sha256:5031b4: not found", "");
+    await assert.rejects(chartVersion(inputs, none, [0, 0, 0]), /not found/);
+    assert.equal(none.count(), 1);
+  });
+
+  it("is not asked for beside a digest, whatever tags say", () => {
+    const chart = `oci://r/web@sha256:${"a".repeat(64)}`;
+    assert.deepEqual(chartArguments({ ...inputs, chart, version: "1.2.3" }), [chart]);
+    assert.deepEqual(chartArguments({ ...inputs, version: "1.2.3" }), ["oci://r/web", "--version", "1.2.3"]);
   });
 });
