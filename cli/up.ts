@@ -106,7 +106,12 @@ export async function up(options: UpOptions): Promise<number> {
     },
     {
       what: `keelson up of stack ${stack}`,
-      onWait: (holder) => tell(`waiting for ${describeHolder(holder)}`),
+      inTurn: true,
+      onWait: (holder) =>
+        tell(
+          `waiting for ${describeHolder(holder)}: one at a time in a checkout, whatever the stack, and in the order of their coming ` +
+            "(another checkout, such as one of git worktree, needs not wait)",
+        ),
       onBroken: (holder) => {
         broken = true;
         tell(`took away the lock of ${describeHolder(holder)}, which was killed`);

@@ -15,6 +15,7 @@ import {
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { takeTurn } from "./turns.mjs";
 
 /**
  * Who holds a lock.
@@ -25,6 +26,7 @@ import { setTimeout as sleep } from "node:timers/promises";
  * @property {string} space - pid namespace: a pid says nothing outside it
  * @property {string} start - when the process started, in the kernel's ticks: pids are used again
  * @property {string} what - what it does, for people
+ * @property {string} [since] - when it took it
  */
 
 /** A file that stays unreadable for longer was left by a process killed while it wrote: milliseconds. */
@@ -41,8 +43,8 @@ process.on("exit", () => {
  * @template T
  * @param {string} file
  * @param {() => Promise<T>} work
- * @param {{ what?: string, onWait?: (holder: Holder) => void, onBroken?: (holder: Holder) => void, signal?: AbortSignal, pollMs?: number }} [options]
- * `onWait` is told once per holder, `onBroken` of a dead one whose lock was taken away.
+ * @param {{ what?: string, onWait?: (holder: Holder) => void, onBroken?: (holder: Holder) => void, signal?: AbortSignal, pollMs?: number, inTurn?: boolean }} [options]
+ * `onWait` is told once per holder, `onBroken` of a dead one whose lock was taken away; `inTurn`: who came first is first, for work that takes long.
  * @returns {Promise<T>}
  */
 export async function withLock(file, work, options = {}) {
@@ -57,7 +59,7 @@ export async function withLock(file, work, options = {}) {
 /**
  * Takes the lock; the returned function gives it back.
  * @param {string} file
- * @param {{ what?: string, onWait?: (holder: Holder) => void, onBroken?: (holder: Holder) => void, signal?: AbortSignal, pollMs?: number }} [options]
+ * @param {{ what?: string, onWait?: (holder: Holder) => void, onBroken?: (holder: Holder) => void, signal?: AbortSignal, pollMs?: number, inTurn?: boolean }} [options]
  * @returns {Promise<() => void>}
  */
 export async function acquireLock(file, options = {}) {
@@ -70,8 +72,23 @@ export async function acquireLock(file, options = {}) {
     start: startOf(process.pid),
     what: options.what ?? "",
   };
+  const turn = options.inTurn ? takeTurn(`${file}.queue`, me.id) : undefined;
+  try {
+    await wait(file, me, () => turn?.isFirst() ?? true, options);
+  } finally {
+    turn?.leave();
+  }
+  held.set(file, me.id);
+  return () => release(file);
+}
+
+/**
+ * @param {string} file @param {Holder} me @param {() => boolean} isFirst
+ * @param {{ onWait?: (holder: Holder) => void, onBroken?: (holder: Holder) => void, signal?: AbortSignal, pollMs?: number }} options
+ */
+async function wait(file, me, isFirst, options) {
   let told = "";
-  while (!create(file, me)) {
+  while (!(isFirst() && create(file, me))) {
     const holder = lockHolder(file);
     if (holder && !isDead(holder) && told !== holder.id) {
       told = holder.id;
@@ -81,8 +98,6 @@ export async function acquireLock(file, options = {}) {
     if (free && breakLock(file, holder?.id) && holder) options.onBroken?.(holder);
     await sleep(free ? 1 : (options.pollMs ?? 200), undefined, options.signal ? { signal: options.signal } : {});
   }
-  held.set(file, me.id);
-  return () => release(file);
 }
 
 /**
@@ -90,7 +105,8 @@ export async function acquireLock(file, options = {}) {
  * @param {Holder} holder
  */
 export function describeHolder(holder) {
-  return `process ${holder.pid} on ${holder.host}${holder.what ? ` (${holder.what})` : ""}`;
+  const since = holder.since ? `, since ${holder.since.slice(0, 19)}Z` : "";
+  return `process ${holder.pid} on ${holder.host}${holder.what ? ` (${holder.what})` : ""}${since}`;
 }
 
 /**
@@ -109,7 +125,7 @@ export function lockHolder(file) {
 /** @param {string} file @param {Holder} me */
 function create(file, me) {
   try {
-    writeFileSync(file, JSON.stringify(me), { flag: "wx" });
+    writeFileSync(file, JSON.stringify({ ...me, since: new Date().toISOString() }), { flag: "wx" });
     return true;
   } catch (error) {
     if (/** @type {NodeJS.ErrnoException} */ (error).code === "EEXIST") return false;

@@ -54,6 +54,20 @@ describe("lock", () => {
     await Promise.all(Array.from({ length: 10 }, once));
   });
 
+  it("goes to who came first, however often each looks", async () => {
+    const order: number[] = [];
+    const unlock = await acquireLock(file, { inTurn: true });
+    const waiting = [60, 20, 1].map(async (pollMs, i) => {
+      await new Promise((done) => setTimeout(done, i * 20));
+      await withLock(file, async () => void order.push(i), { inTurn: true, pollMs });
+    });
+    await new Promise((done) => setTimeout(done, 100));
+    unlock();
+    await Promise.all(waiting);
+    assert.deepEqual(order, [0, 1, 2]);
+    assert.ok(!existsSync(`${file}.queue`));
+  });
+
   it("says once who holds it, then follows", async () => {
     const other = lockingProcess(file);
     await once(other.stdout, "data");
@@ -62,7 +76,9 @@ describe("lock", () => {
     await new Promise((done) => setTimeout(done, 50));
     other.stdin.end();
     (await mine)();
-    assert.deepEqual(waits, [`process ${other.pid} on ${hostname()} (testing)`]);
+    const [said = "", ...more] = waits;
+    assert.deepEqual(more, []);
+    assert.ok(said.startsWith(`process ${other.pid} on ${hostname()} (testing), since 20`), said);
   });
 
   it("is broken when its holder was killed", async () => {
