@@ -5,7 +5,7 @@ import { createReadStream, existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, join } from "node:path";
-import { ApiException, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
+import { ApiException, CoreV1Api, KubeConfig, setHeaderOptions } from "@kubernetes/client-node";
 import { Namespace } from "@pulumi/kubernetes/core/v1/namespace.js";
 import { Release, type ReleaseArgs } from "@pulumi/kubernetes/helm/v3/release.js";
 import { Provider } from "@pulumi/kubernetes/provider.js";
@@ -149,6 +149,21 @@ describe("Helm releases", function () {
       [await greeting("repository"), await greeting("oci"), await greeting("digest")],
       [AFTER, AFTER, BEFORE],
     );
+  });
+
+  it("get back what somebody changed or deleted by hand, by a refresh and the update after it", async () => {
+    await core.patchNamespacedConfigMap(
+      { name: "repository", namespace: NAMESPACE, body: { data: { version: "by hand" } } },
+      setHeaderOptions("Content-Type", "application/merge-patch+json"),
+    );
+    await core.deleteNamespacedConfigMap({ name: "oci", namespace: NAMESPACE });
+    const { text } = await succeed(project.refresh());
+    assert.match(text, /put back by the next update: ConfigMap helm-release\/repository \(data\.version\)/);
+    assert.match(text, /put back by the next update: ConfigMap helm-release\/oci \(deleted\)/);
+    assert.equal((await succeed(project.up())).changes.update, 2);
+    for (const name of ["repository", "oci"]) assert.equal(await greeting(name), AFTER, name);
+    await succeed(project.refresh());
+    assert.equal((await succeed(project.up())).changes.update, undefined);
   });
 
   it("end in the preview where there is no such version", async () => {

@@ -16,6 +16,7 @@ import {
   uninstallArguments,
   upgradeArguments,
 } from "./arguments.ts";
+import { releaseDrift } from "./drift.ts";
 import { explainHelm, isTimeout, type ReleaseName } from "./failure.ts";
 import { resourceNames } from "./manifest.ts";
 import type { Helm, HelmRun } from "./program.ts";
@@ -172,6 +173,16 @@ export async function readRelease(
       appVersion: chart.appVersion,
     },
   };
+}
+
+/** What the cluster has no more as the release's manifest says it: {@link releaseDrift}. */
+export async function driftedObjects(
+  { namespace, name, chart }: ReleaseName,
+  around: ReleaseAround,
+): Promise<string[]> {
+  const found = await around.helm.run(["get", "manifest", name, "--namespace", namespace]);
+  if (!found.ok) throw explainHelm(`read release ${namespace}/${name}`, found.stderr, { namespace, name, chart });
+  return releaseDrift(found.stdout, namespace, around.cluster);
 }
 
 /** Removes a release; one that is gone already is fine. */

@@ -34,6 +34,7 @@ import type { Helm } from "./program.ts";
 import {
   applyRelease,
   chartVersion,
+  driftedObjects,
   nameOf,
   type ReleaseAround,
   ReleaseFailedError,
@@ -47,6 +48,8 @@ import {
 export const RELEASE = "kubernetes:helm.sh/v3:Release";
 
 const INPUTS = "__inputs";
+/** What a refresh found that is not as the chart says; with the next update it is gone. */
+const DRIFT = "__drift";
 
 export interface ReleasesOptions {
   readonly helm: Helm;
@@ -121,6 +124,8 @@ export class Releases {
       immutable: ["name", "namespace"],
       ignored: request.getIgnorechangesList(),
     });
+    // Put back by helm's upgrade, which sets what its manifest says.
+    if (Array.isArray(outputs[DRIFT])) found.push({ path: "resourceNames", kind: "update", replaces: false });
     return diffResponse(found);
   }
 
@@ -180,8 +185,15 @@ export class Releases {
       ? { ...rest, chart: isObject(status) ? (status.chart ?? "") : "", timeout: 300 }
       : known;
     const marked = isImport ? {} : openInputs(state);
+    const drift = isImport ? [] : await driftedObjects(release, this.around(request.getUrn()));
+    if (drift.length > 0)
+      this.options.warn(
+        request.getUrn(),
+        `not as the chart says, and put back by the next update: ${drift.join("; ")}`,
+      );
+    const seen = drift.length === 0 ? outputs : { ...outputs, [DRIFT]: drift };
     response.setId(request.getId());
-    response.setProperties(struct.Struct.fromJavaScript(writeRelease(inputs, outputs, marked)));
+    response.setProperties(struct.Struct.fromJavaScript(writeRelease(inputs, seen, marked)));
     response.setInputs(struct.Struct.fromJavaScript(withSecrets(inputs, marked)));
     return response;
   }
