@@ -103,10 +103,16 @@ export class KubernetesApp extends pulumi.ComponentResource {
           template: { metadata: { labels: app.labels }, spec: appPod(name, args, app) },
         },
       },
-      { ...child, dependsOn: migration },
+      {
+        ...child,
+        dependsOn: migration,
+        ...(args.timeout === undefined ? {} : { customTimeouts: patience(args.timeout) }),
+      },
     );
     const ports = [{ name: "http", port: args.port, targetPort: "http" }];
-    this.service = new Service(name, { metadata, spec: { selector: app.selector, ports } }, child);
+    // The Deployment is what says whether it serves: a Service beside one that can't would be waited for, ten minutes long.
+    const unawaited = { ...metadata, annotations: { "pulumi.com/skipAwait": "true" } };
+    this.service = new Service(name, { metadata: unawaited, spec: { selector: app.selector, ports } }, child);
     new NetworkPolicy(name, { metadata, spec: policy(args, app) }, child);
     // One at a time: a node that is emptied waits for the replacement, and not for ever where it never comes.
     const budget = {
@@ -121,6 +127,14 @@ export class KubernetesApp extends pulumi.ComponentResource {
     this.url = pulumi.interpolate`http://${name}.${args.namespace}.svc:${args.port}`;
     this.registerOutputs({ url: this.url });
   }
+}
+
+/** Seconds that the engine waits beyond Kubernetes' own deadline, which says more of why. */
+const AFTER_DEADLINE = 30;
+
+function patience(timeout: number): pulumi.CustomTimeouts {
+  const most = `${timeout + AFTER_DEADLINE}s`;
+  return { create: most, update: most };
 }
 
 /** What pods of the application share. */

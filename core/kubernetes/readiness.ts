@@ -1,6 +1,7 @@
 import { at } from "./applied.ts";
 import type { Condition, KubernetesEvent, ObjectMeta, Pod } from "./objects.ts";
 import { distinctTroubles, isLive, isOwned, type PodSurroundings, podTroubles } from "./pod.ts";
+import { refusedPods } from "./refused-pods.ts";
 import { judgeRollout, type ObservedRollout } from "./rollout.ts";
 import type { Trouble } from "./trouble.ts";
 import { kubectl } from "./words.ts";
@@ -72,7 +73,28 @@ export function judgeStatefulSet(
     events,
     logs,
   };
-  return { ...judgePods(newest.filter(isUnready), surroundings), progress };
+  const judged = judgePods(newest.filter(isUnready), surroundings);
+  // One that ends makes room for its successor, whatever an event of before says.
+  if (pods.filter((pod) => isOwned(pod.metadata, metadata?.uid)).length >= wanted) return { ...judged, progress };
+  return withRefusal(
+    judged,
+    refusedPods({ ...makerOf("statefulset", metadata), uid: metadata?.uid }, events),
+    progress,
+  );
+}
+
+function makerOf(kind: string, metadata: ObjectMeta | undefined) {
+  return { kind, name: metadata?.name ?? "?", namespace: metadata?.namespace ?? "default" };
+}
+
+/** With what the API server has against pods that are not there. */
+function withRefusal(
+  { verdict, troubles }: Pick<Readiness, "verdict" | "troubles">,
+  refused: readonly Trouble[],
+  progress: string,
+): Readiness {
+  const isFatal = verdict === "fatal" || refused.some((trouble) => trouble.verdict === "fatal");
+  return { verdict: isFatal ? "fatal" : "wait", troubles: [...refused, ...troubles], progress };
 }
 
 export interface Job {
@@ -125,7 +147,9 @@ export function judgeJob(
   // A program that ends with an error is what backoffLimit is for.
   const isOver =
     judged.verdict === "fatal" && judged.troubles.some((t) => t.verdict === "fatal" && t.reason !== "CrashLoopBackOff");
-  return { verdict: isOver ? "fatal" : "wait", troubles: judged.troubles, progress };
+  const seen: Readiness = { verdict: isOver ? "fatal" : "wait", troubles: judged.troubles, progress };
+  if (own.length > 0) return seen;
+  return withRefusal(seen, refusedPods({ ...makerOf("job", metadata), uid: metadata?.uid }, events), progress);
 }
 
 /** A pod of its own: done when it is ready, or has done its work. */

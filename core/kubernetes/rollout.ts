@@ -1,5 +1,6 @@
 import type { Condition, Deployment, KubernetesEvent, Pod, ReplicaSet } from "./objects.ts";
 import { distinctTroubles, isLive, isOwned, podTroubles } from "./pod.ts";
+import { refusedPods } from "./refused-pods.ts";
 import { type Trouble, WITHOUT_POD } from "./trouble.ts";
 import { kubectl } from "./words.ts";
 
@@ -78,75 +79,11 @@ function revision({ metadata }: ReplicaSet): number {
   return Number(metadata?.annotations?.[REVISION] ?? 0);
 }
 
-/** What keeps a ReplicaSet from making pods, by the API server's refusals; each is final, but for what is made meanwhile. */
-const REFUSALS: readonly {
-  readonly sign: RegExp;
-  readonly verdict: Trouble["verdict"];
-  readonly cause: (found: RegExpExecArray) => string;
-  readonly command: (namespace: string) => string;
-}[] = [
-  {
-    sign: /exceeded quota: ([^,]+)/,
-    verdict: "fatal",
-    cause: (found) => `the namespace's quota ${found[1]} has no room for it`,
-    command: (namespace) => kubectl(namespace, "describe", "resourcequota"),
-  },
-  {
-    sign: /violates PodSecurity "([^"]+)"(?:: (.*))?/,
-    verdict: "fatal",
-    cause: (found) => `the namespace takes pods under ${found[1]} alone${found[2] ? `: ${found[2]}` : ""}`,
-    command: () => "set what the message names in the workload's securityContext",
-  },
-  {
-    sign: /admission webhook "([^"]+)" denied the request/,
-    verdict: "fatal",
-    cause: (found) => `the webhook ${found[1]} refuses it`,
-    command: () => "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations",
-  },
-  {
-    sign: /failed calling webhook "([^"]+)"/,
-    verdict: "wait",
-    cause: (found) => `the webhook ${found[1]} does not answer, and nothing passes without it`,
-    command: () => "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations",
-  },
-  {
-    sign: /because it is being terminated/,
-    verdict: "fatal",
-    cause: () => "the namespace is being deleted",
-    command: (namespace) => kubectl(namespace, "get", "namespace", namespace, "-o", "yaml"),
-  },
-  {
-    sign: /serviceaccount "([^"]+)" not found|error looking up service account [^:]*: serviceaccount "([^"]+)"/,
-    verdict: "wait",
-    cause: (found) => `the service account ${found[1] ?? found[2]} is not there`,
-    command: (namespace) => kubectl(namespace, "get", "serviceaccounts"),
-  },
-  {
-    sign: /is invalid: (.*)|forbidden: (.*)/,
-    verdict: "fatal",
-    cause: (found) => `the API server refuses its pods: ${found[1] ?? found[2]}`,
-    command: (namespace) => kubectl(namespace, "get", "events", "--field-selector=reason=FailedCreate"),
-  },
-];
-
+/** What keeps a ReplicaSet from making pods. */
 function creationTroubles(set: ReplicaSet, { deployment, events }: ObservedRollout): Trouble[] {
-  const namespace = namespaceOf(deployment);
   const failure = (set.status?.conditions ?? []).find((c) => c.type === "ReplicaFailure" && c.status === "True");
-  const event = events.findLast((e) => e.reason === "FailedCreate" && e.involvedObject?.uid === set.metadata?.uid);
-  const message = failure?.message ?? event?.message;
-  if (message === undefined) return [];
-  const where = `replica set ${set.metadata?.name ?? "?"}`;
-  for (const { sign, verdict, cause, command } of REFUSALS) {
-    const found = sign.exec(message);
-    if (found !== null)
-      return [
-        { verdict, where, reason: "FailedCreate", message, cause: cause(found), command: command(namespace), log: [] },
-      ];
-  }
-  const command = kubectl(namespace, "describe", "replicaset", set.metadata?.name ?? "");
-  return [
-    { verdict: "wait", where, reason: "FailedCreate", message, cause: "its pods can't be made", command, log: [] },
-  ];
+  const owner = { kind: "replicaset", name: set.metadata?.name ?? "?", uid: set.metadata?.uid };
+  return refusedPods({ ...owner, namespace: namespaceOf(deployment) }, events, failure?.message);
 }
 
 /** What the deployment itself says: its time is over, or it is paused. */

@@ -192,9 +192,12 @@ async function eventsOf(cluster: Cluster, namespace: string): Promise<Kubernetes
   return events.toSorted((a, b) => (at(a) < at(b) ? -1 : at(a) > at(b) ? 1 : 0));
 }
 
+/** Containers whose last words are asked for: a hundred pods say the same. */
+const LOGS = 5;
+
 /** Last words of containers that ended, or that run and are not ready. */
 async function logsOf(cluster: Cluster, pods: readonly Pod[]): Promise<Record<string, string>> {
-  const asked = pods.slice(0, 5).flatMap(({ metadata, status }) =>
+  const asked = pods.flatMap(({ metadata, status }) =>
     [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]
       .filter(
         (c) =>
@@ -208,10 +211,13 @@ async function logsOf(cluster: Cluster, pods: readonly Pod[]): Promise<Record<st
         previous: (c.restartCount ?? 0) > 0 && c.state?.terminated === undefined,
       })),
   );
-  const read = asked.map(async ({ namespace, pod: name, container, previous }) => [
-    `${name}/${container}`,
-    await cluster.log(namespace, name, container, previous),
-  ]);
+  // Of those that have something to say, not of the first that serve.
+  const read = asked
+    .slice(0, LOGS)
+    .map(async ({ namespace, pod: name, container, previous }) => [
+      `${name}/${container}`,
+      await cluster.log(namespace, name, container, previous),
+    ]);
   return Object.fromEntries(await Promise.all(read));
 }
 

@@ -19,6 +19,49 @@ const lost = {
   ],
 };
 
+const REFUSED = {
+  ...{ reason: "FailedCreate", involvedObject: { uid: "u1" } },
+  message: 'create Pod x failed error: pods "x" is forbidden: exceeded quota: small, requested: pods=1, used: pods=1',
+};
+
+describe("pods that can't be made", () => {
+  const set = {
+    metadata: { name: "db", namespace: "shop", uid: "u1", generation: 1 },
+    spec: { replicas: 1 },
+    status: { observedGeneration: 1, replicas: 0 },
+  };
+  const migration = { metadata: { name: "migrate", namespace: "shop", uid: "u1" } };
+
+  it("end the wait for a StatefulSet and for a Job at once, with the reason", () => {
+    for (const { verdict, troubles } of [
+      judgeStatefulSet(set, [], [REFUSED], {}),
+      judgeJob(migration, [], [REFUSED], {}),
+    ]) {
+      assert.equal(verdict, "fatal");
+      assert.match(
+        formatTrouble(troubles[0] ?? assert.fail()),
+        /cause: the namespace's quota small has no room for it/,
+      );
+    }
+  });
+
+  it("say nothing where there are pods, such as one that makes room, nor of another's", () => {
+    const ending = { ...owned("db-0", { deletionTimestamp: "2026-01-01T00:00:00Z" }), status: {} };
+    assert.equal(judgeStatefulSet(set, [ending], [REFUSED], {}).verdict, "wait");
+    assert.equal(judgeJob(migration, [{ ...owned("m"), status: { phase: "Running" } }], [REFUSED], {}).verdict, "wait");
+    const other = { ...REFUSED, involvedObject: { uid: "u2" } };
+    assert.equal(judgeJob(migration, [], [other], {}).verdict, "wait");
+  });
+
+  it("are waited for where what lacks may come", () => {
+    const account = {
+      ...REFUSED,
+      message: 'pods "x" is forbidden: error looking up service account shop/a: serviceaccount "a" not found',
+    };
+    assert.equal(judgeJob(migration, [], [account], {}).verdict, "wait");
+  });
+});
+
 describe("a StatefulSet", () => {
   const set = (status: object, generation = 1, strategy = "RollingUpdate") => ({
     metadata: { name: "db", namespace: "shop", uid: "u1", generation },
