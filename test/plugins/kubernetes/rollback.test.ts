@@ -109,7 +109,9 @@ describe("kubernetes plugin: what a rollback goes back to", () => {
 
   async function interrupted(image: string): Promise<void> {
     const change = up(image);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    while (imageOf(live) !== image) await new Promise((resolve) => setTimeout(resolve, 5));
+    // Until its answer has been read.
+    await new Promise((resolve) => setTimeout(resolve, 200));
     plugin.calls.cancel();
     assert.match(await change, /cancelled/);
     await start();
