@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { areSteps, INSTANCE_TYPES } from "../core/cloudflare/instance-types.ts";
+import { areSteps, INSTANCE_TYPES, LEAST_STEP } from "../core/cloudflare/instance-types.ts";
 import { duration } from "./workload-values.ts";
 
 /** What Cloudflare takes as the name of a Worker and of an application. */
@@ -8,7 +8,7 @@ const name = z
   .max(63)
   .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, "lower case letters, digits and dashes, at most 63");
 
-const sandboxSchema = z
+const sandboxFields = z
   .object({
     account: z.string().regex(/^[0-9a-f]{32}$/, "a Cloudflare account's id: 32 hex digits"),
     image: z.string().min(1),
@@ -17,20 +17,25 @@ const sandboxSchema = z
     instanceType: z.enum(INSTANCE_TYPES).default("standard-1"),
     /** A volume has one writer. */
     maxInstances: z.int().min(1).default(1),
-    /** As wrangler's. */
+    /** Default: usualSteps. */
     steps: z
-      .array(z.int().min(1).max(100))
+      .array(z.int().min(LEAST_STEP).max(100))
       .min(1)
       .refine(areSteps, { error: "percentages that grow, up to 100" })
-      .default([10, 100]),
+      .optional(),
     within: duration.default("15 min"),
   })
   .strict();
+
+const sandboxSchema = sandboxFields.refine(({ steps = [], maxInstances }) => steps.length <= maxInstances, {
+  error: "as many steps as maxInstances at most: Cloudflare refuses more",
+  path: ["steps"],
+});
 
 /** `keelson:cloudflare`: images that run as containers behind Workers. */
 export const cloudflareSchema = z.record(name, sandboxSchema);
 
 /** The keys of each object above, for hints. */
 export const CLOUDFLARE_KEYS: Readonly<Record<string, readonly string[]>> = {
-  "cloudflare.*": Object.keys(sandboxSchema.shape),
+  "cloudflare.*": Object.keys(sandboxFields.shape),
 };

@@ -2,6 +2,7 @@ import { Worker } from "@pulumi/cloudflare/worker.js";
 import { WorkersDeployment } from "@pulumi/cloudflare/workersDeployment.js";
 import { WorkerVersion } from "@pulumi/cloudflare/workerVersion.js";
 import * as pulumi from "@pulumi/pulumi";
+import { usualSteps } from "../../core/cloudflare/instance-types.ts";
 import { requireSandboxBase } from "../../core/cloudflare/sandbox-base.ts";
 import { UserError } from "../../core/error.ts";
 import type { Plan, PlannedImage } from "../../core/plan.ts";
@@ -36,7 +37,7 @@ export interface CloudflareSandboxArgs {
   readonly instanceType?: string;
   /** Default: 1, for the volume has one writer then. */
   readonly maxInstances?: number;
-  /** Percentages of a rollout. Default: 10, then 100, as wrangler's. */
+  /** Percentages of a rollout. Default: 10, then 100; of one instance all at once, as wrangler's. */
   readonly steps?: readonly number[];
   /** Seconds that a rollout may take. Default: 900. */
   readonly within?: number;
@@ -103,7 +104,7 @@ export class CloudflareSandbox extends pulumi.ComponentResource {
         instanceType: args.instanceType ?? "standard-1",
         maxInstances: args.maxInstances ?? 1,
         logs: true,
-        steps: args.steps ?? [10, 100],
+        steps: args.steps ?? usualSteps(args.maxInstances ?? 1),
         gracePeriod: 0,
         within: args.within ?? 900,
         ...(args.apiToken === undefined ? {} : { apiToken: args.apiToken }),

@@ -1,4 +1,5 @@
 import { type Duration, parseDuration } from "../duration.ts";
+import { usualSteps } from "./instance-types.ts";
 
 /** An image that runs as a container behind a Worker at Cloudflare. Its name is the Worker's and the application's. */
 export interface PlannedSandbox {
@@ -19,17 +20,26 @@ export interface PlannedSandbox {
 
 /** `keelson:cloudflare`, checked. */
 export type SandboxesChoice = Readonly<
-  Record<string, Omit<PlannedSandbox, "name" | "volume" | "within"> & { volume?: string | undefined; within: Duration }>
+  Record<
+    string,
+    Omit<PlannedSandbox, "name" | "volume" | "steps" | "within"> & {
+      volume?: string | undefined;
+      /** Default: usualSteps. */
+      steps?: readonly number[] | undefined;
+      within: Duration;
+    }
+  >
 >;
 
 /** The sandboxes of a stack, sorted by name. */
 export function planSandboxes(choices: SandboxesChoice): PlannedSandbox[] {
   return Object.entries(choices)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, { volume, within, ...choice }]) => ({
+    .map(([name, { volume, steps, within, ...choice }]) => ({
       name,
       ...choice,
       ...(volume === undefined ? {} : { volume }),
+      steps: steps ?? usualSteps(choice.maxInstances),
       within: parseDuration(within),
     }));
 }

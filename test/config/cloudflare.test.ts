@@ -5,10 +5,10 @@ describe("keelson:cloudflare", () => {
   const account = "0123456789abcdef0123456789abcdef";
   const parse = (gateway: object) => parseStackConfig({ cloudflare: { gateway } }, "Pulumi.x.yaml").cloudflare.gateway;
 
-  it("has wrangler's rollout, one instance and a quarter of an hour by default", () => {
+  it("has one instance and a quarter of an hour by default", () => {
     assert.deepEqual(parse({ account, image: "gateway-cloudflare" }), {
       ...{ account, image: "gateway-cloudflare", instanceType: "standard-1", maxInstances: 1 },
-      ...{ steps: [10, 100], within: "15 min" },
+      ...{ within: "15 min" },
     });
   });
 
@@ -20,5 +20,12 @@ describe("keelson:cloudflare", () => {
           error.message.includes(`keelson:cloudflare.gateway.${key}`),
         ) && /imgae.*\n?.*image/.test(error.message),
     );
+  });
+
+  it("refuses a rollout that Cloudflare would: steps of less than a tenth, and more of them than instances", () => {
+    const image = { account, image: "gateway-cloudflare" };
+    assert.deepEqual(parse({ ...image, maxInstances: 3, steps: [10, 50, 100] })?.steps, [10, 50, 100]);
+    assert.throws(() => parse({ ...image, maxInstances: 2, steps: [5, 100] }), /gateway\.steps.*\b10\b/s);
+    assert.throws(() => parse({ ...image, steps: [10, 100] }), /gateway\.steps.*as many steps as maxInstances/s);
   });
 });

@@ -18,7 +18,7 @@ import {
   type Values,
 } from "../resource.ts";
 import type { Toolbox } from "../toolbox.ts";
-import { type Application, Containers } from "./cloudflare.ts";
+import { type Application, Containers, logsOf, sizeOf } from "./cloudflare.ts";
 import { type ApplicationInputs, ASIDE, applicationInputs, REPLACES } from "./inputs.ts";
 
 /** Cloudflare's own registry, where an application's image has to be. */
@@ -105,7 +105,7 @@ export class ContainerApplicationType implements ResourceType {
     const inputs = readInputs(applicationInputs, previous.inputs);
     const found = await this.containers(inputs, call).get(id);
     if (found === undefined) return undefined;
-    const { image, instance_type: instanceType, observability } = found.configuration;
+    const { image } = found.configuration;
     const digest = /@(sha256:[0-9a-f]{64})$/.exec(image)?.[1];
     return {
       id,
@@ -113,10 +113,10 @@ export class ContainerApplicationType implements ResourceType {
       inputs: {
         ...previous.inputs,
         digest: digest ?? `not by digest: ${image}`,
-        instanceType: instanceType ?? inputs.instanceType,
+        instanceType: sizeOf(found) ?? inputs.instanceType,
         maxInstances: found.max_instances ?? inputs.maxInstances,
         gracePeriod: found.rollout_active_grace_period ?? inputs.gracePeriod,
-        logs: observability?.logs?.enabled ?? inputs.logs,
+        logs: logsOf(found) ?? inputs.logs,
       },
       state: { applicationId: id, image },
     };
@@ -219,9 +219,8 @@ function sameLimits(found: Application, { maxInstances, gracePeriod }: Applicati
   return found.max_instances === maxInstances && (found.rollout_active_grace_period ?? 0) === gracePeriod;
 }
 
-function sameConfiguration({ configuration }: Application, inputs: ApplicationInputs, image: string): boolean {
-  const { image: now, instance_type: size, observability } = configuration;
-  return now === image && size === inputs.instanceType && (observability?.logs?.enabled ?? false) === inputs.logs;
+function sameConfiguration(found: Application, { instanceType, logs }: ApplicationInputs, image: string): boolean {
+  return found.configuration.image === image && sizeOf(found) === instanceType && (logsOf(found) ?? false) === logs;
 }
 
 function defined<T extends object>(values: T): { [K in keyof T]?: NonNullable<T[K]> } {

@@ -1,11 +1,14 @@
 import type Cloudflare from "cloudflare";
 import { z } from "zod";
+import { instanceTypeOf } from "../../../core/cloudflare/instance-types.ts";
 import { UserError } from "../../../core/error.ts";
 import type { Api } from "../../cloudflare/api.ts";
 import type { ApplicationInputs } from "./inputs.ts";
 
 /** A Worker's class that was deployed a moment ago has its namespace only after some time: seconds, and between two looks. */
 const SETTLING = { within: 60, every: 2 };
+
+const observabilitySchema = z.object({ logs: z.object({ enabled: z.boolean().optional() }).optional() });
 
 /** An application as Cloudflare has it, as far as keelson says anything of it. */
 const applicationSchema = z.object({
@@ -18,14 +21,30 @@ const applicationSchema = z.object({
   configuration: z.object({
     image: z.string(),
     instance_type: z.string().optional(),
-    observability: z.object({ logs: z.object({ enabled: z.boolean().optional() }).optional() }).optional(),
+    vcpu: z.number().optional(),
+    memory_mib: z.number().optional(),
+    disk: z.object({ size_mb: z.number().optional() }).optional(),
+    observability: observabilitySchema.optional(),
   }),
+  /** Either here or in the configuration. */
+  observability: observabilitySchema.optional(),
   durable_objects: z.object({ namespace_id: z.string() }).optional(),
   health: z
     .object({ errors: z.array(z.object({ event: z.object({ message: z.string(), type: z.string() }) })).optional() })
     .optional(),
 });
 export type Application = z.infer<typeof applicationSchema>;
+
+/** The size of an application's instances; undefined where Cloudflare tells none that has a name. */
+export function sizeOf({ configuration }: Application): string | undefined {
+  const { instance_type: named, vcpu, memory_mib: memoryMib, disk } = configuration;
+  return named ?? instanceTypeOf({ vcpu, memoryMib, diskMb: disk?.size_mb });
+}
+
+/** Whether its logs are kept; undefined where Cloudflare doesn't tell. */
+export function logsOf({ configuration, observability }: Application): boolean | undefined {
+  return (observability ?? configuration.observability)?.logs?.enabled;
+}
 
 type Wish = Pick<
   ApplicationInputs,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { areSteps, INSTANCE_TYPES } from "../../../core/cloudflare/instance-types.ts";
+import { areSteps, INSTANCE_TYPES, LEAST_STEP } from "../../../core/cloudflare/instance-types.ts";
 
 const SEGMENT = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -23,7 +23,10 @@ export const applicationInputs = z
     maxInstances: z.int().min(1),
     logs: z.boolean(),
     /** Percentages of instances that are updated, step by step. */
-    steps: z.array(z.int().min(1).max(100)).min(1).refine(areSteps, { error: "percentages that grow, up to 100" }),
+    steps: z
+      .array(z.int().min(LEAST_STEP).max(100))
+      .min(1)
+      .refine(areSteps, { error: "percentages that grow, up to 100" }),
     /** Seconds that an instance at work gets before a rollout replaces it. */
     gracePeriod: z.int().min(0),
     /** Seconds within which a rollout has to be over. */

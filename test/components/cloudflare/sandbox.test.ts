@@ -69,7 +69,7 @@ describe("CloudflareSandbox", () => {
     assert.deepEqual(inputs(all, "ContainerApplication"), {
       ...{ accountId: ACCOUNT, name: "gateway", registry: { host: "embedded" }, repository: "acme/gateway-core" },
       ...{ digest: DIGEST, scriptName: "gateway", className: "Sandbox", instanceType: "standard-1", maxInstances: 1 },
-      ...{ logs: true, steps: [10, 100], gracePeriod: 0, within: 900 },
+      ...{ logs: true, steps: [100], gracePeriod: 0, within: 900 },
     });
   });
 

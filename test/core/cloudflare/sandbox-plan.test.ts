@@ -23,4 +23,13 @@ describe("planSandboxes", () => {
       ],
     );
   });
+
+  it("rolls out as wrangler does where the config doesn't say: a single instance at once", () => {
+    const { steps: _, ...plain } = choice;
+    const planned = planSandboxes({ a: plain, b: { ...plain, maxInstances: 2 }, c: { ...plain, steps: [50, 100] } });
+    assert.deepEqual(
+      planned.map(({ steps }) => steps),
+      [[100], [10, 100], [50, 100]],
+    );
+  });
 });

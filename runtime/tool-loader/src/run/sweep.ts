@@ -4,24 +4,24 @@ import { readdir, readFile } from "node:fs/promises";
 export const RUN_VARIABLE = "TOOL_LOADER_RUN";
 
 /** Processes whose environment carries a run id that starts with `prefix`, as far as this user may see. */
-export async function processesOf(prefix: string, proc = "/proc"): Promise<number[]> {
+export async function processesOf(prefix: string): Promise<number[]> {
   const needle = `${RUN_VARIABLE}=${prefix}`;
   const found: number[] = [];
-  for (const entry of await readdir(proc).catch(() => [])) {
+  for (const entry of await readdir("/proc").catch(() => [])) {
     if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
-    const environ = await readFile(`${proc}/${entry}/environ`, "latin1").catch(() => "");
+    const environ = await readFile(`/proc/${entry}/environ`, "latin1").catch(() => "");
     if (environ === needle || environ.startsWith(needle) || environ.includes(`\0${needle}`)) found.push(Number(entry));
   }
   return found;
 }
 
 /** Processes of a group that still run. One that was killed does so for a moment, with an environment already empty. */
-async function running(group: number | undefined, pids: ReadonlySet<number>, proc = "/proc"): Promise<number[]> {
+async function running(group: number | undefined, pids: ReadonlySet<number>): Promise<number[]> {
   const found: number[] = [];
   if (pids.size === 0 && (group === undefined || !signal(-group, 0))) return found; // as a rule: spares reading them all
-  for (const entry of await readdir(proc).catch(() => [])) {
+  for (const entry of await readdir("/proc").catch(() => [])) {
     if (!/^\d+$/.test(entry)) continue;
-    const stat = await readFile(`${proc}/${entry}/stat`, "latin1").catch(() => "");
+    const stat = await readFile(`/proc/${entry}/stat`, "latin1").catch(() => "");
     // proc(5): pid (comm) state ppid pgrp …; a comm may hold blanks and parentheses.
     const [state, , pgrp] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     if (state === "Z" || state === "X" || pgrp === undefined) continue;

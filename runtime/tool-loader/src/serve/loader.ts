@@ -13,7 +13,7 @@ import { allLoaded, type GatewayState, type Snapshot, type VolumeState } from ".
 import type { Source } from "./http.ts";
 import type { Job, JobOptions } from "./jobs.ts";
 import { metrics } from "./metrics.ts";
-import { connectionOf, untilReady } from "./probe.ts";
+import { connectionOf } from "./probe.ts";
 import { due, initialState, next, type Rules, type ToolEvent, type ToolState } from "./state.ts";
 
 /** Seconds between attempts at a tool that has failed for something that may pass. */
@@ -39,8 +39,8 @@ export interface LoaderOptions {
     options: Pick<JobOptions, "kind" | "tools" | "memory" | "urgency" | "withoutVolume" | "onEvent">,
   ) => Job;
   readonly probe: (url: string) => Promise<void>;
-  /** When the gateway was first healthy, in seconds of the clock. Default: the loader asks it itself. */
-  readonly ready?: Promise<number>;
+  /** When the gateway was first healthy, in seconds of the clock. */
+  readonly ready: Promise<number>;
   /** Called once, when the gateway is healthy and before the first job. @returns tools that are there already, to be looked at together */
   readonly prepare: () => Promise<readonly string[]>;
   readonly freeMemory: () => number;
@@ -90,8 +90,7 @@ export class Loader implements Source {
     const { config, clock, log } = this.#o;
     const over = this.#over.signal;
     try {
-      const watch = { clock, log, signal: over };
-      this.#readyAt = await (this.#o.ready ?? untilReady(config.TOOL_LOADER_GATEWAY_READY, this.#o.probe, watch));
+      this.#readyAt = await this.#o.ready;
       log("info", "the gateway is healthy");
       this.#setGateway("running");
       await this.#begin();

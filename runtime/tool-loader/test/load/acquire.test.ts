@@ -13,6 +13,7 @@ import { tidyBaked } from "../../src/load/bake.ts";
 import { prune, runJob } from "../../src/load/job.ts";
 import { keptAs, type Workshop } from "../../src/load/workshop.ts";
 import { installedTool } from "../../src/local/store.ts";
+import { processesOf } from "../../src/run/sweep.ts";
 import { specNamed } from "../../src/spec/named.ts";
 import { shellTool, temporary, workshop } from "../support.ts";
 
@@ -264,6 +265,46 @@ describe("acquire", () => {
     );
     await Promise.all(shops.map(({ shop }) => runJob(shop, "acquire", ["x"])));
     assert.deepEqual(shops.flatMap((s) => sources(s.events)).toSorted(), ["x download", "x volume"]);
+    assert.equal(await readFile(join(root, "runs"), "utf8"), "ran\n");
+  });
+
+  it("leaves nothing running of a check that forks away and ends well", async function () {
+    const { shop } = await workshop(await temporary(this), [
+      shellTool("forks", { verifyCmd: "setsid sh -c 'trap : TERM; sleep 100; sleep 100' >/dev/null 2>&1 & forks" }),
+    ]);
+    await runJob(shop, "acquire", ["forks"]);
+    assert.ok(await there(shop, "forks"));
+    assert.deepEqual(await processesOf(`${shop.id}/forks/`), []);
+  });
+
+  it("installs once and restores while the wall clock jumps by years, forth and back", async function () {
+    const root = await temporary(this);
+    await mkdir(join(root, "volume"));
+    const tool = shellTool("x", {
+      relocatable: true,
+      installCmd: ["sh", "-euc", `echo ran >> ${root}/runs; ${shellTool("x").installCmd[2]}`],
+    });
+    const real = Date.now;
+    let years = 10;
+    Date.now = () => {
+      years = -years;
+      return real() + years * 365 * 86_400_000;
+    };
+    try {
+      for (const [container, source] of [
+        ["one", "x download"],
+        ["two", "x volume"],
+      ] as const) {
+        const { shop, events } = await workshop(join(root, container), [tool], {
+          TOOL_LOADER_VOLUME: `dir://${root}/volume`,
+        });
+        await runJob(shop, "acquire", ["x"]);
+        assert.deepEqual(sources(events), [source]);
+        await prune(shop);
+      }
+    } finally {
+      Date.now = real;
+    }
     assert.equal(await readFile(join(root, "runs"), "utf8"), "ran\n");
   });
 

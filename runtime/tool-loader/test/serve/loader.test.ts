@@ -3,6 +3,7 @@ import { readConfig } from "../../src/config.ts";
 import type { JobEvent } from "../../src/events.ts";
 import type { Job, JobOptions } from "../../src/serve/jobs.ts";
 import { Loader } from "../../src/serve/loader.ts";
+import { untilReady } from "../../src/serve/probe.ts";
 import { parseSpecs } from "../../src/spec/check.ts";
 import type { ToolSpecInput } from "../../src/spec/tool-spec.ts";
 import { FakeClock, settle, shellTool } from "../support.ts";
@@ -18,8 +19,18 @@ function world(tools: readonly ToolSpecInput[], env: Record<string, string> = {}
   const jobs: Started[] = [];
   const log: string[] = [];
   const gateway = { up: false, asked: 0 };
+  const config = readConfig({ TOOL_LOADER_CONCURRENCY: "1", TOOL_LOADER_ATTEMPTS: "2", ...env });
+  const probe = async () => {
+    gateway.asked++;
+    if (!gateway.up) throw new Error("refused");
+  };
+  // Asked once the test has said what the gateway is like.
+  const ready = Promise.resolve().then(() =>
+    untilReady(config.TOOL_LOADER_GATEWAY_READY, probe, { clock, log: () => {}, signal: new AbortController().signal }),
+  );
   const loader = new Loader({
-    config: readConfig({ TOOL_LOADER_CONCURRENCY: "1", TOOL_LOADER_ATTEMPTS: "2", ...env }),
+    config,
+    ready,
     specs: parseSpecs(tools),
     clock,
     random: () => 1,
@@ -51,10 +62,7 @@ function world(tools: readonly ToolSpecInput[], env: Record<string, string> = {}
         },
       };
     },
-    probe: async () => {
-      gateway.asked++;
-      if (!gateway.up) throw new Error("refused");
-    },
+    probe,
     prepare: async () => there,
     freeMemory: () => 8e9,
     residentBytes: () => 5e7,

@@ -200,6 +200,13 @@ describe("keelson:index:ContainerApplication", () => {
       (await type().diff(drifted, before.inputs)).map(({ path }) => path),
       ["digest", "instanceType", "maxInstances"],
     );
+    // A size may be told by its parts, and logs for the whole application.
+    const whole = { image: `x@${digest}`, vcpu: 0.5, memory_mib: 4096, disk: { size_mb: 8000 } };
+    Object.assign(application, { max_instances: 3, configuration: whole, observability: { logs: { enabled: false } } });
+    const parts = await type().read(before.id, before, call);
+    assert.deepEqual(parts?.inputs, { ...before.inputs, logs: false });
+    Object.assign(application, { configuration: { ...whole, memory_mib: 6144, vcpu: 1, disk: { size_mb: 12000 } } });
+    assert.equal((await type().read(before.id, before, call))?.inputs.instanceType, "standard-2");
     double.applications.clear();
     assert.equal(await type().read(before.id, before, call), undefined);
     const again = await type().apply(before.inputs, before, call);
