@@ -11,8 +11,10 @@ import type { StackConfig } from "./config/schema.ts";
 import { enginePassphraseProblem, engineSecretKeys, engineStackConfig } from "./config/stack.ts";
 import { asUserError, UserError } from "./core/error.ts";
 import { describeFinding, formatFinding } from "./core/finding.ts";
+import type { EarlierWaves } from "./core/fleet/earlier.ts";
 import type { Snapshot } from "./core/impact.ts";
 import type { Plan } from "./core/plan.ts";
+import type { Wheelhouse } from "./core/wheelhouse.ts";
 import { judgePlan } from "./gates/plan.ts";
 
 const stack = pulumi.getStack();
@@ -38,19 +40,29 @@ async function program(): Promise<Record<string, unknown>> {
   for (const warning of findings.filter((f) => f.severity === "warning")) pulumi.log.warn(describeFinding(warning));
   if (pulumi.runtime.isDryRun()) await tellImpact(loaded);
 
+  if (plan.machine?.after !== undefined) await waitFor(plan.machine.after);
+
   if (config.registry === "embedded") announce(plan);
   // The SDK keeps the stack of each of its promises as text, which it makes at once: short ones.
   Error.stackTraceLimit = 2;
+  const volumes = plan.volumes === undefined ? new Map() : await volumesOf(plan.volumes);
   const images = buildImages(plan, {
     registry: registry(config.registry),
     builder: config.builder,
     cache: config.cache,
     gates: config.gates,
     buildPlatforms: await platformBuilder(config.imageResource),
+    wheelhouse: wheelhouse(config.wheelhouse, volumes),
   });
-  const volumes = plan.volumes === undefined ? new Map() : await volumesOf(plan.volumes);
   const built = plan.hosts === undefined ? undefined : await hostsOf(plan.hosts, config, images, volumes);
   const hosts = Object.fromEntries([...(built ?? [])].map(([name, { urls, report }]) => [name, { urls, report }]));
+  const runs = new Map(
+    (plan.hosts ?? []).flatMap(({ name, services }) =>
+      services
+        .filter(({ port }) => port !== undefined)
+        .map((one) => [one.name, built?.get(name)?.urls.apply((urls) => urls[one.name])]),
+    ),
+  );
   const clusters = plan.clusters === undefined ? {} : await clustersOf(plan, config, images, volumes);
   const cloudflare = plan.sandboxes === undefined ? {} : await cloudflareOf(plan, config, images, volumes);
   if (!pulumi.runtime.isDryRun())
@@ -69,10 +81,12 @@ async function program(): Promise<Record<string, unknown>> {
       }),
     ),
     services: Object.fromEntries(
-      (plan.machine?.services ?? []).map(({ name, image, wave, port }) => [
-        name,
-        { image: images.get(image)?.ref, wave, port },
-      ]),
+      (plan.machine?.services ?? []).map(({ name, image, wave, port, health, optional }) => {
+        // Known once its host runs it, so that whoever reads it may ask there.
+        const url = runs.get(name);
+        const told = "path" in health && url !== undefined ? { health: pulumi.interpolate`${url}${health.path}` } : {};
+        return [name, { image: images.get(image)?.ref, wave, port, ...told, ...(optional && { optional }) }];
+      }),
     ),
     volumes: Object.fromEntries(
       [...volumes].map(([name, { endpoint, bucket, environment }]) => [name, { endpoint, bucket, environment }]),
@@ -81,6 +95,22 @@ async function program(): Promise<Record<string, unknown>> {
     clusters,
     cloudflare,
   };
+}
+
+/** A machine whose waves come later starts nothing before the earlier ones of another stack are healthy; a preview says so. */
+async function waitFor(earlier: EarlierWaves): Promise<void> {
+  const name = `${pulumi.getOrganization()}/${pulumi.getProject()}/${earlier.stack}`;
+  const [found, { whyNotYet }] = await Promise.all([
+    pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", { name }).catch((error: unknown) => {
+      if (/unknown stack/i.test(String(error))) return undefined;
+      throw new UserError(`stack ${earlier.stack} can't be read: ${String(error)}`, "correct keelson:machine.after");
+    }),
+    import("./config/earlier-waves.ts"),
+  ]);
+  const problem = await whyNotYet(earlier, (found as { outputs?: unknown } | undefined)?.outputs);
+  if (problem === undefined) return;
+  if (!pulumi.runtime.isDryRun()) throw problem;
+  pulumi.log.warn(`${problem.message}\nAn up would stop here: ${problem.fix}`);
 }
 
 /** The plugin asks the registry for all of a plan's images while they are registered, one after the other. */
@@ -251,6 +281,20 @@ async function keep(
 function wanted({ plan }: Snapshot): string {
   const images = plan.images.map((i) => [i.name, i.contentHash, ...i.builds.map(({ platform }) => platform)].join(" "));
   return JSON.stringify([images, plan.hosts, plan.clusters, plan.sandboxes]);
+}
+
+/** Where wheels come from, opened: keys and passwords stay secret Outputs from config to use. */
+function wheelhouse(
+  config: StackConfig["wheelhouse"],
+  volumes: ReadonlyMap<string, R2Volume>,
+): pulumi.Input<Wheelhouse> | undefined {
+  if (config === undefined) return undefined;
+  const { index, username, password, volume } = config;
+  if (index === undefined) return volumes.get(volume ?? "")?.access;
+  if (username === undefined || password === undefined) return { index };
+  return new pulumi.Config("keelson")
+    .requireSecretObject<{ password: string }>("wheelhouse")
+    .apply((secrets) => ({ index, username, password: secrets.password }));
 }
 
 /** The registry's credentials stay secret Outputs from config to use. */

@@ -7,6 +7,7 @@ import type { Artifact, ArtifactLock } from "../core/artifact.ts";
 import { artifactChanges, formatChanges, sortArtifacts } from "../core/artifact-changes.ts";
 import { UserError } from "../core/error.ts";
 import { lockHash } from "../core/hash.ts";
+import type { ImageDefinition } from "../core/image.ts";
 import { buildOrder } from "../core/lineage.ts";
 import { home, prepareHome, projectRoot } from "../toolchain/home.ts";
 import { lockImage, type PackageRequests, packageRequests } from "../toolchain/image-lock.ts";
@@ -23,24 +24,24 @@ type Found = Awaited<ReturnType<typeof readDefinitions>>[number];
 export function lockCommand(): Command {
   return new Command("lock")
     .description("pin anew the packages of images (packages.json → packages.lock.json), and show what moved")
-    .argument("[image...]", "default: all that have a packages.json")
+    .argument("[image...]", "images, or families such as python; default: all that have a packages.json")
     .action(lock);
 }
 
 async function lock(names: string[]): Promise<void> {
   const root = projectRoot();
   const all = await readDefinitions(root);
-  const known = all.map((d) => d.definition.name);
-  const unknown = names.filter((n) => !known.includes(n));
-  if (unknown.length > 0)
-    throw new UserError(`no image of the catalogue: ${unknown.join(", ")}`, `write some of: ${known.join(", ")}`);
+  const chosen = imagesOf(
+    names,
+    all.map((d) => d.definition),
+  );
   const tmp = await scratch(prepareHome().tmp, "resolve");
   const written = new Set<string>();
   try {
     // In build order: an image is resolved against the new locks of those below it.
     for (const { name } of buildOrder(all.map((d) => d.definition))) {
       const image = all.find((d) => d.definition.name === name) as Found;
-      if (names.length > 0 && !names.includes(name)) continue;
+      if (names.length > 0 && !chosen.includes(name)) continue;
       if (!hasRequests(root, image) || written.has(lockFile(image))) continue;
       written.add(lockFile(image));
       await lockOne(root, image, all, tmp);
@@ -48,6 +49,32 @@ async function lock(names: string[]): Promise<void> {
   } finally {
     await rm(tmp, { recursive: true, force: true });
   }
+}
+
+/**
+ * Images by their names or their families' names.
+ * @example imagesOf(["python"], definitions) // ["base-cpu-pydeps", "base-python", …]
+ * @throws UserError with all names that are neither.
+ */
+export function imagesOf(
+  names: readonly string[],
+  definitions: readonly Pick<ImageDefinition, "name" | "family">[],
+): string[] {
+  const found = names.map((name) => {
+    const named = definitions.filter((one) => one.name === name);
+    return { name, images: named.length > 0 ? named : definitions.filter(({ family }) => family === name) };
+  });
+  const unknown = found.filter(({ images }) => images.length === 0).map(({ name }) => name);
+  if (unknown.length > 0) {
+    const [images, families] = (["name", "family"] as const).map((key) => [
+      ...new Set(definitions.map((one) => one[key]).toSorted()),
+    ]);
+    throw new UserError(
+      `no image of the catalogue, and no family: ${unknown.join(", ")}`,
+      `write some of: ${images?.join(", ")}; or of the families ${families?.join(", ")}`,
+    );
+  }
+  return [...new Set(found.flatMap(({ images }) => images.map(({ name }) => name)))];
 }
 
 async function lockOne(root: string, image: Found, all: readonly Found[], tmp: string) {

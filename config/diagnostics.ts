@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
 import { hint } from "../core/lineage.ts";
+import { maskSecrets } from "../core/secrets.ts";
 import { KNOWN_KEYS, type StackConfig } from "./schema.ts";
 
 /** A stack's config that can't be used: all that is wrong with it, at once. */
@@ -199,7 +200,7 @@ export function show(value: unknown, path: readonly PropertyKey[] = []): string 
     return keys.length === 0 ? "an empty map" : `a map of ${cut(keys.join(", "))}`;
   }
   if (path.some((key) => typeof key === "string" && TELLING.test(key))) return "a value that is not shown";
-  return cut(JSON.stringify(value));
+  return cut(maskSecrets(JSON.stringify(value)));
 }
 
 const cut = (text: string): string => (text.length > 80 ? `${text.slice(0, 77)}...` : text);

@@ -38,6 +38,8 @@ export interface LoadedPlan {
   readonly catalogue: readonly CatalogueImage[];
   /** The stack's machine, for the gates on it. */
   readonly machine?: MachinePlan;
+  /** Gives what is found later of the stack's config its lines, too. */
+  readonly place: (findings: readonly Finding[]) => Promise<readonly Finding[]>;
 }
 
 /**
@@ -94,6 +96,9 @@ export async function loadPlan(
   const volumeFindings = Object.values(uses).some((use) => "volume" in use || "volumes" in use)
     ? (await import("../core/volume/uses.ts")).volumeUseFindings(uses, volumes?.volumes ?? [])
     : [];
+  const wheels = config.wheelhouse?.volume;
+  if (wheels !== undefined)
+    volumeFindings.push(...(await import("../core/volume/uses.ts")).wheelhouseFindings(wheels, volumes?.volumes ?? []));
   const definitions = [...catalogue, ...others].map((image) => image.definition.name);
   const known = [...definitions, ...unread];
   const registry = config.registry === "embedded" ? { host: "embedded", prefix: "" } : config.registry;
@@ -159,6 +164,7 @@ export async function loadPlan(
     findings: sortFindings(await placed(all, root, stack)),
     catalogue,
     ...(machine?.plan === undefined ? {} : { machine: machine.plan }),
+    place: (found) => placed(found, root, stack),
   };
 }
 

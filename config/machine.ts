@@ -26,6 +26,11 @@ export const machineSchema = z
     host: z.string().min(1).optional(),
     /** Tag that its services follow on that host. Default: none, they run what the stack builds. */
     channel: z.string().regex(CHANNEL, "a tag of at most 121 characters, such as stable").optional(),
+    /** Stack of the machine whose earlier waves must be healthy before this one's services change. Default: none. */
+    after: z
+      .string()
+      .regex(/^[A-Za-z0-9_.-]{1,100}$/, "a stack's name, such as mainpc")
+      .optional(),
   })
   .strict();
 
@@ -47,7 +52,7 @@ export function machineFindings(raw: Readonly<Record<string, unknown>>, file: st
   const archs = cudaArchsSchema.safeParse(raw.cudaArchs);
   const found: Finding[] = [];
   if (machine.success) {
-    const { profile, bake: _, host: __, channel: ___, ...overrides } = machine.data;
+    const { profile, bake: _, host: __, channel: ___, after: ____, ...overrides } = machine.data;
     found.push(...resolveMachine("keelson:machine", profile, overrides).findings);
   }
   if (archs.success && archs.data !== "")

@@ -5,6 +5,7 @@ import { HOST_KEYS, hostsSchema } from "./hosts.ts";
 import { KUBERNETES_KEYS, kubernetesSchema } from "./kubernetes.ts";
 import { cudaArchsSchema, cudaTrackSchema, MACHINE_KEYS, machineSchema } from "./machine.ts";
 import { SOURCE_KEYS, sourcesSchema } from "./sources.ts";
+import { WHEELHOUSE_KEYS, wheelhouseSchema } from "./wheelhouse.ts";
 import { WORKLOAD_KEYS, workloadsSchema } from "./workloads.ts";
 
 const name = z.string().regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/, "lower case letters, digits, and single . _ - between");
@@ -119,6 +120,7 @@ export const stackSchema = z
     services: unset(z.array(z.string().min(1))),
     families: z.record(z.string(), z.string()).default({}),
     sources: sourcesSchema.default({}),
+    wheelhouse: unset(wheelhouseSchema),
     /** Read by config/volumes.ts, which only stacks that have some load. */
     volumes: z.record(z.string(), z.unknown()).default({}),
     hosts: hostsSchema.default({}),
@@ -155,6 +157,7 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   "gates.allow.*": ["rule", "subject", "reason"],
   machine: MACHINE_KEYS,
   "sources.*": SOURCE_KEYS,
+  wheelhouse: WHEELHOUSE_KEYS,
   "volumes.*": [
     ...["abortUploadsAfter", "access", "accessKeyId", "account", "backend", "bucket", "cors", "endpoint", "expire"],
     ...["jurisdiction", "location", "lock", "prefix", "region", "retain", "secret", "storageClass"],

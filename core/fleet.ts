@@ -1,4 +1,5 @@
 /** A fleet: services on machines, from a table and its rules. */
+export * from "./fleet/earlier.ts";
 export * from "./fleet/findings.ts";
 export * from "./fleet/host-services.ts";
 export * from "./fleet/memory.ts";

@@ -10,6 +10,7 @@ import {
 } from "./cuda.ts";
 import { type Finding, sortFindings } from "./finding.ts";
 import {
+  type EarlierWaves,
   exchangeFamilies,
   type Fleet,
   type FleetSelection,
@@ -20,6 +21,7 @@ import {
   planServices,
   planWaves,
   selectServices,
+  wavesBefore,
 } from "./fleet.ts";
 import {
   type Environment,
@@ -44,6 +46,8 @@ export interface MachineConfig extends MachineOverrides {
   readonly host?: string | undefined;
   /** Tag that its services follow on that host. Default: none. */
   readonly channel?: string | undefined;
+  /** Stack of another machine whose services of earlier waves must be healthy before this one's change. Default: none. */
+  readonly after?: string | undefined;
 }
 
 /** All that a machine's plan follows from. */
@@ -76,6 +80,7 @@ export interface MachinePlan {
   /** Arguments for the builds of this machine's images. */
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly waves: readonly PlacedWave[];
+  readonly after?: EarlierWaves;
   readonly services: readonly PlannedService[];
 }
 
@@ -91,11 +96,12 @@ export interface PlannedMachine {
   };
   /** Each starts when every service of the one before is healthy; services by their names. */
   readonly waves: readonly { readonly name: string; readonly services: readonly string[] }[];
+  readonly after?: EarlierWaves;
   readonly services: readonly PlannedService[];
 }
 
 /** What the plan keeps of a machine. */
-export function plannedMachine({ profile, environment, cuda, services }: MachinePlan): PlannedMachine {
+export function plannedMachine({ profile, environment, cuda, after, services }: MachinePlan): PlannedMachine {
   return {
     profile,
     environment,
@@ -113,6 +119,7 @@ export function plannedMachine({ profile, environment, cuda, services }: Machine
           },
         }),
     waves: [...Map.groupBy(services, (s) => s.wave)].map(([name, all]) => ({ name, services: all.map((s) => s.name) })),
+    ...(after === undefined ? {} : { after }),
     services,
   };
 }
@@ -127,7 +134,7 @@ export function planMachine(input: MachinePlanInput): {
   readonly findings: readonly Finding[];
 } {
   const { stack } = input;
-  const { profile: entry, bake = true, host: _, channel: __, ...overrides } = input.machine;
+  const { profile: entry, bake = true, host: _, channel: __, after, ...overrides } = input.machine;
   const { profile, findings: impossible } = resolveMachine(stack, entry, overrides);
   const parsed =
     input.cudaArchs === undefined ? undefined : parseArchs(input.cudaArchs, { subject: "keelson:cudaArchs" });
@@ -156,9 +163,34 @@ export function planMachine(input: MachinePlanInput): {
         ...(cuda === undefined ? {} : cudaBuildArgs(cuda.archs)),
       },
       waves,
+      ...(after === undefined || after === stack
+        ? {}
+        : {
+            after: {
+              stack: after,
+              waves: wavesBefore(
+                waves.map(({ name }) => name),
+                fleet.waves,
+              ),
+            },
+          }),
       services: planServices(waves, fleet, cuda?.track, input.sourced),
     },
-    findings: sortFindings([...found, ...placementFindings(here, [machine], fleet)]),
+    findings: sortFindings([
+      ...found,
+      ...(after === stack ? [afterItself(stack)] : []),
+      ...placementFindings(here, [machine], fleet),
+    ]),
+  };
+}
+
+function afterItself(stack: string): Finding {
+  return {
+    rule: "fleet/after",
+    severity: "error",
+    subject: "keelson:machine.after",
+    message: `expected another machine's stack, found ${stack} itself, whose waves wait for each other anyway`,
+    fix: "name the stack of the machine that comes first, or remove it",
   };
 }
 

@@ -14,6 +14,8 @@ export interface LoadedPlan {
   readonly findings: readonly Finding[];
   readonly catalogue: readonly CatalogueImage[];
   readonly machine?: MachinePlan;
+  /** Gives findings about the stack's config the lines of its file. Default: they stay as they are. */
+  readonly place?: (findings: readonly Finding[]) => Promise<readonly Finding[]>;
 }
 
 /** Of what making a plan finds, that which a stack may live with. */
@@ -25,7 +27,7 @@ const SETTABLE = ["fleet", "prisma"];
  * @param hadolint what it said of the Dockerfiles; none: it was not asked
  */
 export async function judgePlan(
-  { plan, findings, catalogue, machine }: LoadedPlan,
+  { plan, findings, catalogue, machine, place = async (found) => found }: LoadedPlan,
   settings: GateSettings = {},
   hadolint: HadolintReport = { hits: new Map() },
 ): Promise<Finding[]> {
@@ -38,13 +40,14 @@ export async function judgePlan(
     });
   const isSet = Object.keys(settings.severity ?? {}).length + (settings.allow ?? []).length > 0;
   const settable = findings.filter((f) => SETTABLE.includes(f.rule.split("/")[0] ?? ""));
-  return sortFindings([
+  const all = sortFindings([
     ...findings.filter((f) => !settable.includes(f)),
     ...applySettings([...settable, ...hadolintObstacle(hadolint)], settings),
     ...judged,
     ...(isSet ? (await import("./settings.ts")).settingsFindings(settings) : []),
     ...(machine === undefined ? [] : (await import("./machine.ts")).judgeMachine(machine, settings)),
   ]);
+  return [...(await place(all))];
 }
 
 function parse({ dockerfile, folder }: CatalogueImage): Dockerfile {

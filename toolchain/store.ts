@@ -23,6 +23,8 @@ export interface FetchOptions {
   /** When the lock was made, `YYYYMMDDTHHMMSSZ`: archives of old packages are asked for that time. */
   readonly snapshot?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Where the lock has an artifact, for messages. @example () => "images/web/packages.lock.json:12" */
+  readonly placeOf?: ((artifact: Artifact) => string) | undefined;
   /** Called after each artifact. */
   readonly progress?: ((done: FetchProgress) => void) | undefined;
 }
@@ -162,8 +164,9 @@ async function fromSources(artifact: Artifact, store: Store, dir: string, option
       failures.push(`${source.name}: ${(error as Error).message}`);
     }
   }
+  const place = options.placeOf === undefined ? "" : `${options.placeOf(artifact)}: `;
   throw new UserError(
-    `${artifact.file} can't be had as locked (${artifact.integrity}, ${artifact.size} bytes):\n  ${failures.join("\n  ")}`,
+    `${place}${artifact.file} can't be had as locked (${artifact.integrity}, ${artifact.size} bytes):\n  ${failures.join("\n  ")}`,
     "check the network; where the file was replaced at its source, write the lock anew",
   );
 }

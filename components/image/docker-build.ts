@@ -4,6 +4,7 @@ import { type CacheSetting, cacheOptions, PUSHED_AS } from "../../core/build-opt
 import { SOURCE_DATE_EPOCH } from "../../core/epoch.ts";
 import { platformSlug } from "../../core/platform.ts";
 import { uncheckedTag } from "../../core/tags.ts";
+import { indexAddress, isVolume, WHEELHOUSE_SECRET, type Wheelhouse } from "../../core/wheelhouse.ts";
 import { BuildContextResource, type RegistryInputs, type SourceArgs } from "./keelson.ts";
 
 /**
@@ -49,6 +50,7 @@ export function buildPlatforms(
         cacheFrom: caches.from.apply((from) => from.map((raw) => ({ raw }))),
         cacheTo: caches.to.apply((to) => to.map((raw) => ({ raw }))),
         registries: login(context.host, source.registry),
+        ...(source.wheelhouse === undefined ? {} : { secrets: secrets(source.wheelhouse) }),
         buildOnPreview: false,
         push: false,
       },
@@ -58,6 +60,15 @@ export function buildPlatforms(
     return [platform, image.digest];
   });
   return Object.fromEntries(digests);
+}
+
+/** For steps that ask for it: the address of a wheelhouse's index. */
+function secrets(wheelhouse: pulumi.Input<Wheelhouse>): pulumi.Output<Record<string, string>> {
+  return pulumi.secret(
+    pulumi
+      .output(wheelhouse)
+      .apply((one): Record<string, string> => (isVolume(one) ? {} : { [WHEELHOUSE_SECRET]: indexAddress(one) })),
+  );
 }
 
 /** Credentials of the stack; without them the docker config's are used. */

@@ -3,6 +3,7 @@ import type { CacheSetting } from "../../core/build-options.ts";
 import { type GateSettings, withAllowances } from "../../core/gate-settings.ts";
 import type { Plan, PlannedBase, PlannedImage } from "../../core/plan.ts";
 import type { PlatformResult } from "../../core/summary.ts";
+import type { Wheelhouse } from "../../core/wheelhouse.ts";
 import {
   type BaseInputs,
   ImageResource,
@@ -20,6 +21,8 @@ export interface ImageArgs {
   readonly builder: pulumi.Input<unknown>;
   readonly cache: CacheSetting;
   readonly gates: pulumi.Input<unknown>;
+  /** `keelson:wheelhouse`, opened. Default: the index that pip is set up with. */
+  readonly wheelhouse?: pulumi.Input<Wheelhouse> | undefined;
   /** Builds the platforms with other resources; absent: `keelson:index:Image` builds them itself. */
   readonly buildPlatforms?: BuildPlatforms | undefined;
   /** The images that this one is made from, by name. */
@@ -64,6 +67,7 @@ export class Image extends pulumi.ComponentResource {
       contexts: contextInputs(image, args.parents),
       builds: image.builds,
       builder: args.builder,
+      ...(args.wheelhouse === undefined ? {} : { wheelhouse: pulumi.secret(args.wheelhouse) }),
     };
     const built = args.buildPlatforms?.(name, source, args.cache, { parent: this });
     const resource = new ImageResource(

@@ -3,6 +3,7 @@ import type { CudaWish } from "../../core/cuda/wish.ts";
 import type { Budget, Health } from "../../core/image.ts";
 import type { PlannedBuild } from "../../core/plan.ts";
 import type { PlatformResult } from "../../core/summary.ts";
+import type { Wheelhouse } from "../../core/wheelhouse.ts";
 
 /** Where an image is pushed. */
 export interface RegistryInputs {
@@ -45,6 +46,8 @@ export interface SourceArgs {
   readonly builds: readonly PlannedBuild[];
   /** `keelson:builder` as the stack has it: which nodes there are and how they are reached. */
   readonly builder: pulumi.Input<unknown>;
+  /** Where wheels come from in place of the machine's own index; decides no bytes. A secret as a whole. */
+  readonly wheelhouse?: pulumi.Input<Wheelhouse>;
 }
 
 export interface ImageResourceArgs extends SourceArgs {

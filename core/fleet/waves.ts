@@ -20,6 +20,16 @@ export function planWaves(placements: readonly Placement[], waves: readonly Flee
     .filter((wave) => wave.placements.length > 0);
 }
 
+/**
+ * The waves that stand before a machine's own first one, on whichever machine.
+ * @example wavesBefore(["cpu-pc2", "rest"], FLEET.waves) // ["core", "gpu-mainpc"]
+ */
+export function wavesBefore(own: readonly string[], waves: readonly FleetWave[]): string[] {
+  const order = [...waves.map(({ name }) => name), "rest"];
+  const first = order.findIndex((name) => own.includes(name));
+  return order.slice(0, Math.max(first, 0));
+}
+
 function takes(wave: FleetWave, placement: Placement): boolean {
   return (
     (wave.services === undefined || wave.services.includes(placement.service)) &&

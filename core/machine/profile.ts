@@ -76,11 +76,12 @@ export function resolveMachine(
       "unknown",
       `expected a machine of the catalogue, found ${JSON.stringify(name)}`,
       `write one of: ${known.join(", ")}${hint(name, known)}`,
+      "profile",
     );
     return { findings: check.findings };
   }
-  const cores = check.integer("CPU cores", overrides.cores ?? entry.cores, LIMITS.cores);
-  const memory = check.size("main memory", overrides.memory ?? entry.memory, LIMITS.memory);
+  const cores = check.integer("cores", "CPU cores", overrides.cores ?? entry.cores, LIMITS.cores);
+  const memory = check.size("memory", "main memory", overrides.memory ?? entry.memory, LIMITS.memory);
   const gpu = entry.gpu === undefined ? undefined : resolveGpu(GPUS[entry.gpu], memory, overrides, check);
   if (gpu === undefined) refuseGpuFields(overrides, check);
   else checkDriver(overrides.driver, gpu, check);
@@ -111,23 +112,26 @@ class Check {
     this.#machine = machine;
   }
 
-  report(check: string, message: string, fix: string): void {
-    this.findings.push({ rule: `machine/${check}`, severity: "error", subject: this.#machine, message, fix });
+  /** @param key of the machine's config, where one alone is at fault */
+  report(check: string, message: string, fix: string, key?: string): void {
+    const subject = key === undefined ? this.#machine : `${this.#machine}.${key}`;
+    this.findings.push({ rule: `machine/${check}`, severity: "error", subject, message, fix });
   }
 
-  integer(what: string, value: number, max: number): number {
+  integer(key: string, what: string, value: number, max: number): number {
     if (!Number.isInteger(value) || value < 1 || value > max)
-      this.report("impossible", `expected 1 to ${max} ${what}, found ${value}`, "correct the number");
+      this.report("impossible", `expected 1 to ${max} ${what}, found ${value}`, "correct the number", key);
     return value;
   }
 
-  size(what: string, text: string, max: number): number {
+  size(key: string, what: string, text: string, max: number): number {
     const bytes = sizeOf(text);
     if (bytes !== undefined && bytes >= MIN_MEMORY && bytes <= max) return bytes;
     this.report(
       "impossible",
       `expected ${what} from ${inGib(MIN_MEMORY)} to ${inGib(max)}, found ${JSON.stringify(text)}`,
       'write a size with its unit, such as "24 GiB"',
+      key,
     );
     return MIN_MEMORY;
   }
@@ -139,8 +143,8 @@ function resolveGpu(
   overrides: MachineOverrides,
   check: Check,
 ): NonNullable<MachineProfile["gpu"]> {
-  const count = check.integer("GPUs", overrides.gpus ?? 1, LIMITS.gpus);
-  const stated = check.size("GPU memory", overrides.gpuMemory ?? card.memory, LIMITS.gpuMemory);
+  const count = check.integer("gpus", "GPUs", overrides.gpus ?? 1, LIMITS.gpus);
+  const stated = check.size("gpuMemory", "GPU memory", overrides.gpuMemory ?? card.memory, LIMITS.gpuMemory);
   // An override is what nvidia-smi shows, error correction already taken off.
   const memory = overrides.gpuMemory === undefined && card.inlineEcc ? Math.floor((stated * 15) / 16) : stated;
   if (card.unified && memory > mainMemory)
@@ -156,6 +160,7 @@ function resolveGpu(
       "impossible",
       `expected a compute capability that a CUDA toolkit knows, found ${JSON.stringify(text)}`,
       `write major.minor, such as "${card.capability}"`,
+      "capability",
     );
   const { capability, tegra = false } = generation ?? { capability: card.capability };
   return { name: card.name, capability, memory, count, tegra };
@@ -166,7 +171,7 @@ function refuseGpuFields(overrides: MachineOverrides, check: Check): void {
     const value = overrides[key];
     if (value === undefined) continue;
     const found = `found ${JSON.stringify(value)}`;
-    check.report("impossible", `expected no ${key} on a machine without a GPU, ${found}`, `remove ${key}`);
+    check.report("impossible", `expected no ${key} on a machine without a GPU, ${found}`, `remove ${key}`, key);
   }
 }
 
@@ -178,6 +183,7 @@ function checkDriver(driver: string | undefined, gpu: NonNullable<MachineProfile
       "impossible",
       `expected a driver version such as 550.54.14, found ${found}`,
       "write what nvidia-smi shows",
+      "driver",
     );
     return;
   }
@@ -188,6 +194,7 @@ function checkDriver(driver: string | undefined, gpu: NonNullable<MachineProfile
       "impossible",
       `expected driver ${branch} or newer, the first that knows capability ${gpu.capability}, found ${driver}`,
       "correct the driver or the machine's profile",
+      "driver",
     );
 }
 
@@ -198,6 +205,7 @@ function checkEnvironment(environment: Readonly<Record<string, string>>, check: 
         "impossible",
         `expected the name of an environment variable, found ${JSON.stringify(name)}`,
         "write letters, digits and underscores, not starting with a digit",
+        "environment",
       );
 }
 

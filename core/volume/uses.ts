@@ -14,6 +14,22 @@ export function mountPoint(app: string, volume: string): string {
   return `/srv/keelson/${app}/${volume}`;
 }
 
+/** What is wrong with the volume that `keelson:wheelhouse` names; every backend will do, for keelson alone reads it. */
+export function wheelhouseFindings(name: string, volumes: readonly PlannedVolume[]): Finding[] {
+  const known = volumes.map((volume) => volume.name);
+  return known.includes(name) ? [] : [unknownVolume("keelson:wheelhouse.volume", name, known)];
+}
+
+function unknownVolume(subject: string, name: string, known: readonly string[]): Finding {
+  return {
+    rule: "volume/unknown",
+    severity: "error",
+    subject,
+    message: `"${name}" is no volume of keelson:volumes`,
+    fix: `write one of: ${known.toSorted().join(", ") || "(there is none)"}${hint(name, known)}`,
+  };
+}
+
 /** Volumes that there are none of, and those that a host or a cluster does not reach. */
 export function volumeUseFindings(
   workloads: Readonly<Record<string, VolumeUser>>,
@@ -28,22 +44,11 @@ export function volumeUseFindings(
       ),
     ].flatMap(({ key, name }): Finding[] => {
       const found = volumes.find((one) => one.name === name);
-      const finding = (rule: string, message: string, fix: string): Finding[] => [
-        { rule: `volume/${rule}`, severity: "error", subject: `keelson:workloads.${workload}.${key}`, message, fix },
-      ];
-      if (found === undefined)
-        return finding(
-          "unknown",
-          `"${name}" is no volume of keelson:volumes`,
-          `write one of: ${known.toSorted().join(", ") || "(there is none)"}${hint(name, known)}`,
-        );
-      return found.backend === "embedded"
-        ? finding(
-            "out-of-reach",
-            `expected a volume that other machines reach, found ${name} with backend embedded, which listens on this one alone`,
-            "give it backend r2 or s3",
-          )
-        : [];
+      const subject = `keelson:workloads.${workload}.${key}`;
+      if (found === undefined) return [unknownVolume(subject, name, known)];
+      if (found.backend !== "embedded") return [];
+      const message = `expected a volume that other machines reach, found ${name} with backend embedded, which listens on this one alone`;
+      return [{ rule: "volume/out-of-reach", severity: "error", subject, message, fix: "give it backend r2 or s3" }];
     }),
   );
 }

@@ -1,5 +1,6 @@
 import { chmod, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ArtifactLock } from "../../core/artifact.ts";
 import type { BasesLock } from "../../core/base.ts";
 import { UserError } from "../../core/error.ts";
 import { sha256 } from "../../core/hash.ts";
@@ -77,9 +78,28 @@ export function machine(root: string): Toolbox & R2Toolbox {
         const { repository, digest } = await ensureBase(locked, registry.client, { prefix, signal, progress });
         return `${registry.host}/${repository}@${digest}`;
       }),
-    async stageLock(lock, platform, folder, signal) {
-      const { openStore, stageLock } = await import("../../toolchain/store.ts");
-      await stageLock(lock, platform, folder, openStore(prepareHome().store), { signal });
+    async stageLock({ file, text }, platform, folder, wheelhouse, signal) {
+      const [{ openStore, stageLock }, { machineSources }, { lineOfArtifact }] = await Promise.all([
+        import("../../toolchain/store.ts"),
+        import("../../toolchain/store/sources.ts"),
+        import("../../core/artifact-line.ts"),
+      ]);
+      const sources =
+        wheelhouse === undefined
+          ? machineSources()
+          : (await import("../../toolchain/store/wheelhouse.ts")).wheelhouseSources(wheelhouse, machineSources());
+      const lock = JSON.parse(text) as ArtifactLock;
+      await stageLock(lock, platform, folder, openStore(prepareHome().store, sources), {
+        signal,
+        placeOf: (artifact) => `${file}:${lineOfArtifact(text, artifact)}`,
+      });
+    },
+    async stageWheels(lock, platform, folder, volume, signal) {
+      const [{ openStore }, { stageWheels }] = await Promise.all([
+        import("../../toolchain/store.ts"),
+        import("../../toolchain/python/wheels.ts"),
+      ]);
+      await stageWheels(lock, platform, folder, volume, openStore(prepareHome().store), signal);
     },
     async readImage(client, repository, reference) {
       const [{ readImage }, { ScanCache }] = await Promise.all([

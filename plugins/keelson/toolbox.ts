@@ -1,5 +1,6 @@
-import type { ArtifactLock } from "../../core/artifact.ts";
 import type { Platform } from "../../core/platform.ts";
+import type { VolumeAccess } from "../../core/volume/consumers.ts";
+import type { Wheelhouse } from "../../core/wheelhouse.ts";
 import type { ReadPlatform } from "../../oci/analyze.ts";
 import type { RegistryClient } from "../../oci/client.ts";
 import type { BuildRecord } from "../../toolchain/history.ts";
@@ -48,8 +49,25 @@ export interface Toolbox {
     signal: AbortSignal,
     progress: Progress,
   ): Promise<string>;
-  /** Puts a lock's artifacts for a platform into a folder that is not there yet. */
-  stageLock(lock: ArtifactLock, platform: Platform, folder: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Puts a lock's artifacts for a platform into a folder that is not there yet.
+   * @param file of the lock, for messages
+   */
+  stageLock(
+    lock: { readonly file: string; readonly text: string },
+    platform: Platform,
+    folder: string,
+    wheelhouse: Wheelhouse | undefined,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Puts what a volume has of a lock in pip's format into a folder that is not there yet. */
+  stageWheels(
+    lock: { readonly file: string; readonly text: string },
+    platform: Platform,
+    folder: string,
+    volume: VolumeAccess,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** One platform of an image, read whole. */
   readImage(client: RegistryClient, repository: string, manifest: string): Promise<ReadPlatform>;
   /** Path of a static busybox for a platform. */

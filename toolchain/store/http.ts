@@ -17,6 +17,7 @@ export function openTransport(): HttpTransport {
 /**
  * Downloads one file.
  * @param limit bytes; a longer answer is cut off with an error.
+ * @param headers of the request, which then follows no redirect
  * @throws HttpStatusError for any status but 200; connection errors as node has them.
  */
 export async function download(
@@ -25,8 +26,10 @@ export async function download(
   file: string,
   limit: number,
   signal?: AbortSignal,
+  headers?: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const answer = await follow(transport, new URL(url), REDIRECTS);
+  // Signed headers are for one address: what it redirects to would be another's.
+  const answer = await follow(transport, new URL(url), headers === undefined ? REDIRECTS : 0, headers);
   if (answer.status !== 200) {
     await discard(answer.body);
     throw new HttpStatusError(answer.status, answer.headers);
@@ -35,8 +38,13 @@ export async function download(
   await pipeline(answer.body, atMost(limit), createWriteStream(file, { flags: "wx", mode: 0o644 }), options);
 }
 
-async function follow(transport: HttpTransport, url: URL, left: number): Promise<HttpAnswer> {
-  const answer = await transport.send({ method: "GET", url });
+async function follow(
+  transport: HttpTransport,
+  url: URL,
+  left: number,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<HttpAnswer> {
+  const answer = await transport.send({ method: "GET", url, headers });
   const location = answer.headers.location;
   if (![301, 302, 303, 307, 308].includes(answer.status) || location === undefined || left === 0) return answer;
   await discard(answer.body);

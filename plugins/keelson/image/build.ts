@@ -1,9 +1,10 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cacheOptions, PUSHED_AS, WRITTEN_AS } from "../../../core/build-options.ts";
 import { SOURCE_DATE_EPOCH } from "../../../core/epoch.ts";
 import { type Platform, platformSlug } from "../../../core/platform.ts";
+import { indexAddress, isVolume, WHEELHOUSE_SECRET } from "../../../core/wheelhouse.ts";
 import { noteTiming, timed } from "../../../toolchain/timings.ts";
 import { type Buildx, runBuildx } from "../buildx.ts";
 import { BuildFailure } from "../failure.ts";
@@ -71,11 +72,22 @@ async function buildArguments(order: BuildOrder, metadata: string): Promise<stri
  * @throws BuildFailure
  */
 export async function buildLayout(order: BuildOrder, folder: string, more: readonly string[] = []): Promise<void> {
-  // Commas part an output's fields: a path with one stands in quotes, as CSV has it.
-  const dest = `"dest=${folder.replaceAll('"', '""')}"`;
-  const output = `type=oci,${dest},tar=false,${WRITTEN_AS}`;
+  const output = `type=oci,${field("dest", folder)},tar=false,${WRITTEN_AS}`;
   const args = ["--output", output, ...more, ...(await sourceArguments(order))];
   await runBuildx(order.buildx, { args, signal: order.signal, onStatus: order.onStatus, ping: order.ping });
+}
+
+/** Commas part an option's fields: a path with one stands in quotes, as CSV has it. */
+function field(name: string, path: string): string {
+  return `"${name}=${path.replaceAll('"', '""')}"`;
+}
+
+/** What a build step may read and no image, cache key or argument holds: a wheelhouse's address, for steps that ask for it. */
+async function secretArguments({ inputs: { wheelhouse }, work }: BuildOrder): Promise<string[]> {
+  if (wheelhouse === undefined || isVolume(wheelhouse)) return [];
+  const file = join(work, WHEELHOUSE_SECRET);
+  await writeFile(file, indexAddress(wheelhouse), { mode: 0o600 });
+  return ["--secret", `id=${WHEELHOUSE_SECRET},${field("src", file)}`];
 }
 
 /** Where and what is built. */
@@ -85,6 +97,7 @@ async function sourceArguments(order: BuildOrder): Promise<string[]> {
   const named = await staged.namedContexts(order.platform);
   return [
     ...placeArguments(order),
+    ...(await secretArguments(order)),
     ...["--file", staged.dockerfile],
     ...(inputs.target === undefined ? [] : ["--target", inputs.target]),
     ...Object.entries(values).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),

@@ -60,6 +60,23 @@ const cuda = z.object({
     .optional(),
 });
 
+/** Where wheels come from in place of the machine's own index. */
+const wheelhouse = z.union([
+  z.object({
+    index: z.url({ protocol: /^https?$/, error: "expected the address of an index" }),
+    username: z.string().min(1).optional(),
+    password: z.string().optional(),
+  }),
+  z.object({
+    endpoint: z.url({ protocol: /^https?$/, error: "expected the address of an S3 endpoint" }),
+    region: z.string().min(1),
+    bucket: z.string().min(1),
+    prefix: z.string(),
+    accessKeyId: z.string().min(1),
+    secretAccessKey: z.string().min(1),
+  }),
+]);
+
 const severity = z.enum(["error", "warning", "info", "off"]);
 const budget = z.object({
   compressed: size.optional(),
@@ -116,6 +133,7 @@ export const imageInputs = z.object({
     })
     .default({ severity: {}, allow: [] }),
   cuda: cuda.optional(),
+  wheelhouse: wheelhouse.optional(),
 });
 
 export type ImageInputs = z.infer<typeof imageInputs>;
@@ -133,6 +151,7 @@ export const sourceInputs = imageInputs.pick({
   contexts: true,
   builds: true,
   builder: true,
+  wheelhouse: true,
 });
 
 export type SourceInputs = z.infer<typeof sourceInputs>;

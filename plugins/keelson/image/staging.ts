@@ -2,8 +2,10 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { ArtifactLock } from "../../../core/artifact.ts";
 import { UserError } from "../../../core/error.ts";
-import { contextHash, imageContentHash, lockHash } from "../../../core/hash.ts";
+import { contextHash, imageContentHash, lockHash, sha256 } from "../../../core/hash.ts";
 import { type Platform, platformSlug } from "../../../core/platform.ts";
+import type { VolumeAccess } from "../../../core/volume/consumers.ts";
+import { isVolume, takesWheels, WHEELHOUSE_STAGE } from "../../../core/wheelhouse.ts";
 import { readContext, readSource } from "../../../toolchain/context.ts";
 import { timed } from "../../../toolchain/timings.ts";
 import { stageContext, stageDockerfile } from "../stage.ts";
@@ -19,6 +21,7 @@ export interface StagedImage {
 }
 
 type NamedContext = SourceInputs["contexts"][string];
+type Stagers = Pick<Toolbox, "stageLock" | "stageWheels">;
 
 /**
  * Stages what a build reads into a work folder, and holds it against the planned content hash.
@@ -28,7 +31,7 @@ export async function stageImage(
   root: string,
   inputs: SourceInputs,
   work: string,
-  toolbox: Pick<Toolbox, "stageLock">,
+  toolbox: Stagers,
   signal: AbortSignal,
 ): Promise<StagedImage> {
   const folder = join(root, inputs.folder);
@@ -50,13 +53,20 @@ export async function stageImage(
   });
   const context = join(work, "context", `${inputs.imageName}-${contextHash(entries).slice(0, 12)}`);
   await stageContext(folder, entries, context);
+  const { wheelhouse } = inputs;
+  // Beside what the content hash is made of: it says where bytes come from, and hashes which.
+  if (wheelhouse !== undefined && isVolume(wheelhouse) && takesWheels(text))
+    named.push([WHEELHOUSE_STAGE, await stageWheelhouse(root, inputs, wheelhouse, work, toolbox, signal)]);
   return {
     context,
     dockerfile: stageDockerfile(text, join(work, "dockerfile")),
-    namedContexts: async (platform) =>
-      Object.fromEntries(
-        await Promise.all(named.map(async ([name, staged]) => [name, await staged.place(platform)] as const)),
-      ),
+    async namedContexts(platform) {
+      const placed = await Promise.allSettled(named.map(([, staged]) => staged.place(platform)));
+      // None may still be writing when the work folder goes.
+      const failed = placed.find((one) => one.status === "rejected");
+      if (failed !== undefined) throw failed.reason;
+      return Object.fromEntries(placed.map((one, i) => [named[i]?.[0], one.status === "fulfilled" ? one.value : ""]));
+    },
   };
 }
 
@@ -72,7 +82,7 @@ async function stageNamed(
   name: string,
   context: NamedContext,
   work: string,
-  toolbox: Pick<Toolbox, "stageLock">,
+  toolbox: Stagers,
   signal: AbortSignal,
 ): Promise<StagedContext> {
   if (context.kind === "image") return { hash: context.hash ?? "", place: async () => `docker-image://${context.ref}` };
@@ -84,13 +94,41 @@ async function stageNamed(
     await stageContext(source, entries, target);
     return { hash, place: async () => target };
   }
-  const lock = JSON.parse(await readText(join(root, context.file), inputs.imageName)) as ArtifactLock;
-  const hash = lockHash(lock);
+  const { file } = context;
+  const text = await readText(join(root, file), inputs.imageName);
+  const hash = lockHash(JSON.parse(text) as ArtifactLock);
   return {
     hash,
     place: async (platform) => {
       const target = join(work, "locks", `${name}-${platformSlug(platform)}-${hash.slice(0, 12)}`);
-      await timed(`packages ${inputs.imageName} ${platform}`, () => toolbox.stageLock(lock, platform, target, signal));
+      await timed(`packages ${inputs.imageName} ${platform}`, () =>
+        toolbox.stageLock({ file, text }, platform, target, inputs.wheelhouse, signal),
+      );
+      return target;
+    },
+  };
+}
+
+/** The wheels of an image's sources, whose lock pip reads in the build. */
+async function stageWheelhouse(
+  root: string,
+  { contexts, imageName }: SourceInputs,
+  volume: VolumeAccess,
+  work: string,
+  toolbox: Stagers,
+  signal: AbortSignal,
+): Promise<StagedContext> {
+  const sources = Object.values(contexts).filter((context) => context.kind === "source");
+  const file = `${sources[0]?.path ?? "."}/requirements.lock`;
+  const text = await readText(resolve(root, file), imageName);
+  const hash = sha256(text);
+  return {
+    hash,
+    place: async (platform) => {
+      const target = join(work, "wheelhouse", `${imageName}-${platformSlug(platform)}-${hash.slice(0, 12)}`);
+      await timed(`wheels ${imageName} ${platform}`, () =>
+        toolbox.stageWheels({ file, text }, platform, target, volume, signal),
+      );
       return target;
     },
   };

@@ -153,4 +153,21 @@ describe("Image built by docker-build", () => {
     const open = all.map((r) => JSON.stringify({ ...r.inputs, registry: undefined, registries: undefined })).join();
     assert.doesNotMatch(open, /canary/, "and nothing else holds it");
   });
+
+  it("hands a wheelhouse's address to the build as a secret, and to whoever fetches wheels", async () => {
+    const index = "https://wheels.example.org/simple/";
+    const wheelhouse = pulumi.secret({ index, username: "ci", password: "canary-hunter2" });
+    const args = { registry: { host: "embedded" }, builder: "auto", cache: "none", gates: {}, buildPlatforms } as const;
+    const all = await register(() => buildImages(plan, { ...args, wheelhouse }), outputs);
+    assert.deepEqual(platform(all, "child-linux-amd64").secrets, {
+      [SIGNATURE]: SECRET,
+      value: { wheelhouse: "https://ci:canary-hunter2@wheels.example.org/simple/" },
+    });
+    for (const [type, name] of [["BuildContext", "child-context"] as const, ["Image", "child"] as const]) {
+      const given = resource(all, `keelson:index:${type}`, name).wheelhouse as Record<string, unknown>;
+      assert.equal(given[SIGNATURE], SECRET, type);
+    }
+    const open = all.map((r) => JSON.stringify({ ...r.inputs, wheelhouse: undefined, secrets: undefined })).join();
+    assert.doesNotMatch(open, /canary/, "and nothing else holds it");
+  });
 });

@@ -153,7 +153,8 @@ async function declare(
     writeFileSync(join(root, folder, path), text);
     if (path.endsWith(".sh")) chmodSync(join(root, folder, path), 0o755);
   }
-  const { base, contexts } = await parts(root, made);
+  const { base, contexts: programs } = await parts(root, made);
+  const contexts = { ...programs, ...image.more?.contexts };
   const dockerfile = readFileSync(join(root, folder, "Dockerfile"), "utf8");
   const contentHash = imageContentHash({
     dockerfile,
@@ -171,7 +172,6 @@ async function declare(
     folder,
     args: {},
     base,
-    contexts,
     builds,
     builder: "embedded",
     cache: "none",
@@ -182,6 +182,7 @@ async function declare(
     user: "0:0",
     gates: { severity: { labels: "off", user: "off", init: "off", health: "off" } },
     ...image.more,
+    contexts,
   });
 }
 

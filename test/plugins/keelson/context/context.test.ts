@@ -38,6 +38,7 @@ describe("keelson:index:BuildContext", () => {
       }),
       resolveBase: never,
       stageLock: never,
+      stageWheels: never,
       readImage: never,
       busybox: never,
       makeWorkFolder: async () => mkdtempSync(join(root, "work", "w")),

@@ -74,6 +74,7 @@ describe("keelson:index:Image", () => {
       useBuilder: never,
       resolveBase: never,
       stageLock: never,
+      stageWheels: never,
       readImage: never,
       busybox: never,
       makeWorkFolder: never,
