@@ -2,12 +2,15 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { get } from "node:http";
+import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { ApiException, CoreV1Api, KubeConfig, type V1PodSpec, type V1PodStatus } from "@kubernetes/client-node";
+import { AwsClient } from "aws4fetch";
 import { execa } from "execa";
+import { loaderEnvironment } from "../../core/volume/consumers.ts";
 import type { RegistryClient } from "../../oci/client.ts";
 import { openRegistry } from "../../oci/open.ts";
 import type { Values } from "../../plugins/common/values.ts";
@@ -24,7 +27,7 @@ import { ensurePause } from "../../toolchain/lab/kubernetes/pause.ts";
 import { clusterPrograms, ensureCluster, type LabCluster, stopCluster } from "../../toolchain/lab/kubernetes.ts";
 import { checkLab, ensureLabRoot } from "../../toolchain/lab/root.ts";
 import { silent } from "../../toolchain/progress.ts";
-import { ensureRegistry, stopServices } from "../../toolchain/services/index.ts";
+import { ensureR2, ensureRegistry, stopServices } from "../../toolchain/services/index.ts";
 import { runningProcesses } from "../../toolchain/services/supervise.ts";
 import { pushBuildkit } from "./buildkit-image.ts";
 import { type TemporaryHome, temporaryHome } from "./home.ts";
@@ -151,6 +154,53 @@ describe("the lab's cluster", () => {
       assert.equal(await core.readNamespacedPodLog({ namespace: "todo", name: "client" }), "service\napi\n");
     });
 
+    it("hands a pod a volume's Secret, by which it writes to the bucket and reads from it", async () => {
+      const r2 = await ensureR2(["pods"], silent);
+      const { api } = clusterAddresses(folder());
+      // It listens on this machine's loopback alone, and takes no other name.
+      const way = await forward(api, Number(new URL(r2.endpoint).port));
+      try {
+        const keys = { accessKeyId: r2.accessKeyId, secretAccessKey: r2.secretAccessKey };
+        const handed = loaderEnvironment({
+          endpoint: r2.endpoint,
+          region: "auto",
+          bucket: "pods",
+          prefix: "gateway/",
+          ...keys,
+        });
+        const stringData = { ...handed.environment, ...handed.secrets };
+        await core.createNamespacedSecret({ namespace: "todo", body: { metadata: { name: "tools" }, stringData } });
+        // An S3 client is in no image here; the node has curl.
+        const script = [
+          'at="$TOOL_LOADER_S3_ENDPOINT/${TOOL_LOADER_VOLUME#s3://}/pod"',
+          "s3() {",
+          '  key=$1 hash=$(printf %s "$2" | sha256sum | cut -c-64); shift 2',
+          '  curl -sS --connect-to "::$WAY" -H "x-amz-content-sha256: $hash" --aws-sigv4 "aws:amz:$TOOL_LOADER_S3_REGION:s3" --user "$TOOL_LOADER_S3_ACCESS_KEY_ID:$key" "$@"',
+          "}",
+          's3 "$TOOL_LOADER_S3_SECRET_ACCESS_KEY" "from a pod" -f -X PUT -d "from a pod" "$at"',
+          's3 "$TOOL_LOADER_S3_SECRET_ACCESS_KEY" "" -f "$at" && echo',
+          's3 another "" -o /dev/null -w "%{http_code}" "$at"',
+        ];
+        const status = await run(
+          "volume",
+          {
+            command: ["/busybox", "chroot", "/node", "/bin/sh", "-euc", script.join("\n")],
+            envFrom: [{ secretRef: { name: "tools" } }],
+            env: [{ name: "WAY", value: `${api}:${(way.address() as AddressInfo).port}` }],
+            securityContext: { runAsUser: 0 },
+            volumeMounts: [{ name: "node", mountPath: "/node", readOnly: true }],
+          },
+          { restartPolicy: "Never", volumes: [{ name: "node", hostPath: { path: "/" } }] },
+        );
+        await until(async () => /Succeeded|Failed/.test((await status())?.phase ?? ""));
+        assert.equal(await core.readNamespacedPodLog({ namespace: "todo", name: "volume" }), "from a pod\n403");
+        const client = new AwsClient({ ...keys, service: "s3", region: "auto", retries: 0 });
+        assert.equal(await (await client.fetch(`${r2.endpoint}/pods/gateway/pod`)).text(), "from a pod");
+      } finally {
+        way.close();
+      }
+    });
+
     it("says of an image that nobody has that it can't be pulled", async () => {
       const waiting = async () => (await missing())?.containerStatuses?.[0]?.state?.waiting;
       await until(async () => /not found/.test((await waiting())?.message ?? ""));
@@ -250,6 +300,17 @@ async function lastLayer(client: RegistryClient, repository: string, digest: str
   const layer = only.manifest.layers.at(-1);
   assert.ok(layer !== undefined);
   return gunzipSync(await buffer(client.getBlob(repository, layer))).toString("latin1");
+}
+
+/** A way from an address of this machine to a port of its loopback. */
+async function forward(address: string, port: number): Promise<Server> {
+  const server = createServer((incoming) => {
+    const outgoing = connect(port, "127.0.0.1");
+    incoming.pipe(outgoing).pipe(incoming);
+    for (const socket of [incoming, outgoing]) socket.on("error", () => [incoming, outgoing].map((s) => s.destroy()));
+  });
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
+  return server;
 }
 
 async function until(done: () => Promise<boolean>): Promise<void> {
