@@ -10,7 +10,7 @@ import { type KubernetesObject, nameOf, withValue } from "../plugins/kubernetes/
 import { type Around, updateObject } from "../plugins/kubernetes/resource.ts";
 import { NotReadyError } from "../plugins/kubernetes/wait.ts";
 import { selectorOf } from "../plugins/kubernetes/waiters.ts";
-import { explained, findWorkload, type OpenCluster } from "./cluster-session.ts";
+import { findWorkload, type OpenCluster } from "./cluster-session.ts";
 import type { Listener } from "./host-session.ts";
 
 /** Brings a Deployment back to a version that it keeps, in the way of every update: the pods of now serve until those are ready. */
@@ -50,8 +50,18 @@ export async function clusterRollback(
   try {
     await updateObject(live, wanted, [], around);
   } catch (error) {
-    if (!(error instanceof NotReadyError)) throw await explained(cluster, error, `roll back ${service}`);
-    await updateObject(live, before, [], around);
+    const attempt = { what: `roll back ${service}`, verb: "patch", resource: "deployments.apps", namespace };
+    const whole = { ...attempt, name: nameOf(live), fieldManager: applied.manager };
+    if (!(error instanceof NotReadyError)) throw await cluster.api.explained(error, whole);
+    try {
+      await updateObject(live, before, [], around);
+    } catch (second) {
+      const told = await cluster.api.explained(second, whole);
+      throw new UserError(
+        `${error.message}\nand it could not be brought back to what it ran: ${(told as Error).message}`,
+        `see what runs: keelson status ${cluster.name}`,
+      );
+    }
     throw new UserError(`${error.message}\n${service} runs what it ran`, "go back to another version, by its digest");
   }
   const now = at(live, "spec", "template");

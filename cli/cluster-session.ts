@@ -62,7 +62,8 @@ export async function clustersOf(
     const applied = appliedOn(name, resources);
     const open = () => {
       const { kubeconfig = "", context = "" } = clusterAccess([{ name, place }], projectRoot()).get(name) ?? {};
-      const settings = readSettings({ kubeconfig, context }, {});
+      // As the stack's own provider: its fields are its own.
+      const settings = readSettings({ kubeconfig, context, enablePatchForce: true }, {});
       return { name, settings, api: new Cluster(settings, new AbortController().signal), ...applied };
     };
     return { name, used: applied.workloads.length + applied.releases.length > 0, open };

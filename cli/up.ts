@@ -101,8 +101,9 @@ export async function up(options: UpOptions): Promise<number> {
       process.env[RUN_MARK] = root;
       removeEventLogs(root);
       await runSteps(context, steps(context));
-      if (preview && !(await previewed(context, yes, refresh))) return DECLINED;
-      return runPulumi(context, refresh, next);
+      const looks = refresh || (await hasMoved(context));
+      if (preview && !(await previewed(context, yes, looks))) return DECLINED;
+      return runPulumi(context, looks, next);
     },
     {
       what: `keelson up of stack ${stack}`,
@@ -194,6 +195,18 @@ const startClusters: Step<Up>["run"] = async ({ plan }, progress) => {
 async function requireLogins({ clusters = [] }: Plan, root: string): Promise<void> {
   const others = clusters.filter(({ place }) => place.kind === "context");
   if (others.length > 0) (await import("../config/cluster-login.ts")).clusterAccess(others, root);
+}
+
+/** Whether a cluster of the stack is another one than it was; says which. */
+async function hasMoved({ stack, config, plan }: Up): Promise<boolean> {
+  if ((plan.clusters ?? []).length === 0) return false;
+  const moved = await (await import("./cluster-moved.ts")).movedClusters(stack, config.kubernetes);
+  if (moved.length > 0)
+    tell(
+      `${moved.join(", ")}: nothing is there of what stack ${stack} brought: another cluster, or one that was made anew; all is looked at ` +
+        "again, as by --refresh (what runs where it was before stays there)",
+    );
+  return moved.length > 0;
 }
 
 function needsCluster({ kubernetes }: StackConfig): boolean {

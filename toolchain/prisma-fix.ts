@@ -42,18 +42,19 @@ export async function changePrisma(change: PrismaChange): Promise<string[]> {
     for (const { path, before } of files) writeFileSync(path, before);
     for (const [i, output] of outputs.entries()) {
       rmSync(output.folder, { recursive: true, force: true });
-      if (existsSync(join(kept, String(i)))) cpSync(join(kept, String(i)), output.folder, { recursive: true });
+      if (existsSync(join(kept, String(i)))) cpSync(join(kept, String(i)), output.folder, AS_IT_IS);
     }
   };
-  let isDone = false;
+  // Nothing is to be undone before there is a whole copy of all that undoing would take away.
+  let isDone = true;
   const atExit = () => {
     if (!isDone) undo();
     rmSync(kept, { recursive: true, force: true });
   };
   process.on("exit", atExit);
   try {
-    for (const [i, output] of outputs.entries())
-      if (existsSync(output.folder)) cpSync(output.folder, join(kept, String(i)), { recursive: true });
+    for (const [i, output] of outputs.entries()) keep(output.folder, join(kept, String(i)));
+    isDone = false;
     for (const { path, before, after } of files) {
       const backup = freeName(`${path}.backup`);
       const mode = statSync(path).mode & 0o777;
@@ -69,6 +70,22 @@ export async function changePrisma(change: PrismaChange): Promise<string[]> {
     atExit();
     isDone = true;
     process.off("exit", atExit);
+  }
+}
+
+/** Links stay what they are. */
+const AS_IT_IS = { recursive: true, verbatimSymlinks: true } as const;
+
+/** @throws UserError where there is no room for it */
+function keep(folder: string, copy: string): void {
+  if (!existsSync(folder)) return;
+  try {
+    cpSync(folder, copy, AS_IT_IS);
+  } catch (error) {
+    throw new UserError(
+      `${folder} can't be kept for an undo: ${(error as Error).message}; nothing was changed`,
+      `make room in ${tmpdir()}, or name another folder: TMPDIR`,
+    );
   }
 }
 

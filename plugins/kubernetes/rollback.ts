@@ -1,8 +1,8 @@
-import { describeRollback, takenBack, wantsRollback } from "../../core/kubernetes/rollback.ts";
+import { describeRollback, ROLLED_BACK, takenBack, wantsRollback } from "../../core/kubernetes/rollback.ts";
 import { isSameVersion } from "../../core/kubernetes/workload-status.ts";
 import type { WireMap } from "../common/wire.ts";
 import { type Checkpoint, inputsOf, type Served, servedOf } from "./checkpoint.ts";
-import { type KubernetesObject, kindOf, nameOf, namespaceOf, valueAt } from "./object.ts";
+import { annotationOf, type KubernetesObject, kindOf, nameOf, namespaceOf, valueAt, withValue } from "./object.ts";
 import { type Around, updateObject } from "./resource.ts";
 import { NotReadyError, UnwatchedError } from "./wait.ts";
 import { waiterOf } from "./waiters.ts";
@@ -35,7 +35,12 @@ export async function lastServed(
 ): Promise<Served | undefined> {
   const served = servedOf(state);
   const waiter = waiterOf(inputs, live);
-  if (served?.isLast === true || preview || waiter === undefined || kindOf(inputs).kind !== "Deployment") return served;
+  if (preview || waiter === undefined || kindOf(inputs).kind !== "Deployment") return served;
+  if (wantsRollback("Deployment", inputs)) {
+    const back = await broughtBack(state, { inputs, live, cluster });
+    if (back !== undefined) return back;
+  }
+  if (served?.isLast === true) return served;
   try {
     const seen = await cluster.read({ ...kindOf(live), namespace: namespaceOf(live), name: nameOf(live) });
     if (seen === undefined || !isSameVersion(valueAt(seen, "spec", "template"), valueAt(inputs, "spec", "template")))
@@ -45,6 +50,29 @@ export async function lastServed(
   } catch {
     cluster.signal.throwIfAborted();
     return served; // what can't be looked at did not serve
+  }
+}
+
+/** What `keelson rollback` brought a Deployment to, which the state does not have: it is what serves. */
+async function broughtBack(
+  state: WireMap,
+  { inputs, live, cluster }: Pick<Checkpoint, "inputs" | "live"> & Pick<Around, "cluster">,
+): Promise<Served | undefined> {
+  try {
+    const seen = await cluster.read({ ...kindOf(live), namespace: namespaceOf(live), name: nameOf(live) });
+    const last = inputsOf(state);
+    if (seen === undefined || last === undefined || annotationOf(seen, ROLLED_BACK) !== "true") return undefined;
+    const template = valueAt(seen, "spec", "template");
+    if (template === undefined || isSameVersion(template, valueAt(inputs, "spec", "template"))) return undefined;
+    const kept = withValue(
+      withValue(inputs, ["spec", "template"], template),
+      ["metadata", "annotations", ROLLED_BACK],
+      "true",
+    );
+    return { inputs: kept, marked: kept as WireMap, isLast: false };
+  } catch {
+    cluster.signal.throwIfAborted();
+    return undefined; // what can't be looked at is taken to be as the state has it
   }
 }
 

@@ -63,6 +63,18 @@ describe("keelson fix prisma", function () {
     assert.deepEqual(readdirSync(client("")), ["index.js"]);
   };
 
+  it("changes nothing where the client that is there can't be kept: it stays whole", async () => {
+    // As a full disk does: no file may grow over 64 KiB.
+    writeFileSync(client("index.m"), "m".repeat(200_000));
+    writeFileSync(client("zlast.js"), "// last");
+    const limited = ["ulimit -f 64; exec", process.execPath, keelson, "fix", "prisma", `"$0"`].join(" ");
+    const { exitCode, all } = await execa("bash", ["-c", limited, folder], { reject: false, all: true });
+    assert.equal(exitCode, 1);
+    assert.match(all ?? "", /client can't be kept for an undo: .*; nothing was changed\n {2}make room in/);
+    assert.equal(schema(), SCHEMA);
+    assert.deepEqual(readdirSync(client("")), ["index.js", "index.m", "zlast.js"]);
+  });
+
   it("adds what its Dockerfile's base needs, keeps a backup, and generates; a second time there is nothing to do", async () => {
     const { exitCode, all } = await fix();
     assert.equal(exitCode, 0, all);

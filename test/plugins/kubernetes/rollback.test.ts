@@ -130,6 +130,15 @@ describe("kubernetes plugin: what a rollback goes back to", () => {
     assert.equal(imageOf(live), "a:good");
   });
 
+  it("is what somebody went back to by hand, not what the state has", async () => {
+    await up("a:good");
+    await up("b:good");
+    live = inputs("a:good") as WireMap;
+    (live.metadata as { annotations: object }).annotations = { "keelson.dev/rolled-back": "true" };
+    assert.match(await up("c:bad"), /rolled back: web runs a:good again, not c:bad/);
+    assert.equal(imageOf(live), "a:good");
+  });
+
   it("is what was cut off where that serves by now", async () => {
     await up("a:good");
     await interrupted("b:bad");
