@@ -28,16 +28,14 @@ export function display(): "live" | "plain" {
 /**
  * Serves a provider's methods on a port of loopback, which it prints on a line, until the engine says goodbye, in any
  * of the ways in which it can.
- * @param ready called when the port is printed: the engine now takes its time to greet.
  */
-export function serve(implementation: UntypedServiceImplementation, calls: Calls, ready = () => {}): void {
+export function serve(implementation: UntypedServiceImplementation, calls: Calls): void {
   // Messages hold whole states: no limit on their size, as in the engine.
   const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
   server.addService(service.ResourceProviderService, implementation);
   server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
     if (error) throw error;
     process.stdout.write(`${port}\n`);
-    ready();
   });
   let leaving = false;
   const leave = async () => {

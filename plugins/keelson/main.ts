@@ -58,12 +58,13 @@ const provider = new Provider({
       return new ContainerApplicationType(tools);
     },
   },
+  // The engine does nothing else until it has greeted; most programs use an image next.
+  greeted: () => {
+    void import("./image/image.ts");
+    void toolboxOf();
+  },
   ready: (values) => void look(values),
   schema: () => readFile(new URL("schema.json", import.meta.url), "utf8"),
 });
 
-serve(provider.implementation(), provider.calls, () => {
-  // The engine now takes its time to greet: most programs use an image next.
-  void import("./image/image.ts");
-  void toolboxOf();
-});
+serve(provider.implementation(), provider.calls);

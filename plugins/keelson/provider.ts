@@ -27,6 +27,8 @@ export interface ProviderOptions {
   readonly root: string;
   readonly types: ResourceTypes;
   readonly schema: () => Promise<string>;
+  /** Called when the engine has been answered all that it asks before it goes on: what takes long to load is loaded then. */
+  readonly greeted?: () => void;
   /** Called by the function that a program or its language host calls early, with what they say. Must not throw. */
   readonly ready?: (values: Values) => void;
 }
@@ -53,7 +55,7 @@ export class Provider {
       getSchema: this.calls.unary(async () => this.schema()),
       checkConfig: this.calls.unary(async (request: provider.CheckRequest) => unchanged(request)),
       diffConfig: this.calls.unary(async () => noDiff()),
-      configure: this.calls.unary(async () => configured()),
+      configure: this.calls.unary(async () => this.configure()),
       check: this.calls.unary((request: provider.CheckRequest) => this.check(request)),
       diff: this.calls.unary((request: provider.DiffRequest) => this.diff(request)),
       create: this.calls.unary((request: provider.CreateRequest) => this.create(request)),
@@ -66,6 +68,12 @@ export class Provider {
         return new empty.Empty();
       }),
     };
+  }
+
+  private configure(): provider.ConfigureResponse {
+    // After the answer is on its way.
+    setImmediate(() => this.options.greeted?.());
+    return configured();
   }
 
   private async schema(): Promise<provider.GetSchemaResponse> {

@@ -17,6 +17,7 @@ const ALREADY_REPORTED = 32;
  */
 const LARGE = 120_000;
 const FROM_PIPE = ["--import", new URL("large-config.ts", import.meta.url).href];
+const LAZY = ["--import", new URL("lazy-sdk.ts", import.meta.url).href];
 
 type Call<Request> = ServerUnaryCall<Request, unknown>;
 type Answer<Response> = sendUnaryData<Response>;
@@ -32,7 +33,8 @@ export function languageRuntime(engine: string) {
   async function run(request: messages.RunRequest): Promise<messages.RunResponse> {
     const config = JSON.stringify(Object.fromEntries(request.getConfigMap().toArray()));
     const isLarge = Buffer.byteLength(config) > LARGE;
-    const child = spawn(process.execPath, [...(isLarge ? FROM_PIPE : []), ...runArguments(request, engine)], {
+    const first = [...(isOwn(request) ? LAZY : []), ...(isLarge ? FROM_PIPE : [])];
+    const child = spawn(process.execPath, [...first, ...runArguments(request, engine)], {
       cwd: request.getInfo()?.getProgramDirectory() || request.getPwd(),
       env: { ...process.env, ...runEnvironment(request), ...(isLarge ? {} : { PULUMI_CONFIG: config }) },
       stdio: ["ignore", "inherit", "inherit", isLarge ? "pipe" : "ignore"],

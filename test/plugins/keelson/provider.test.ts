@@ -58,6 +58,23 @@ describe("the plugin's provider", () => {
     assert.deepEqual([inPlace.getReplacesList(), inPlace.getDeletebeforereplace()], [[], false]);
   });
 
+  it("is told that the engine was greeted, after its answer", async () => {
+    const order: string[] = [];
+    const greeted = new Promise<void>((resolve) => {
+      const options = { version: "0", engine: undefined, root: "/", types: {}, schema: async () => "" };
+      const done = () => {
+        order.push("greeted");
+        resolve();
+      };
+      const one = new Provider({ ...options, display: "plain", greeted: done }).implementation().configure;
+      (one as (call: object, answer: () => void) => void)({ request: new provider.ConfigureRequest() }, () =>
+        order.push("answered"),
+      );
+    });
+    await greeted;
+    assert.deepEqual(order, ["answered", "greeted"]);
+  });
+
   it("answers a function that does nothing, for whoever wants it started, and no other", async () => {
     const named = (token: string) => new provider.InvokeRequest().setTok(token);
     const answer = await ask<provider.InvokeResponse>(kept, "invoke", named("keelson:index:ready"));
