@@ -94,6 +94,13 @@ describe("a host", function () {
     const variables = (await on(`${container} env`)).split("\n");
     for (const variable of ["API_KEY=s3cr3t-in-environment", "RUST_LOG=in fo", "TLS_KEY_FILE=/run/secrets/TLS_KEY"])
       assert.ok(variables.includes(variable), variable);
+    // A variable is the engine's to know, a file is not.
+    assert.equal((await vps.run("grep -rslF 'in a file' /var/lib/docker/containers")).text, "");
+    assert.match(await on("grep -rlF s3cr3t-in-environment /var/lib/docker/containers"), /config\.v2\.json$/);
+    assert.equal(
+      await on("[ -e /proc/net/if_inet6 ] && at='[::1]' || at=localhost; curl -fsg http://$at/health"),
+      '{"status":"ok"}',
+    );
     assert.equal(await on(`${container} whoami`), "weft");
     assert.equal((await vps.run(`${container} touch /x`)).code, 1);
     assert.equal(
@@ -267,14 +274,18 @@ describe("a host", function () {
   });
 
   it("shows drift, and mends it", async () => {
-    await on(
-      "echo '# by hand' >>/etc/systemd/system/keelson-clawft-weft-$(cat /var/lib/keelson/clawft/services/weft/active).service",
-    );
+    const unit = "/etc/systemd/system/keelson-clawft-weft-$(cat /var/lib/keelson/clawft/services/weft/active).service";
+    await on(`echo '# by hand' >>${unit}; systemctl stop keelson-clawft-weft-proxy`);
     const { code, text } = await vps.verb("status");
     assert.equal(code, 3);
-    assert.match(text, /^weft\tdrift\t.*\tunit-edited\t/m);
+    assert.match(text, /^weft\tdrift\t.*\tunit-edited,proxy-stopped,port-closed\t/m);
+    assert.equal((await vps.apply([{ ...weft, environment: { N: "2" } }], secrets)).code, 0);
+    // What `systemctl edit` makes.
+    await on(`mkdir ${unit}.d && printf '[Service]\\nNice=5\\n' >${unit}.d/override.conf; systemctl daemon-reload`);
+    assert.match((await vps.verb("status")).text, /^weft\tdrift\t.*\tunit-edited\t/m);
     assert.equal((await vps.apply([{ ...weft, environment: { N: "2" } }], secrets)).code, 0);
     assert.equal((await vps.verb("status")).code, 0);
+    assert.equal(await on("ls -d /etc/systemd/system/keelson-*.d 2>/dev/null || true"), "");
   });
 
   it("runs workers and jobs beside it, and takes a worker back that its successor can't replace", async () => {

@@ -134,30 +134,53 @@ describe("stack lab", function () {
 
   /** Gives the lab's host another key meanwhile. */
   const withOtherHostKey = async (work: () => Promise<void>) => {
-    const state = join(environment.KEELSON_HOME ?? "", "lab/hosts/vps1/host.json");
-    const { address, keyFile } = JSON.parse(readFileSync(state, "utf8"));
-    const trusting = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes"];
-    const options = trusting.flatMap((option) => ["-o", option]);
-    const ssh = (command: string) => execa("ssh", [...options, "-i", keyFile, `root@${address}`, command]);
     await ssh(
+      "vps1",
       "cd /etc/ssh && mkdir old && mv ssh_host_* old && ssh-keygen -q -t ed25519 -N '' -f ssh_host_ed25519_key && systemctl restart ssh",
     );
     try {
       await work();
     } finally {
-      await ssh("cd /etc/ssh && mv old/* . && rmdir old && systemctl restart ssh");
+      await ssh("vps1", "cd /etc/ssh && mv old/* . && rmdir old && systemctl restart ssh");
     }
   };
 
   it("keeps in the registry what its hosts run", async () => {
-    const { all, exitCode } = await keelson("prune", "-s", "lab", "--dry-run");
+    const { all, stdout, exitCode } = await keelson("prune", "-s", "lab", "--dry-run", "--json");
     assert.equal(exitCode, 0, all);
+    type Listed = { digest: string };
+    const { keep, drop } = JSON.parse(stdout) as { keep: { manifest: Listed }[]; drop: Listed[] };
+    const hosts = JSON.parse((await keelson("status", "-s", "lab", "--json")).stdout) as {
+      services: { image: string; kept: string[] }[];
+    }[];
+    const needed = hosts.flatMap(({ services }) => services.flatMap(({ image, kept }) => [image, ...kept]));
+    assert.ok(needed.length >= 4, needed.join(" "));
+    for (const image of needed) {
+      const digest = image.split("@")[1];
+      assert.ok(
+        keep.some(({ manifest }) => manifest.digest === digest),
+        `${image} is kept`,
+      );
+      assert.ok(!drop.some((manifest) => manifest.digest === digest), image);
+    }
   });
 
-  it("leaves the host as it was", async () => {
+  it("leaves the hosts as they were, but for their data", async () => {
     const { all, exitCode } = await pulumi("destroy --yes");
     assert.equal(exitCode, 0, all);
+    const left =
+      "docker ps -aq; docker images -q; ls -d /etc/keelson /var/lib/keelson /usr/local/lib/keelson /etc/systemd/system/keelson* /opt/*/data 2>/dev/null; true";
+    for (const host of ["vps1", "vps2"]) assert.equal((await ssh(host, left)).stdout, "/opt/keelson/data", host);
     const status = await keelson("status", "-s", "lab");
-    assert.notEqual(status.exitCode, 0);
+    assert.equal(status.exitCode, 3);
   });
+
+  /** On a host of the lab, whatever key it shows. */
+  const ssh = (host: string, command: string) => {
+    const state = join(environment.KEELSON_HOME ?? "", "lab/hosts", host, "host.json");
+    const { address, keyFile } = JSON.parse(readFileSync(state, "utf8"));
+    const trusting = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes", "LogLevel=ERROR"];
+    const options = trusting.flatMap((option) => ["-o", option]);
+    return execa("ssh", [...options, "-i", keyFile, `root@${address}`, command]);
+  };
 });

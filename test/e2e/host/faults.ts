@@ -34,7 +34,7 @@ const DEATHS = [
   "prune *",
 ];
 /** Where the ssh session breaks; what the program does behind it, it does with nobody listening. */
-const CUTS = ["take_lock", "await *", "settle *", "drain *"];
+const CUTS = ["take_lock", ...DEATHS];
 
 /** A server that takes no TERM, is sick while /tmp/sick is there, and with FLAPS set answers well every second time only. */
 const SERVER = `use IO::Socket::INET; $SIG{TERM} = "IGNORE"; my $n = 0;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execaSync } from "execa";
@@ -513,6 +513,16 @@ describe("the host program", () => {
     assert.deepEqual(left(), ["keelson-clawft-weft-b.service"]);
   });
 
+  it("lets Podman's bridge keep the address that it has, if there is one", () => {
+    const keep = (shown: string) =>
+      said(`ip() { if [ "$1" = -br ]; then ${shown}; else echo "$*"; fi; }; keep_address`);
+    assert.equal(
+      keep("echo 'keelson1         UP             ba:7f:11:2e:a9:5c <BROADCAST,MULTICAST,UP,LOWER_UP> '"),
+      "link set dev keelson1 address ba:7f:11:2e:a9:5c",
+    );
+    assert.equal(keep("echo 'Device \"keelson1\" does not exist.' >&2; return 1"), "");
+  });
+
   it("rolls nothing back to what wants a secret that is gone", () => {
     write("var/lib/keelson/clawft/services/weft/active", "a\n");
     write("var/lib/keelson/clawft/services/weft/a/section", `image ${at("2")}\n`);
@@ -572,6 +582,11 @@ describe("the host program", () => {
         `systemctl() { echo "systemd ${version} (x)"; }; fill ${folder} b`,
         "RestartSteps=6\n@SLOT@ @ADDRESS@ @ADDRESS_A@ @ADDRESS_B@\n",
       );
+    const six = existsSync("/proc/net/if_inet6") ? "\n  bind :::80 v6only" : "";
+    assert.equal(
+      said(`systemctl() { echo "systemd 254 (x)"; }; fill ${folder} a`, "  bind *:80\n  bind 10.0.0.9:80\n"),
+      `  bind *:80${six}\n  bind 10.0.0.9:80`,
+    );
     assert.equal(fill("252"), "b 10.0.0.3 10.0.0.2 10.0.0.3");
     assert.equal(fill("254"), "RestartSteps=6\nb 10.0.0.3 10.0.0.2 10.0.0.3");
   });
