@@ -126,7 +126,7 @@ describe("stack lab", function () {
       assert.notEqual(exitCode, 0);
       assert.match(all, /ssh: host key mismatch/);
       const status = await keelson("status", "-s", "lab");
-      assert.equal(status.exitCode, 3);
+      assert.equal(status.exitCode, 4);
       assert.match(status.all, /^vps1: host vps1 can't be reached: .*host key mismatch$/m);
     });
     assert.match(await up(), /second: \S+ -> \S+\n.*1 changed, 1 unchanged/);
