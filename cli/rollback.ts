@@ -1,6 +1,10 @@
+import { Readable } from "node:stream";
 import { Command, InvalidArgumentError } from "commander";
-import { passOn } from "./host-session.ts";
+import { readStack } from "../config/read-stack.ts";
+import { projectRoot } from "../toolchain/home.ts";
+import { type OpenHost, passOn } from "./host-session.ts";
 import { runAt } from "./places.ts";
+import { hostLogins } from "./stack-login.ts";
 
 /** `keelson rollback`: back to what a service ran before, in the way of every update. */
 export function rollbackCommand(): Command {
@@ -15,10 +19,17 @@ export function rollbackCommand(): Command {
     .action(async (name: string, service: string, wanted: string | undefined, { stack }: { stack: string }) => {
       const args = wanted === undefined ? [service] : [service, wanted];
       process.exitCode = await runAt(stack, name, `roll back ${service}`, {
-        host: (host) => host.run("rollback", args, passOn),
+        host: (host) => rollBack(host, stack, args),
         cluster: async (cluster) => (await import("./cluster-rollback.ts")).clusterRollback(cluster, args, passOn),
       });
     });
+}
+
+/** With the login of the stack's registry: what served before may not be on the host any more. */
+async function rollBack(host: OpenHost, stack: string, args: readonly string[]): Promise<number> {
+  const logins = await hostLogins(stack, (await readStack(projectRoot(), stack)).registry);
+  if (logins === undefined) return host.run("rollback", args, passOn);
+  return host.run("rollback", ["--logins", ...args], passOn, { stream: Readable.from([logins]) });
 }
 
 function digest(text: string): string {

@@ -1,4 +1,5 @@
 import type { StackConfig } from "../config/schema.ts";
+import { renderSecrets } from "../core/host/secrets.ts";
 import { stackSecret } from "../toolchain/stack-secret.ts";
 
 /** A stack's own login to its registry. */
@@ -14,4 +15,12 @@ export function stackLogin(stack: string, registry: StackConfig["registry"]): St
   const { username, password } = registry;
   if (username === undefined || password === undefined) return undefined;
   return { username, password: () => stackSecret(stack, "keelson:registry.password") };
+}
+
+/** That login as a host's program reads it; undefined where there is none. */
+export async function hostLogins(stack: string, registry: StackConfig["registry"]): Promise<string | undefined> {
+  const login = stackLogin(stack, registry);
+  if (login === undefined || registry === "embedded") return undefined;
+  const { username } = login;
+  return renderSecrets({}, [{ registry: registry.host, username, password: await login.password() }]);
 }

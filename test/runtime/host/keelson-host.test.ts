@@ -537,6 +537,19 @@ describe("the host program", () => {
     );
     write("var/lib/keelson/clawft/services/weft/a/secrets/OLD", "x");
     assert.equal(said(`firewall=; ${doubles} rollback weft`), "deployed");
+    // With a login it brings along.
+    const login = renderSecrets({}, [{ registry: "ghcr.io", username: "ada", password: "p:w" }]);
+    const bring = (input: string) =>
+      run(`rm -rf $work/*; firewall=; ${doubles} rollback --logins weft; cat $work/docker/config.json`, input);
+    assert.equal(
+      bring(login).said,
+      `deployed\n{"auths":{"ghcr.io":{"auth":"${Buffer.from("ada:p:w").toString("base64")}"}}}`,
+    );
+    for (const cut of ["", login.replace("end\n", "")])
+      assert.match(
+        bring(cut).said,
+        /^error: the logins end before their end: the connection broke; nothing was changed\n/,
+      );
   });
 
   it("looks at many services with as many processes as at one", () => {
