@@ -24,7 +24,7 @@ describe("bootstrap", () => {
     root = join(mkdtempSync(join(tmpdir(), "keelson bootstrap ")), "check out");
     mkdirSync(join(root, "bin"), { recursive: true });
     mkdirSync(join(root, "cli"));
-    for (const part of ["bootstrap.mjs", "lock.mjs", "bootstrap", "node"]) {
+    for (const part of ["bootstrap.mjs", "lock.mjs", "turns.mjs", "bootstrap", "node"]) {
       cpSync(join(toolchain, part), join(root, "toolchain", part), { recursive: true });
     }
     writeFileSync(join(root, "bin", "npm"), NPM, { mode: 0o755 });
