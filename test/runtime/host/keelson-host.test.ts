@@ -614,9 +614,12 @@ describe("the host program", () => {
         `service ${name}\nlisten ${port}\nfile env\n|listen\nlisten 1\n`,
       );
     write("to-come", "service new\nlisten 8443\nfile unit\n");
-    const wall = (sshd: string) => said(`sshd() { ${sshd}; }; render_firewall $(listened ${root}/to-come)`);
+    const wall = (sshd: string, systemctl = "return 3") =>
+      said(`sshd() { ${sshd}; }; systemctl() { ${systemctl}; }; render_firewall $(listened ${root}/to-come)`);
     assert.match(wall("echo port 2222; echo port 22"), /^ {4}tcp dport \{ 22,80,443,2222,8443 \} accept$/m);
     assert.match(wall("return 1"), /^ {4}tcp dport \{ 22,80,443,8443 \} accept$/m);
+    const socket = "[ $1 != show ] || printf '0.0.0.0:2200 (Stream)\\n[::]:2200 (Stream)\\n'";
+    assert.match(wall("echo port 22", socket), /^ {4}tcp dport \{ 22,80,443,2200,8443 \} accept$/m);
   });
 
   const advice: Readonly<Record<string, RegExp>> = {
