@@ -35,10 +35,6 @@ export class HelmRelease extends pulumi.ComponentResource {
   constructor(name: string, args: HelmReleaseArgs, options?: pulumi.ComponentResourceOptions) {
     super("keelson:kubernetes:HelmRelease", name, {}, options);
     const { namespace, chart, version, repository, content, timeout } = args;
-    const secrets = pulumi.secret(pulumi.output(args.secrets ?? {}));
-    const values = pulumi
-      .all([args.values ?? {}, args.set ?? {}])
-      .apply(([own, set]) => withPaths(own as Readonly<Record<string, unknown>>, set));
     this.release = new Release(
       name,
       {
@@ -47,10 +43,7 @@ export class HelmRelease extends pulumi.ComponentResource {
         chart,
         ...(version === undefined ? {} : { version }),
         ...(repository === undefined ? {} : { repositoryOpts: { repo: repository } }),
-        values:
-          args.secrets === undefined
-            ? values
-            : pulumi.all([values, secrets]).apply(([open, hidden]) => withPaths(open, hidden)),
+        values: releaseValues(args),
         ...(content === undefined ? {} : { description: `chart ${content.slice(0, 12)}` }),
         timeout: timeout ?? 300,
         atomic: true,
@@ -60,6 +53,16 @@ export class HelmRelease extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
+}
+
+/** What helm gets. Each secret is one of its own: what stands beside it may be told, and shown in a preview. */
+export function releaseValues({
+  values = {},
+  set = {},
+  secrets = {},
+}: Pick<HelmReleaseArgs, "values" | "set" | "secrets">): Record<string, unknown> {
+  const hidden = Object.entries(secrets).map(([path, value]) => [path, pulumi.secret(value)] as const);
+  return withPaths(withPaths(values, set), Object.fromEntries(hidden));
 }
 
 /** Values with others at their paths; what stood there gives way. */

@@ -46,6 +46,11 @@ export function movingImages(rendered: string): string[] {
   return [...new Set(found)].toSorted();
 }
 
+/** Of what {@link movingImages} tells, what runs the newest there is: nobody can say what that was. */
+export function isNewest(told: string): boolean {
+  return /: \S+:latest\S* is another image tomorrow|says no version, and that means latest/i.test(told);
+}
+
 function refusal(image: string, where: string): string[] {
   try {
     workloadImage(image, where);

@@ -29,7 +29,7 @@ import { differences } from "../diff.ts";
 import { digits } from "../naming.ts";
 import { isObject, type KubernetesObject, parseId, textAt } from "../object.ts";
 import { prune } from "../prune.ts";
-import { movingImages } from "./manifest.ts";
+import { isNewest, movingImages } from "./manifest.ts";
 import type { Helm } from "./program.ts";
 import {
   applyRelease,
@@ -150,11 +150,8 @@ export class Releases {
     const inputs = objectOf(marked);
     const secrets = secretTexts(marked);
     try {
-      if (preview) {
-        const rendered = holdsUnknown(inputs) ? "" : await tryRender(inputs, this.options.helm);
-        for (const line of movingImages(rendered)) this.options.warn(urn, redact(line, secrets));
-        return writeRelease(inputs, { status: UNKNOWN, resourceNames: UNKNOWN }, marked);
-      }
+      await this.checkImages(urn, inputs, preview, secrets);
+      if (preview) return writeRelease(inputs, { status: UNKNOWN, resourceNames: UNKNOWN }, marked);
       return writeRelease(inputs, await applyRelease(how, inputs, this.around(urn)), marked);
     } catch (error) {
       if (error instanceof UserError)
@@ -168,6 +165,30 @@ export class Releases {
         state: writeRelease(inputs, error.outputs, marked),
       });
     }
+  }
+
+  /** Warns of images that are others tomorrow. @throws UserError for `latest`, and in a preview for a chart that does not render */
+  private async checkImages(
+    urn: string,
+    inputs: KubernetesObject,
+    preview: boolean,
+    secrets: readonly string[],
+  ): Promise<void> {
+    if (holdsUnknown(inputs)) return;
+    const rendered = await tryRender(inputs, this.options.helm).catch((error: unknown) => {
+      // The real thing may know more than a rendering without the cluster.
+      if (preview || !(error instanceof UserError)) throw error;
+      return "";
+    });
+    const moving = movingImages(rendered);
+    const newest = moving.filter(isNewest);
+    const { namespace, name } = nameOf(inputs);
+    if (newest.length > 0)
+      throw new UserError(
+        [`release ${namespace}/${name} would run the newest of an image:`, ...newest].join("\n  "),
+        "name a version or a digest in the chart's values",
+      );
+    for (const line of moving) this.options.warn(urn, redact(line, secrets));
   }
 
   async read(request: provider.ReadRequest): Promise<provider.ReadResponse> {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
 import { buildClusters, type ClustersArgs } from "../../../components/kubernetes/clusters.ts";
-import { withPaths } from "../../../components/kubernetes/helm-release.ts";
+import { releaseValues, withPaths } from "../../../components/kubernetes/helm-release.ts";
 import { type AppsChoice, type ClustersChoice, planClusters } from "../../../core/cluster-plan.ts";
 import { LOADER_VARIABLES } from "../../../core/volume/consumers.ts";
 import { type Registered, register } from "../mocks.ts";
@@ -233,11 +233,23 @@ describe("buildClusters", () => {
       ...{ name: "web", namespace: "todo", chart: "./helm/web", timeout: 120, atomic: true, waitForJobs: true },
       compat: "true",
     });
+    // As the mocks have it: who marks what alone is told below.
     assert.ok(pulumi.runtime.isRpcSecret(values));
     assert.deepEqual((values as unknown as { value: unknown }).value, {
       backend: { replicas: 2, image: ref("api") },
       auth: { key: "canary" },
     });
+  });
+
+  it("hide of a chart's values the secret ones alone", async () => {
+    const values = releaseValues({
+      ...{ values: { backend: { replicas: 2 } }, set: { "backend.image": pulumi.output("web:1") } },
+      secrets: { "backend.key": pulumi.output("canary") },
+    });
+    const { backend } = (await pulumi.runtime.serializeProperties("release", { values })).values;
+    const { key, ...open } = backend;
+    assert.deepEqual(open, { replicas: 2, image: "web:1" });
+    assert.ok(pulumi.runtime.isRpcSecret(key));
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { installArguments, uninstallArguments, upgradeArguments } from "../../../plugins/kubernetes/helm/arguments.ts";
 import { explainHelm } from "../../../plugins/kubernetes/helm/failure.ts";
-import { movingImages, resourceNames } from "../../../plugins/kubernetes/helm/manifest.ts";
+import { isNewest, movingImages, resourceNames } from "../../../plugins/kubernetes/helm/manifest.ts";
 import { merge } from "../../../plugins/kubernetes/helm/releases.ts";
 
 describe("kubernetes plugin: helm's command lines", () => {
@@ -136,6 +136,11 @@ describe("kubernetes plugin: a release's manifest and values", () => {
     assert.match(told[0] ?? "", /^web\/templates\/a\.yaml: Deployment web: nginx:stable is another image tomorrow/);
     assert.match(told[1] ?? "", /^web\/templates\/b\.yaml: CronJob tidy: busybox says no version/);
     assert.deepEqual(movingImages(""), []);
+    assert.deepEqual(told.map(isNewest), [false, true]);
+    const [latest = ""] = movingImages(
+      "# Source: a\nkind: Pod\nmetadata: { name: a }\nspec: { containers: [{ image: r:5000/nginx:latest-alpine }] }\n",
+    );
+    assert.ok(isNewest(latest), latest);
   });
 
   it("names what it holds, by kind and version", () => {

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
+import provider from "@pulumi/pulumi/proto/provider_pb.js";
+import struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { Cluster } from "../../../plugins/kubernetes/cluster.ts";
 import { chartArguments } from "../../../plugins/kubernetes/helm/arguments.ts";
-import type { HelmRun } from "../../../plugins/kubernetes/helm/program.ts";
+import type { Helm, HelmRun } from "../../../plugins/kubernetes/helm/program.ts";
 import { applyRelease, chartVersion, ReleaseFailedError } from "../../../plugins/kubernetes/helm/release.ts";
+import { Releases } from "../../../plugins/kubernetes/helm/releases.ts";
 import { readSettings } from "../../../plugins/kubernetes/settings.ts";
 import { type Double, refusal, startDouble } from "./double.ts";
 
@@ -101,5 +104,42 @@ describe("a chart's version", () => {
     const chart = `oci://r/web@sha256:${"a".repeat(64)}`;
     assert.deepEqual(chartArguments({ ...inputs, chart, version: "1.2.3" }), [chart]);
     assert.deepEqual(chartArguments({ ...inputs, version: "1.2.3" }), ["oci://r/web", "--version", "1.2.3"]);
+  });
+});
+
+describe("a release whose chart runs the newest of an image", () => {
+  const asked: string[] = [];
+  const warned: string[] = [];
+  const create = (image: string, preview: boolean) => {
+    const rendered = `# Source: a\nkind: Pod\nmetadata: { name: a }\nspec: { containers: [{ image: "${image}" }] }\n`;
+    const run = async ([command = ""]: readonly string[]): Promise<HelmRun> => {
+      asked.push(command);
+      return { ok: true, stdout: command === "template" ? rendered : "{}", stderr: "" };
+    };
+    const cluster = new Cluster(readSettings({ kubeconfig: "{}" }, {}), new AbortController().signal);
+    const releases = new Releases({
+      ...{ helm: { run } as unknown as Helm, cluster, directory: ".", status: () => undefined },
+      warn: (_, line) => void warned.push(line),
+    });
+    const request = new provider.CreateRequest();
+    request.setUrn("urn:pulumi:dev::p::kubernetes:helm.sh/v3:Release::todo");
+    const inputs = { name: "todo", namespace: "shop", chart: "./chart", timeout: 300 };
+    request.setProperties(struct.Struct.fromJavaScript(inputs));
+    request.setPreview(preview);
+    return releases.create(request);
+  };
+
+  it("is refused, by an up as by a preview, before helm does anything", async () => {
+    for (const preview of [true, false])
+      await assert.rejects(
+        create("nginx:latest", preview),
+        /release shop\/todo would run the newest of an image:\n.*nginx:latest/,
+      );
+    assert.deepEqual(asked, ["template", "template"]);
+  });
+
+  it("is warned of where it is only another one tomorrow", async () => {
+    await create("nginx:stable", true);
+    assert.match(warned.join("\n"), /Pod a: nginx:stable is another image tomorrow/);
   });
 });
