@@ -10,6 +10,7 @@ import { type KubernetesObject, nameOf, withValue } from "../plugins/kubernetes/
 import { type Around, updateObject } from "../plugins/kubernetes/resource.ts";
 import { NotReadyError } from "../plugins/kubernetes/wait.ts";
 import { selectorOf } from "../plugins/kubernetes/waiters.ts";
+import { requireOnNode } from "../toolchain/minikube.ts";
 import { findWorkload, type OpenCluster } from "./cluster-session.ts";
 import type { Listener } from "./host-session.ts";
 
@@ -37,6 +38,8 @@ export async function clusterRollback(
     (of === "ConfigMap" ? configs : secrets).some((object) => nameOf(object) === name);
   const revisions = revisionsOf(at(live, "metadata", "uid") as string, sets as ReplicaSet[]);
   const { template, image, lost } = revisionBefore(service, live, revisions, digest, isThere);
+  // Loaded images have such names; all others are a registry's.
+  if (cluster.profile !== undefined && /:sha256-[0-9a-f]+$/.test(image)) await requireOnNode(cluster.profile, image);
   const say = (line: string) => listener.stderr(Buffer.from(`${line}\n`));
   if (lost.length > 0) say(`${service}: its settings of then are gone (${lost.join(", ")}); it gets those of now`);
   const inputs = applied.inputs as KubernetesObject;

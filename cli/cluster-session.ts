@@ -18,6 +18,8 @@ import { stackResources } from "./stack-state.ts";
 /** A cluster of a stack, with what the stack last applied there. */
 export interface OpenCluster {
   readonly name: string;
+  /** Minikube's, where it is one: its node has images that no registry has. */
+  readonly profile?: string;
   readonly settings: Settings;
   readonly api: Cluster;
   readonly workloads: readonly AppliedWorkload[];
@@ -64,7 +66,8 @@ export async function clustersOf(
       const { kubeconfig = "", context = "" } = clusterAccess([{ name, place }], projectRoot()).get(name) ?? {};
       // As the stack's own provider: its fields are its own.
       const settings = readSettings({ kubeconfig, context, enablePatchForce: true }, {});
-      return { name, settings, api: new Cluster(settings, new AbortController().signal), ...applied };
+      const api = new Cluster(settings, new AbortController().signal);
+      return { name, settings, api, ...applied, ...(place.kind === "minikube" && { profile: place.profile }) };
     };
     return { name, used: applied.workloads.length + applied.releases.length > 0, open };
   });

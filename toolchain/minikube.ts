@@ -132,6 +132,15 @@ export async function minikubeImages(profile: string, run: RunMinikube = runMini
   return parsed.data.map(({ id, repoTags }) => ({ id: hex(id), tags: (repoTags ?? []).map(wholeName) }));
 }
 
+/** @throws UserError where a profile's node lacks an image by that name, which no registry has */
+export async function requireOnNode(profile: string, name: string, run: RunMinikube = runMinikube): Promise<void> {
+  if ((await minikubeImages(profile, run)).some(({ tags }) => tags.includes(wholeName(name)))) return;
+  throw new UserError(
+    `Minikube's profile ${profile} has no ${name} any more: an image is removed when its successor serves`,
+    "check out the revision that built it, then `npm run up`: it is loaded again and nothing is built anew",
+  );
+}
+
 /**
  * Loads an image into a profile's node, where the node lacks it under that name.
  * @param folder a place for its archive

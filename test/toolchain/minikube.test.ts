@@ -11,6 +11,7 @@ import {
   minikubeImages,
   type RunMinikube,
   removeFromMinikube,
+  requireOnNode,
 } from "../../toolchain/minikube.ts";
 
 const ID = "a".repeat(64);
@@ -62,6 +63,17 @@ function minikube(answers: Readonly<Record<string, readonly MinikubeAnswer[]>>):
 
 const told = (pattern: RegExp) => (error: unknown) =>
   error instanceof UserError && pattern.test(`${error.message}\n${error.fix}`);
+
+describe("an image that Minikube is to go back to", () => {
+  it("is told where the node has it no more", async () => {
+    const there = { "image ls": [ok([image(ID, "docker.io/library/web:sha256-1a2b"), PAUSE])] };
+    await requireOnNode("minikube", "web:sha256-1a2b", minikube(there).run);
+    await assert.rejects(
+      requireOnNode("minikube", "web:sha256-9f8e", minikube(there).run),
+      (error: unknown) => error instanceof UserError && /has no web:sha256-9f8e any more/.test(error.message),
+    );
+  });
+});
 
 describe("ensureMinikube", () => {
   const profile = { profile: "minikube", start: true };
