@@ -28,8 +28,10 @@ export function mountCommand(): string {
  */
 export function mountScript(app: string, { unit, unitText, configFile, configText }: HostMount): string {
   const encoded = (text: string) => Buffer.from(text).toString("base64");
-  const place = (text: string, file: string, mode: number) =>
-    `if base64 -d <<<${encoded(text)} | place ${shellWord(file)} ${mode}; then changed=yes; fi`;
+  const place = (text: string, file: string, mode: number) => [
+    `base64 -d <<<${encoded(text)} >${shellWord(`${file}.new`)}`,
+    `place ${shellWord(file)} ${mode}`,
+  ];
   return [
     "set -euo pipefail",
     "umask 077",
@@ -39,11 +41,11 @@ export function mountScript(app: string, { unit, unitText, configFile, configTex
     "# Where mount(8) looks for the helper of a type.",
     '[ -e /usr/sbin/mount.rclone ] || ln -s "$(command -v rclone)" /usr/sbin/mount.rclone',
     `install -d -m 700 /srv/keelson ${shellWord(`/srv/keelson/${app}`)} /etc/keelson/rclone /var/cache/keelson/rclone`,
-    "# place FILE MODE: standard input, whole or not at all; succeeds where it changed something.",
-    'place() { cat >"$1.new"; if cmp -s "$1.new" "$1"; then rm "$1.new"; return 1; fi; chmod "$2" "$1.new"; mv "$1.new" "$1"; }',
+    "# place FILE MODE: FILE.new, whole or not at all. Never in a condition: bash goes on behind a step that fails in one.",
+    'place() { if cmp -s "$1.new" "$1"; then rm "$1.new"; else chmod "$2" "$1.new"; mv "$1.new" "$1"; changed=yes; fi; }',
     "changed=",
-    place(configText, configFile, 600),
-    place(unitText, `/etc/systemd/system/${unit}`, 644),
+    ...place(configText, configFile, 600),
+    ...place(unitText, `/etc/systemd/system/${unit}`, 644),
     "systemctl daemon-reload",
     `systemctl enable --quiet ${shellWord(unit)}`,
     `if ! systemctl "$([ -n "$changed" ] && echo restart || echo start)" ${shellWord(unit)}; then`,

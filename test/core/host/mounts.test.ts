@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { mountScript, plannedMounts, unmountCommand } from "../../../core/host/mounts.ts";
 import { hostMount } from "../../../core/volume/consumers.ts";
 
@@ -31,6 +34,51 @@ describe("mountScript", () => {
     const texts = [...script.matchAll(/<<<(\S+)/g)].map(([, text = ""]) => Buffer.from(text, "base64").toString());
     assert.deepEqual(texts, [mount.configText, mount.unitText]);
   });
+});
+
+describe("mountScript, run", () => {
+  let root: string;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), "keelson-mount-"));
+    for (const folder of ["etc/keelson/rclone", "etc/systemd/system"])
+      mkdirSync(join(root, folder), { recursive: true });
+  });
+  afterEach(() => rmSync(root, { recursive: true }));
+
+  /** In a root of its own, with a host's programs as doubles. */
+  const run = (double = "") => {
+    const doubles = ["rclone", "fusermount3", "ln", "install", "journalctl"].map((name) => `${name}() { :; }`);
+    const script = mountScript("keelson", mount).replaceAll("/etc/", `${root}/etc/`);
+    const input = [...doubles, 'systemctl() { echo "$1"; }', double, script].join("\n");
+    const { status, stdout } = spawnSync("bash", [], { input, encoding: "utf8" });
+    return { status, said: stdout.split("\n").filter(Boolean) };
+  };
+  const unit = () => join(root, "etc/systemd/system", mount.unit);
+  const mounted = `${mount.unit} is mounted`;
+
+  it("starts the mount anew where its unit or keys are others, and else only sees that it is there", () => {
+    assert.deepEqual(run(), { status: 0, said: ["daemon-reload", "enable", "restart", mounted] });
+    assert.equal(readFileSync(unit(), "utf8").replaceAll(`${root}/etc/`, "/etc/"), mount.unitText);
+    assert.deepEqual(run(), { status: 0, said: ["daemon-reload", "enable", "start", mounted] });
+    writeFileSync(unit(), "by hand");
+    assert.deepEqual(run().said[2], "restart");
+    assert.deepEqual(readdirSync(join(root, "etc/keelson/rclone")), ["keelson-tools.conf"]);
+  });
+
+  for (const [step, double] of Object.entries({
+    "a file that is cut off": "base64() { echo half; return 1; }",
+    "a file that can't be put in place": "mv() { return 1; }",
+    "a mode that can't be set": "chmod() { return 1; }",
+  }))
+    it(`ends at ${step}, and leaves the mount as it is`, () => {
+      run();
+      const before = readFileSync(unit(), "utf8");
+      writeFileSync(join(root, "etc/keelson/rclone/keelson-tools.conf"), "of before");
+      const { status, said } = run(double);
+      assert.notEqual(status, 0);
+      assert.deepEqual(said, []);
+      assert.equal(readFileSync(unit(), "utf8"), before);
+    });
 });
 
 describe("unmountCommand", () => {
