@@ -3,9 +3,11 @@ import type { KubernetesConfig } from "../config/kubernetes.ts";
 import { planClusters } from "../core/cluster-plan.ts";
 import { UserError } from "../core/error.ts";
 import {
+  type AppliedDatabase,
   type AppliedRelease,
   type AppliedWorkload,
   appliedOn,
+  databasesOn,
   type StateResource,
 } from "../core/kubernetes/applied.ts";
 import { hint } from "../core/lineage.ts";
@@ -22,6 +24,8 @@ export interface OpenCluster {
   readonly profile?: string;
   readonly settings: Settings;
   readonly api: Cluster;
+  /** Of CloudNativePG. Default: none. */
+  readonly databases?: readonly AppliedDatabase[];
   readonly workloads: readonly AppliedWorkload[];
   readonly releases: readonly AppliedRelease[];
 }
@@ -61,7 +65,7 @@ export async function clustersOf(
   if (clusters.length === 0) return [];
   const resources = known ?? (await stackResources(stack));
   return clusters.map(({ name, place }) => {
-    const applied = appliedOn(name, resources);
+    const applied = { ...appliedOn(name, resources), databases: databasesOn(name, resources) };
     const open = () => {
       const { kubeconfig = "", context = "" } = clusterAccess([{ name, place }], projectRoot()).get(name) ?? {};
       // As the stack's own provider: its fields are its own.
@@ -69,7 +73,7 @@ export async function clustersOf(
       const api = new Cluster(settings, new AbortController().signal);
       return { name, settings, api, ...applied, ...(place.kind === "minikube" && { profile: place.profile }) };
     };
-    return { name, used: applied.workloads.length + applied.releases.length > 0, open };
+    return { name, used: applied.workloads.length + applied.releases.length + applied.databases.length > 0, open };
   });
 }
 

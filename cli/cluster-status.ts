@@ -1,5 +1,7 @@
 import type { PlaceStatus } from "../core/host-status.ts";
+import { type AppliedDatabase, DATABASE, textOf } from "../core/kubernetes/applied.ts";
 import type { ReplicaSet } from "../core/kubernetes/objects.ts";
+import { judgeWaitFor } from "../core/kubernetes/readiness.ts";
 import { shellWord } from "../core/kubernetes/words.ts";
 import { workloadStatus } from "../core/kubernetes/workload-status.ts";
 import type { KubernetesObject } from "../plugins/kubernetes/object.ts";
@@ -23,10 +25,11 @@ export async function clusterStatus(
     const own = cluster;
     const workloads = await workloadsOf(own);
     const looked = await Promise.all(workloads.map((workload) => look(own, workload)));
-    const services = looked.map(({ status }) => status);
+    const databases = await Promise.all((own.databases ?? []).map((database) => lookAtDatabase(own, database)));
+    const services = [...looked, ...databases].map(({ status }) => status);
     const edited = workloads.filter(({ applied }, i) => applied !== undefined && isEdited(services[i]?.drift ?? []));
     const notes = [
-      ...looked.flatMap(({ troubles }) => troubles),
+      ...[...looked, ...databases].flatMap(({ troubles }) => troubles),
       ...(edited.length === 0
         ? []
         : [
@@ -43,6 +46,19 @@ export async function clusterStatus(
 /** Whether a workload is not what was applied; one that does not get ready may be. */
 function isEdited(drift: readonly string[]): boolean {
   return drift.some((what) => what !== "unhealthy");
+}
+
+/** CloudNativePG says by a condition whether its database serves. */
+async function lookAtDatabase({ api }: OpenCluster, { namespace, name }: AppliedDatabase) {
+  const live = await api.read({ ...DATABASE, namespace, name });
+  const readiness = live === undefined ? undefined : judgeWaitFor(live, "condition=Ready");
+  const drift = live === undefined ? ["missing"] : readiness?.verdict === "done" ? [] : ["unhealthy"];
+  const image = textOf(live, "status", "image") || textOf(live, "spec", "imageName") || undefined;
+  const state = drift.length === 0 ? ("ok" as const) : ("drift" as const);
+  return {
+    status: { service: name, state, image, drift, kept: [] },
+    troubles: readiness?.verdict === "done" ? [] : (readiness?.troubles ?? []).map((trouble) => api.told(trouble)),
+  };
 }
 
 async function look({ api }: OpenCluster, { service, kind, namespace, applied, given, live }: ClusterWorkload) {

@@ -53,6 +53,27 @@ export function appliedOn(
   return { workloads: workloads.toSorted(byName), releases: releases.toSorted(byName) };
 }
 
+/** A database that CloudNativePG keeps, as the stack last applied it. */
+export interface AppliedDatabase {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** CloudNativePG's kind of a database. */
+export const DATABASE = { apiVersion: "postgresql.cnpg.io/v1", kind: "Cluster" } as const;
+
+/** The databases of an operator that a stack's state has on a cluster, in the order of their names. */
+export function databasesOn(cluster: string, resources: readonly StateResource[]): AppliedDatabase[] {
+  return resources
+    .filter(({ provider }) => provider?.includes(`::pulumi:providers:kubernetes::${cluster}::`))
+    .filter(({ type }) => type === `kubernetes:${DATABASE.apiVersion}:${DATABASE.kind}`)
+    .map(({ outputs = {} }) => ({
+      namespace: textOf(outputs, "metadata", "namespace"),
+      name: textOf(outputs, "metadata", "name"),
+    }))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 /** What stands at a path of keys, in anything; of a list a key is an index. */
 export function at(value: unknown, ...path: readonly string[]): unknown {
   return path.reduce<unknown>(

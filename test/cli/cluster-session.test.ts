@@ -8,7 +8,7 @@ import type { OpenCluster } from "../../cli/cluster-session.ts";
 import { clusterStatus } from "../../cli/cluster-status.ts";
 import type { Input, Terminal } from "../../cli/input.ts";
 import { UserError } from "../../core/error.ts";
-import { appliedOn } from "../../core/kubernetes/applied.ts";
+import { appliedOn, databasesOn } from "../../core/kubernetes/applied.ts";
 import { Cluster } from "../../plugins/kubernetes/cluster.ts";
 import { readSettings } from "../../plugins/kubernetes/settings.ts";
 import { answerCommand, type Received } from "./remote-command.ts";
@@ -82,6 +82,38 @@ describe("a cluster's session", () => {
         ["shop/web", ["missing"]],
       ],
     );
+  });
+
+  it("tells of CloudNativePG's databases what it says of them itself", async () => {
+    const database = (name: string) => ({
+      type: "kubernetes:postgresql.cnpg.io/v1:Cluster",
+      provider,
+      outputs: { metadata: { name, namespace: "shop" } },
+    });
+    const path = "/apis/postgresql.cnpg.io/v1";
+    const live = (status: string) => ({
+      metadata: { name: "x", namespace: "shop" },
+      status: { image: "pg:17.1", phase: "Setting up primary", conditions: [{ type: "Ready", status }] },
+    });
+    answers = {
+      ...answers,
+      [path]: { kind: "APIResourceList", resources: [{ name: "clusters", kind: "Cluster", namespaced: true }] },
+      [`${path}/namespaces/shop/clusters/good`]: live("True"),
+      [`${path}/namespaces/shop/clusters/late`]: live("False"),
+    };
+    const resources = ["good", "late", "gone"].map(database);
+    const cluster = { ...open(), databases: databasesOn("prod", resources) };
+    const { services, notes, healthy } = await status(cluster);
+    assert.equal(healthy, false);
+    assert.deepEqual(
+      services.map(({ service, image, drift }) => [service, image, drift]),
+      [
+        ["gone", undefined, ["missing"]],
+        ["good", "pg:17.1", []],
+        ["late", "pg:17.1", ["unhealthy"]],
+      ],
+    );
+    assert.match(notes.join("\n"), /Setting up primary|Ready/);
   });
 
   it("says once that nobody answers, however many things it asks for", async () => {
