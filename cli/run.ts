@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { asUserError, UserError } from "../core/error.ts";
 import { projectRoot } from "../toolchain/home.ts";
-import { endOnSignals } from "./signals.ts";
+import { endOnSignals, endWithReader } from "./signals.ts";
 
 /** Every command, in the order of the help; only the one that is called is loaded. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -53,6 +53,7 @@ export async function run(args: readonly string[]): Promise<number> {
     .exitOverride();
   for (const command of await load(args[0])) program.addCommand(inherit(command, program));
   endOnSignals();
+  endWithReader();
   try {
     await program.parseAsync([...args], { from: "user" });
     return Number(process.exitCode ?? 0);

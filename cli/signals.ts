@@ -18,6 +18,15 @@ export function endOnSignals(): void {
   }
 }
 
+/** Makes the end of whoever reads the output, such as `head`, an end in order, as a shell's programs do: nobody misses more. */
+export function endWithReader(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      process.exit();
+    });
+}
+
 /**
  * Answers signals in another way until the returned function is called: for a command that must outlive a child.
  * @example const restore = answerSignals((signal) => child.kill(signal));

@@ -49,3 +49,17 @@ describe("signals", () => {
     assert.deepEqual(await signalled(program, "SIGINT"), { code: 130, said: ["ready", "undone"] });
   });
 });
+
+describe("output that nobody reads any more", () => {
+  it("ends a command in order, as with `keelson logs -f … | head`", async () => {
+    const main = join(import.meta.dirname, "../../cli/main.ts");
+    const child = spawn(process.execPath, [main, "--help"], { stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.destroy();
+    let said = "";
+    child.stderr.on("data", (data) => {
+      said += data;
+    });
+    const [code] = await once(child, "close");
+    assert.deepEqual([code, said], [0, ""]);
+  });
+});
