@@ -98,7 +98,11 @@ async function deployed(host: LabHost, engine: HostEngine, { index, own, foreign
     new RegExp(`for ${other}, and clawft is set up on this host with ${engine}`),
   );
   assert.match((await wrong.setup()).text, new RegExp(`clawft runs on ${engine} on this host, not on ${other}`));
-  assert.ok(await vps.reboot());
+  const rebooted = await vps.reboot();
+  assert.ok(
+    rebooted,
+    (await vps.run("systemctl is-system-running; systemctl list-units --failed; systemctl list-jobs")).text,
+  );
   assert.ok(await vps.until("curl -fs localhost/health", 60));
   assert.equal((await serving())[0], "ok");
   await good(vps.verb("remove", "--data"));
