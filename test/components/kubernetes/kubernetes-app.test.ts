@@ -56,6 +56,12 @@ describe("KubernetesApp", () => {
       assert.equal(at(inputs, "metadata.namespace"), "todo", type);
   });
 
+  it("lets its Deployment alone say whether it serves: its Service is not waited for", async () => {
+    const all = await made();
+    assert.deepEqual(of(all, "Service", "metadata.annotations"), { "pulumi.com/skipAwait": "true" });
+    assert.equal(of(all, "Deployment", "metadata.annotations"), undefined);
+  });
+
   it("passes the restricted Pod Security standard, without a token of its account", async () => {
     const all = await made();
     assert.deepEqual(of(all, "Deployment", `${POD}.securityContext`), {
