@@ -28,75 +28,6 @@ export function judgeDeployment(observed: ObservedRollout): Readiness {
   };
 }
 
-export interface StatefulSet {
-  readonly metadata?: ObjectMeta;
-  readonly spec?: { readonly replicas?: number; readonly updateStrategy?: { readonly type?: string } };
-  readonly status?: {
-    readonly observedGeneration?: number;
-    readonly replicas?: number;
-    readonly readyReplicas?: number;
-    readonly currentReplicas?: number;
-    readonly updatedReplicas?: number;
-    readonly currentRevision?: string;
-    readonly updateRevision?: string;
-  };
-}
-
-/** What a pod's template was, as the controller writes it on the pod. */
-const REVISION_LABEL = "controller-revision-hash";
-
-/**
- * A StatefulSet is done when all of its pods are ready and of its last revision. It takes one pod after the other: a pod of
- * that revision that will never be ready holds up all that come after it.
- */
-export function judgeStatefulSet(
-  set: StatefulSet,
-  pods: readonly (Pod & { readonly metadata?: { readonly labels?: Readonly<Record<string, string>> } })[],
-  events: readonly KubernetesEvent[],
-  logs: PodSurroundings["logs"],
-): Readiness {
-  const { metadata, spec, status = {} } = set;
-  const wanted = spec?.replicas ?? 1;
-  const isSeen = (status.observedGeneration ?? 0) >= (metadata?.generation ?? 0);
-  const isManual = spec?.updateStrategy?.type === "OnDelete" && (metadata?.generation ?? 0) > 1;
-  const isLast = isManual || (status.currentRevision === status.updateRevision && status.updateRevision !== undefined);
-  const all = (status.replicas ?? 0) === wanted && (status.readyReplicas ?? 0) === wanted;
-  const current = isManual || (status.currentReplicas ?? 0) === wanted;
-  const progress = `${isLast ? (status.readyReplicas ?? 0) : (status.updatedReplicas ?? 0)} of ${wanted} pods ready`;
-  if (isSeen && isLast && all && current) return { ...READY, progress };
-  if (!isSeen) return { verdict: "wait", troubles: [], progress };
-  const own = pods.filter((pod) => isOwned(pod.metadata, metadata?.uid) && isLive(pod));
-  const newest = own.filter((pod) => pod.metadata?.labels?.[REVISION_LABEL] === status.updateRevision);
-  const surroundings = {
-    namespace: metadata?.namespace ?? "default",
-    workload: `statefulset/${metadata?.name ?? "?"}`,
-    events,
-    logs,
-  };
-  const judged = judgePods(newest.filter(isUnready), surroundings);
-  // One that ends makes room for its successor, whatever an event of before says.
-  if (pods.filter((pod) => isOwned(pod.metadata, metadata?.uid)).length >= wanted) return { ...judged, progress };
-  return withRefusal(
-    judged,
-    refusedPods({ ...makerOf("statefulset", metadata), uid: metadata?.uid }, events),
-    progress,
-  );
-}
-
-function makerOf(kind: string, metadata: ObjectMeta | undefined) {
-  return { kind, name: metadata?.name ?? "?", namespace: metadata?.namespace ?? "default" };
-}
-
-/** With what the API server has against pods that are not there. */
-function withRefusal(
-  { verdict, troubles }: Pick<Readiness, "verdict" | "troubles">,
-  refused: readonly Trouble[],
-  progress: string,
-): Readiness {
-  const isFatal = verdict === "fatal" || refused.some((trouble) => trouble.verdict === "fatal");
-  return { verdict: isFatal ? "fatal" : "wait", troubles: [...refused, ...troubles], progress };
-}
-
 export interface Job {
   readonly metadata?: ObjectMeta;
   readonly spec?: { readonly suspend?: boolean; readonly completions?: number };
@@ -122,6 +53,11 @@ export function judgeJob(
   if (holds("Complete") !== undefined || spec?.suspend === true) return { ...READY, progress };
   const own = pods.filter((pod) => isOwned(pod.metadata, metadata?.uid));
   const surroundings = { namespace, workload: `job/${metadata?.name ?? "?"}`, events, logs };
+  const running = own.filter(
+    (pod) => isLive(pod) && pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed",
+  );
+  const maker = { kind: "job", namespace, name: metadata?.name ?? "?", uid: metadata?.uid };
+  const refused = running.length === 0 ? refusedPods(maker, events, undefined, own) : [];
   const failed = holds("Failed");
   if (failed !== undefined) {
     const troubles = own.flatMap((pod) => podTroubles(pod, surroundings));
@@ -138,18 +74,14 @@ export function judgeJob(
         log: [],
       },
     };
-    return { verdict: "fatal", troubles: [why, ...distinctTroubles(troubles)], progress };
+    return { verdict: "fatal", troubles: [why, ...refused, ...distinctTroubles(troubles)], progress };
   }
-  const running = own.filter(
-    (pod) => isLive(pod) && pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed",
-  );
   const judged = judgePods(running, surroundings);
   // A program that ends with an error is what backoffLimit is for.
   const isOver =
     judged.verdict === "fatal" && judged.troubles.some((t) => t.verdict === "fatal" && t.reason !== "CrashLoopBackOff");
-  const seen: Readiness = { verdict: isOver ? "fatal" : "wait", troubles: judged.troubles, progress };
-  if (own.length > 0) return seen;
-  return withRefusal(seen, refusedPods({ ...makerOf("job", metadata), uid: metadata?.uid }, events), progress);
+  const isRefused = refused.some((t) => t.verdict === "fatal");
+  return { verdict: isOver || isRefused ? "fatal" : "wait", troubles: [...refused, ...judged.troubles], progress };
 }
 
 /** A pod of its own: done when it is ready, or has done its work. */
@@ -167,12 +99,11 @@ export function judgePod(pod: Pod, events: readonly KubernetesEvent[], logs: Pod
   return { ...judged, verdict: phase === "Failed" ? "fatal" : judged.verdict, progress: phase };
 }
 
-function isUnready({ status }: Pod): boolean {
-  return !(status?.conditions ?? []).some((c) => c.type === "Ready" && c.status === "True");
-}
-
 /** Fatal when every one of them is in a state that it doesn't leave by itself. */
-function judgePods(pods: readonly Pod[], surroundings: PodSurroundings): Pick<Readiness, "verdict" | "troubles"> {
+export function judgePods(
+  pods: readonly Pod[],
+  surroundings: PodSurroundings,
+): Pick<Readiness, "verdict" | "troubles"> {
   const troubled = pods.map((pod) => podTroubles(pod, surroundings));
   const isFatal = pods.length > 0 && troubled.every((found) => found.some((t) => t.verdict === "fatal"));
   return { verdict: isFatal ? "fatal" : "wait", troubles: distinctTroubles(troubled.flat()) };

@@ -1,4 +1,4 @@
-import type { KubernetesEvent } from "./objects.ts";
+import type { KubernetesEvent, ObjectMeta } from "./objects.ts";
 import type { Trouble } from "./trouble.ts";
 import { kubectl } from "./words.ts";
 
@@ -64,10 +64,18 @@ const REFUSALS: readonly {
 /**
  * What the API server has against the pods of a ReplicaSet, StatefulSet or Job, by the last event of its controller.
  * @param said where the maker itself says why
+ * @param pods that it made since; what was refused before the newest of them is over, and its event stays for an hour
  */
-export function refusedPods(maker: PodMaker, events: readonly KubernetesEvent[], said?: string): Trouble[] {
+export function refusedPods(
+  maker: PodMaker,
+  events: readonly KubernetesEvent[],
+  said?: string,
+  pods: readonly { readonly metadata?: ObjectMeta }[] = [],
+): Trouble[] {
   const { kind, name, namespace, uid } = maker;
-  const event = events.findLast((e) => e.reason === "FailedCreate" && e.involvedObject?.uid === uid);
+  const newest = Math.max(...pods.map(({ metadata }) => timeOf(metadata?.creationTimestamp)));
+  const isOver = (e: KubernetesEvent) => timeOf(e.lastTimestamp ?? e.eventTime) <= newest;
+  const event = events.findLast((e) => e.reason === "FailedCreate" && e.involvedObject?.uid === uid && !isOver(e));
   const message = said ?? event?.message;
   if (message === undefined) return [];
   const where = `${kind === "replicaset" ? "replica set" : kind} ${name}`;
@@ -82,4 +90,9 @@ export function refusedPods(maker: PodMaker, events: readonly KubernetesEvent[],
   return [
     { verdict: "wait", where, reason: "FailedCreate", message, cause: "its pods can't be made", command, log: [] },
   ];
+}
+
+/** Milliseconds; NaN, which is neither before nor after another, where it is not said. */
+function timeOf(text: string | undefined): number {
+  return Date.parse(text ?? "");
 }

@@ -10,12 +10,11 @@ import {
   judgeJob,
   judgePod,
   judgeService,
-  judgeStatefulSet,
   judgeWaitFor,
   type Readiness,
   type Service,
-  type StatefulSet,
 } from "../../core/kubernetes/readiness.ts";
+import { judgeStatefulSet, type StatefulSet } from "../../core/kubernetes/stateful-set.ts";
 import type { Cluster } from "./cluster.ts";
 import {
   ANNOTATION,

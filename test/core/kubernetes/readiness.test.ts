@@ -5,9 +5,9 @@ import {
   judgeIngress,
   judgeJob,
   judgeService,
-  judgeStatefulSet,
   judgeWaitFor,
 } from "../../../core/kubernetes/readiness.ts";
+import { judgeStatefulSet } from "../../../core/kubernetes/stateful-set.ts";
 import { formatTrouble } from "../../../core/kubernetes/trouble.ts";
 
 const owned = (name: string, more = {}) => ({
@@ -62,49 +62,6 @@ describe("pods that can't be made", () => {
   });
 });
 
-describe("a StatefulSet", () => {
-  const set = (status: object, generation = 1, strategy = "RollingUpdate") => ({
-    metadata: { name: "db", namespace: "shop", uid: "u1", generation },
-    spec: { replicas: 2, updateStrategy: { type: strategy } },
-    status,
-  });
-  const ready = {
-    observedGeneration: 1,
-    replicas: 2,
-    readyReplicas: 2,
-    currentReplicas: 2,
-    currentRevision: "a",
-    updateRevision: "a",
-  };
-
-  it("is done when all of its pods are ready and of the last revision", () => {
-    assert.equal(judgeStatefulSet(set(ready), [], [], {}).verdict, "done");
-  });
-  for (const [what, status, generation] of [
-    ["its controller has not seen the change", ready, 2],
-    ["a pod is not ready", { ...ready, readyReplicas: 1 }, 1],
-    ["a pod is of the version before", { ...ready, updateRevision: "b", currentReplicas: 1 }, 1],
-  ] as const)
-    it(`waits while ${what}`, () =>
-      assert.equal(judgeStatefulSet(set(status, generation), [], [], {}).verdict, "wait"));
-
-  it("asks no more than ready pods where somebody deletes them by hand", () => {
-    const status = { observedGeneration: 2, replicas: 2, readyReplicas: 2, currentRevision: "a", updateRevision: "b" };
-    assert.equal(judgeStatefulSet(set(status, 2, "OnDelete"), [], [], {}).verdict, "done");
-  });
-  it("is over when a pod of the last revision will never be ready, and not for one of the version before", () => {
-    const status = { ...ready, readyReplicas: 1, updateRevision: "b" };
-    const pod = (revision: string) => ({
-      ...owned("db-1", { labels: { "controller-revision-hash": revision } }),
-      status: lost,
-    });
-    const judged = judgeStatefulSet(set(status), [pod("b")], [], {});
-    assert.equal(judged.verdict, "fatal");
-    assert.match(judged.troubles[0]?.cause ?? "", /no image r\/x:1/);
-    assert.equal(judgeStatefulSet(set(status), [pod("a")], [], {}).verdict, "wait");
-  });
-});
-
 describe("a Job", () => {
   const job = (conditions: object[], spec = {}) => ({
     metadata: { name: "m", namespace: "shop", uid: "u1" },
@@ -133,6 +90,15 @@ describe("a Job", () => {
     assert.equal(judgeJob(job([]), [pod(lost.containerStatuses)], [], {}).verdict, "fatal");
     const crashing = [{ name: "app", state: { waiting: { reason: "CrashLoopBackOff" } } }];
     assert.equal(judgeJob(job([]), [pod(crashing)], [], {}).verdict, "wait");
+  });
+  it("is over when its next pod is refused, and not for what was refused before the last one", () => {
+    const refused = (lastTimestamp: string) => ({ ...REFUSED, lastTimestamp });
+    const failed = { ...owned("m-1", { creationTimestamp: "2026-01-01T00:00:05Z" }), status: { phase: "Failed" } };
+    assert.equal(judgeJob(job([]), [failed], [refused("2026-01-01T00:00:09Z")], {}).verdict, "fatal");
+    assert.equal(judgeJob(job([]), [failed], [refused("2026-01-01T00:00:04Z")], {}).verdict, "wait");
+    const over = job([{ type: "Failed", status: "True", reason: "DeadlineExceeded" }]);
+    const why = judgeJob(over, [], [REFUSED], {}).troubles.map(({ cause }) => cause);
+    assert.deepEqual(why, ["it has failed for good", "the namespace's quota small has no room for it"]);
   });
 });
 
