@@ -88,6 +88,8 @@ function small(resource: string, args: PostgresArgs, child: pulumi.CustomResourc
   const spec: input.apps.v1.StatefulSetSpec = {
     serviceName: name,
     replicas: 1,
+    // Else a pod that isn't ready is never replaced by one of a corrected version (kubernetes/kubernetes#67250).
+    podManagementPolicy: "Parallel",
     selector: { matchLabels: selector },
     template: {
       metadata: { labels },
@@ -124,7 +126,8 @@ function small(resource: string, args: PostgresArgs, child: pulumi.CustomResourc
     },
     ...(size === undefined ? {} : { volumeClaimTemplates: [claim(size, storageClass)] }),
   };
-  const set = new StatefulSet(resource, { metadata, spec }, child);
+  // What is there under another policy keeps it: Kubernetes changes none, and to make the set anew would stop the database.
+  const set = new StatefulSet(resource, { metadata, spec }, { ...child, ignoreChanges: ["spec.podManagementPolicy"] });
   const ports = [{ name: "postgres", port: PORT, targetPort: "postgres" }];
   new Service(resource, { metadata, spec: { clusterIP: "None", selector, ports } }, child);
   const from = [{ podSelector: {} }];

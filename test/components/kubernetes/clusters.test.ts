@@ -120,6 +120,8 @@ describe("buildClusters", () => {
     assert.match(set, /"image":"ghcr.io\/acme\/postgres@sha256.*"runAsUser":10001/);
     assert.match(set, /"emptyDir":{},"name":"data"/);
     assert.match(set, /"pg_isready"/);
+    // Kubernetes would never replace its pod while that isn't ready.
+    assert.match(set, /"podManagementPolicy":"Parallel"/);
   });
 
   it("keeps a database's data on a volume of the size that it is given", async () => {
