@@ -1,7 +1,7 @@
 import type { PlaceStatus } from "../core/host-status.ts";
 import { type AppliedDatabase, DATABASE, textOf } from "../core/kubernetes/applied.ts";
 import type { ReplicaSet } from "../core/kubernetes/objects.ts";
-import { judgeWaitFor } from "../core/kubernetes/readiness.ts";
+import { judgeWaitFor } from "../core/kubernetes/wait-for.ts";
 import { shellWord } from "../core/kubernetes/words.ts";
 import { workloadStatus } from "../core/kubernetes/workload-status.ts";
 import type { KubernetesObject } from "../plugins/kubernetes/object.ts";

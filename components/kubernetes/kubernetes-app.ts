@@ -325,12 +325,13 @@ function ingress(
   };
 }
 
-/** What a Gateway's controller says of a route that it serves (Gateway API v1, RouteConditionType). */
-const ACCEPTED = JSON.stringify(
-  ["Accepted", "ResolvedRefs"].map(
-    (type) => `jsonpath={.status.parents[0].conditions[?(@.type=="${type}")].status}=True`,
-  ),
-);
+/** What the Gateway's controller says of a route that it serves (Gateway API v1, RouteConditionType); others may have said theirs. */
+function accepted(gateway: string): string {
+  const parent = `.status.parents[?(@.parentRef.name=="${gateway}")]`;
+  return JSON.stringify(
+    ["Accepted", "ResolvedRefs"].map((type) => `jsonpath={${parent}.conditions[?(@.type=="${type}")].status}=True`),
+  );
+}
 
 /** Gateway API v1, HTTPRoute: the cluster has to have its definitions. */
 function httpRoute(
@@ -351,7 +352,7 @@ function httpRoute(
     {
       apiVersion: "gateway.networking.k8s.io/v1",
       kind: "HTTPRoute",
-      metadata: { ...metadata, annotations: { "pulumi.com/waitFor": ACCEPTED } },
+      metadata: { ...metadata, annotations: { "pulumi.com/waitFor": accepted(gateway) } },
       spec,
     },
     child,

@@ -22,6 +22,8 @@ export interface Condition {
   readonly status?: string;
   readonly reason?: string;
   readonly message?: string;
+  /** The generation of the object that it was said of; not all controllers write it. */
+  readonly observedGeneration?: number;
 }
 
 export interface Deployment {

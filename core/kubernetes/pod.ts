@@ -21,6 +21,13 @@ export function isLive({ metadata, status }: Pod): boolean {
   );
 }
 
+/** True where a program of it runs. */
+export function isAtWork({ status }: Pod): boolean {
+  return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].some(
+    ({ state }) => state?.running !== undefined,
+  );
+}
+
 /** True for what an object with this uid made. */
 export function isOwned(metadata: ObjectMeta | undefined, uid: string | undefined): boolean {
   return uid !== undefined && (metadata?.ownerReferences ?? []).some((owner) => owner.uid === uid);

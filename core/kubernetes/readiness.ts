@@ -1,4 +1,3 @@
-import { at } from "./applied.ts";
 import type { Condition, KubernetesEvent, ObjectMeta, Pod } from "./objects.ts";
 import { distinctTroubles, isLive, isOwned, type PodSurroundings, podTroubles } from "./pod.ts";
 import { refusedPods } from "./refused-pods.ts";
@@ -236,95 +235,6 @@ export function judgeDeletion(object: {
   const scope = namespace === undefined ? [] : ["-n", namespace];
   const command = ["kubectl", ...scope, "get", kind, name, "-o", "yaml"].join(" ");
   return waiting({ where: `${kind} ${name}`, reason: "Terminating", cause, command }, cause);
-}
-
-/**
- * What the annotation `pulumi.com/waitFor` asks for: `condition=TYPE[=STATUS]` or `jsonpath={.PATH}[=VALUE]`, one or, as JSON, a
- * list of them, which all have to hold. Undefined where it can't be read.
- */
-export function judgeWaitFor(object: unknown, waitFor: string): Readiness | undefined {
-  const wishes = parseList(waitFor).map((text) => ({ text, holds: holdsWish(object, text) }));
-  if (wishes.length === 0 || wishes.some(({ holds }) => holds === undefined)) return undefined;
-  const open = wishes.filter(({ holds }) => holds === false).map(({ text }) => text);
-  if (open.length === 0) return READY;
-  return { verdict: "wait", troubles: unmet(object), progress: `waits for ${open.join(" and ")}` };
-}
-
-/** What whoever looks after an object says against it; Gateway API's routes say it once for each parent. */
-function unmet(object: unknown): Trouble[] {
-  const { kind = "object", metadata } = object as { readonly kind?: string; readonly metadata?: ObjectMeta };
-  const name = metadata?.name ?? "?";
-  const command = kubectl(metadata?.namespace ?? "default", "describe", kind.toLowerCase(), name);
-  const trouble = (of: Pick<Trouble, "reason" | "message" | "cause">): Trouble => ({
-    ...{ verdict: "wait", where: `${kind.toLowerCase()} ${name}`, command, log: [] },
-    ...of,
-  });
-  const parents = at(object, "status", "parents");
-  const said = [object, ...(Array.isArray(parents) ? parents.map((status) => ({ status })) : [])]
-    .flatMap((one) => at(one, "status", "conditions") ?? [])
-    .filter((one): one is Condition => typeof one === "object" && one !== null);
-  if (said.length === 0) {
-    const phase = at(object, "status", "phase");
-    const cause =
-      phase === undefined ? "nothing in the cluster has looked at it: its controller may be missing" : String(phase);
-    return [trouble({ reason: "Pending", message: "", cause })];
-  }
-  return said
-    .filter(({ status }) => status === "False")
-    .map(({ type = "", reason = "", message = "" }) =>
-      trouble({ reason: reason === "" ? type : reason, message, cause: `its condition ${type} is False` }),
-    );
-}
-
-function parseList(text: string): string[] {
-  if (!text.trimStart().startsWith("[")) return [text];
-  try {
-    const list: unknown = JSON.parse(text);
-    return Array.isArray(list) ? list.map(String) : [];
-  } catch {
-    return [];
-  }
-}
-
-function holdsWish(object: unknown, wish: string): boolean | undefined {
-  const condition = /^condition=([^=]+)(?:=(.*))?$/.exec(wish);
-  if (condition !== null) {
-    const [, type, wanted = "True"] = condition;
-    const conditions = at(object, "status", "conditions");
-    if (!Array.isArray(conditions)) return false;
-    return conditions.some(
-      (c: Condition) =>
-        c.type?.toLowerCase() === type?.toLowerCase() && c.status?.toLowerCase() === wanted.toLowerCase(),
-    );
-  }
-  const path = /^jsonpath=(?:'|")?(?:\{(.+?)\}|([^={]+?))(?:'|")?(?:=(.*))?$/.exec(wish);
-  const steps = parseSteps(path?.[1] ?? path?.[2] ?? "");
-  if (path === null || steps === undefined) return undefined;
-  const found = steps.reduce((value, step) => step(value), object);
-  if (path[3] === undefined) return found !== undefined && found !== null && found !== "";
-  return String(found) === path[3];
-}
-
-type Step = (value: unknown) => unknown;
-
-/** A JSONPath's steps, of those that point to one thing: `.key`, `[0]`, `["key"]`, `[?(@.key=="value")]` (the first). */
-function parseSteps(path: string): Step[] | undefined {
-  const pattern = /\.([\w-]+)|\[(\d+)\]|\[["']([^"']+)["']\]|\[\?\(@\.([\w-]+)\s*==\s*["']([^"']*)["']\)\]/y;
-  const text = /^[.[]/.test(path) ? path : `.${path}`;
-  const steps: Step[] = [];
-  while (pattern.lastIndex < text.length) {
-    const found = pattern.exec(text);
-    if (found === null) return undefined;
-    const [, key = found[2] ?? found[3], , , field, wanted] = found;
-    steps.push((value) =>
-      field === undefined
-        ? at(value, key ?? "")
-        : Array.isArray(value)
-          ? value.find((item) => String(at(item, field)) === wanted)
-          : undefined,
-    );
-  }
-  return steps.length === 0 ? undefined : steps;
 }
 
 function waiting(trouble: Pick<Trouble, "where" | "reason" | "cause" | "command">, progress: string): Readiness {

@@ -12,9 +12,13 @@ const READ_ONLY = [
   "resourceVersion",
   "uid",
 ];
-/** Maps of quantities, and quantities that stand alone, by their key. */
+/** Maps of quantities, and quantities that stand alone, by their key, or by that and the one above it. */
 const QUANTITIES = ["limits", "requests", "hard", "capacity", "overhead"];
-const QUANTITY = ["sizeLimit", "averageValue"];
+const QUANTITY = ["sizeLimit", "averageValue", "target.value", "resourceFieldRef.divisor"];
+/** Maps of quantities that only a LimitRange has. */
+const BOUNDS = ["default", "defaultRequest", "min", "max", "maxLimitRequestRatio"];
+/** Maps whose keys and texts are people's own. */
+const FREE = ["annotations", "labels", "matchLabels", "data", "stringData", "binaryData", "nodeSelector", "parameters"];
 
 /**
  * Inputs as the API server writes them back, so that what means the same is no difference: secret texts as base64,
@@ -32,15 +36,17 @@ const GROUPS = [
   ...["resource", "scheduling", "storage"],
 ].map((name) => `${name}.k8s.io`);
 
-/** True for kinds of Kubernetes itself: of others nobody knows what their server does with what it is sent. */
+/** True for kinds of Kubernetes itself: of others, and of charts' values, nobody knows what becomes of what is sent. */
 export function isBuiltIn(object: KubernetesObject): boolean {
-  const [group = "", version] = kindOf(object).apiVersion.split("/");
+  const { apiVersion } = kindOf(object);
+  const [group = "", version] = apiVersion.split("/");
+  if (apiVersion === "") return false;
   return version === undefined || !group.includes(".") || GROUPS.includes(group);
 }
 
 function builtIn(object: KubernetesObject): KubernetesObject {
-  const cleaned = clean(object);
   const { apiVersion, kind } = kindOf(object);
+  const cleaned = clean(object, "", kind === "LimitRange" ? [...QUANTITIES, ...BOUNDS] : QUANTITIES);
   if (apiVersion === "v1" && kind === "Secret") return secret(cleaned);
   if (kind === "CustomResourceDefinition") {
     const { status: _, ...rest } = cleaned;
@@ -49,22 +55,23 @@ function builtIn(object: KubernetesObject): KubernetesObject {
   return cleaned;
 }
 
-function clean(object: KubernetesObject): KubernetesObject {
+/** @param of the key that it stands under @param maps keys of maps of quantities */
+function clean(object: KubernetesObject, of: string, maps: readonly string[]): KubernetesObject {
   return Object.fromEntries(
     Object.entries(object)
       .filter(([, value]) => value !== null)
-      .map(([key, value]) => [key, cleanValue(key, value)]),
+      .map(([key, value]) => [key, FREE.includes(of) ? value : cleanValue(of, key, value, maps)]),
   );
 }
 
-function cleanValue(key: string, value: Value): Value {
-  if (Array.isArray(value)) return value.map((item) => cleanValue("", item));
+function cleanValue(of: string, key: string, value: Value, maps: readonly string[]): Value {
+  if (Array.isArray(value)) return value.map((item) => cleanValue(key, "", item, maps));
   if (isObject(value)) {
-    const cleaned = clean(value);
-    if (!QUANTITIES.includes(key)) return cleaned;
+    const cleaned = clean(value, key, maps);
+    if (!maps.includes(key)) return cleaned;
     return Object.fromEntries(Object.entries(cleaned).map(([name, amount]) => [name, quantity(amount)]));
   }
-  return QUANTITY.includes(key) ? quantity(value) : value;
+  return QUANTITY.includes(key) || QUANTITY.includes(`${of}.${key}`) ? quantity(value) : value;
 }
 
 function quantity(value: Value): Value {

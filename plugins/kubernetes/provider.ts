@@ -5,6 +5,8 @@ import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { UserError } from "../../core/error.ts";
 import { Causes } from "../../core/kubernetes/cause.ts";
+import type { Pod } from "../../core/kubernetes/objects.ts";
+import { isAtWork, isOwned } from "../../core/kubernetes/pod.ts";
 import { judgeJob } from "../../core/kubernetes/readiness.ts";
 import { checkFailure, configured, handshake, pluginInfo } from "../common/answers.ts";
 import { Calls } from "../common/calls.ts";
@@ -49,7 +51,7 @@ import {
   valueAt,
   withValue,
 } from "./object.ts";
-import { prune } from "./prune.ts";
+import { prune, withOmitted } from "./prune.ts";
 import {
   type Around,
   createObject,
@@ -61,7 +63,7 @@ import {
 import { lastServed, RolledBackError, rollBack } from "./rollback.ts";
 import { readSettings, type Settings, unserved } from "./settings.ts";
 import { checkReady, NotReadyError } from "./wait.ts";
-import { waiterOf } from "./waiters.ts";
+import { selectorOf, waiterOf } from "./waiters.ts";
 
 /** Of the official provider that this one stands in for; that of the npm package @pulumi/kubernetes. */
 const VERSION = "4.34.2";
@@ -195,7 +197,8 @@ export class KubernetesProvider implements Answers {
     const { settings } = this.configuredParts();
     const checkpoint = parseCheckpoint(properties(request.getOlds()));
     const inputs = canonical(normalize(objectOf(properties(request.getNews()))));
-    const pruned = canonical(prune(normalize(checkpoint.live), normalize(checkpoint.inputs)));
+    const before = normalize(checkpoint.inputs);
+    const pruned = canonical(withOmitted(prune(normalize(checkpoint.live), before), before));
     // What is named now may have been named by the server.
     const live = nameOf(inputs) === "" ? pruned : withValue(pruned, ["metadata", "name"], nameOf(checkpoint.live));
     const mutable = { configMaps: settings.enableConfigMapMutable, secrets: settings.enableSecretMutable };
@@ -205,24 +208,37 @@ export class KubernetesProvider implements Answers {
       immutable: immutableFields(inputs, mutable),
       ignored: request.getIgnorechangesList(),
     });
-    if (await this.isFailedJob(inputs, checkpoint.live))
-      found.push({ path: `metadata.annotations["${ANNOTATION.replaceUnready}"]`, kind: "update", replaces: true });
+    const unfinished = await this.unfinishedJob(inputs, checkpoint.live);
+    const anew = { path: `metadata.annotations["${ANNOTATION.replaceUnready}"]`, kind: "update" } as const;
+    // One that runs is waited for by an update, which changes nothing.
+    if (unfinished !== undefined) found.push({ ...anew, replaces: unfinished === "over" });
     const response = diffResponse(found);
-    response.setDeletebeforereplace(deletesFirst(found, live, inputs));
+    // Where the old one may still begin, or runs with another template, both would work at the same time.
+    const isAlone = unfinished !== undefined && found.some(({ replaces }) => replaces);
+    response.setDeletebeforereplace(isAlone || deletesFirst(found, live, inputs));
     return response;
   }
 
-  /** A Job that its annotation wants anew where it has not done its work. */
-  private async isFailedJob(inputs: KubernetesObject, live: KubernetesObject): Promise<boolean> {
-    if (annotationOf(inputs, ANNOTATION.replaceUnready) !== "true" || kindOf(inputs).kind !== "Job") return false;
+  /** How far a Job got that its annotation wants anew where it has not done its work; undefined where it has. */
+  private async unfinishedJob(
+    inputs: KubernetesObject,
+    live: KubernetesObject,
+  ): Promise<"over" | "running" | undefined> {
+    if (annotationOf(inputs, ANNOTATION.replaceUnready) !== "true" || kindOf(inputs).kind !== "Job") return undefined;
     const { cluster } = this.configuredParts();
-    const place = { ...kindOf(live), namespace: namespaceOf(live), name: nameOf(live) };
+    const namespace = namespaceOf(live);
     try {
-      const seen = await cluster.read(place);
-      return seen !== undefined && judgeJob(seen, [], [], {}).verdict !== "done";
+      const seen = await cluster.read({ ...kindOf(live), namespace, name: nameOf(live) });
+      const verdict = seen === undefined ? "done" : judgeJob(seen, [], [], {}).verdict;
+      if (seen === undefined || verdict === "done") return undefined;
+      if (verdict === "fatal") return "over";
+      const query = { labelSelector: selectorOf(seen) };
+      const pods: Pod[] = await cluster.list({ apiVersion: "v1", kind: "Pod" }, namespace, query);
+      const own = pods.filter(({ metadata }) => isOwned(metadata, textAt(seen, "metadata", "uid")));
+      return own.some(isAtWork) ? "running" : "over";
     } catch {
       this.calls.signal.throwIfAborted();
-      return false; // what can't be looked at is left alone
+      return undefined; // what can't be looked at is left alone
     }
   }
 
@@ -337,7 +353,9 @@ export class KubernetesProvider implements Answers {
       throw await this.failure(error, { inputs: asked, marked, verb: "get", urn, around });
     }
     if (live === undefined) return response;
-    const inputs = isImport ? importedInputs(live) : prune(normalize(live), known);
+    const inputs = isImport
+      ? importedInputs(live)
+      : withOmitted(prune(normalize(live), known), known, normalize(checkpoint.live));
     const state = writeCheckpoint(
       {
         inputs,

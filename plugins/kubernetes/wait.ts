@@ -82,11 +82,13 @@ export async function waitReady({ cluster, inputs, live, waiter, timeout, status
   const lost = (how: string) => new NotReadyError(object, { how, readiness, cluster });
   let [since, fatal] = [0, 0];
   for (let look = 0; ; look++) {
+    let isSeen = false;
     try {
       const seen = look === 0 ? live : await cluster.read(name);
       if (seen === undefined) throw lost("was deleted while it was waited for");
       object = seen;
       readiness = await waiter.observe(cluster, seen);
+      isSeen = true;
     } catch (error) {
       // A server that restarts comes back; what is cancelled is told below, with the object's state.
       if (!isPassing(error) && !cluster.signal.aborted) throw await unwatched(error, object, cluster, readiness);
@@ -95,11 +97,12 @@ export async function waitReady({ cluster, inputs, live, waiter, timeout, status
     const now = performance.now();
     if (readiness.verdict !== "done") since = 0;
     else if (since === 0) since = now;
-    if (readiness.verdict === "done" && now - since >= (waiter.settle ?? 0) * 1000) {
+    if (isSeen && readiness.verdict === "done" && now - since >= (waiter.settle ?? 0) * 1000) {
       status(readiness.progress, true);
       return object;
     }
-    fatal = readiness.verdict === "fatal" ? fatal + 1 : 0;
+    // A look that failed is none: what was seen before it counts once.
+    if (isSeen) fatal = readiness.verdict === "fatal" ? fatal + 1 : 0;
     if (fatal >= SURE) throw lost("does not get ready");
     if (now >= end) throw lost("is not ready in time");
     status(lineOf(readiness));

@@ -10,11 +10,11 @@ import {
   judgeJob,
   judgePod,
   judgeService,
-  judgeWaitFor,
   type Readiness,
   type Service,
 } from "../../core/kubernetes/readiness.ts";
 import { judgeStatefulSet, type StatefulSet } from "../../core/kubernetes/stateful-set.ts";
+import { judgeWaitFor } from "../../core/kubernetes/wait-for.ts";
 import type { Cluster } from "./cluster.ts";
 import {
   ANNOTATION,
@@ -40,13 +40,16 @@ export interface Waiter {
 /** Seconds that an object is given to do what it is for, as the official plugin does. */
 export const TIMEOUT = 600;
 
+/** Seconds that others have to take notice of a change. */
+const SETTLE = 2;
+
 const WAITERS: Readonly<Record<string, Waiter>> = {
   "apps/v1/Deployment": { observe: deployment },
   "apps/v1/StatefulSet": { observe: statefulSet },
   "batch/v1/Job": { observe: job },
   "v1/Pod": { observe: pod },
   // Endpoints come a moment after the Service.
-  "v1/Service": { observe: service, settle: 2 },
+  "v1/Service": { observe: service, settle: SETTLE },
   "networking.k8s.io/v1/Ingress": { observe: ingress },
   "v1/PersistentVolumeClaim": { observe: claim, timeout: 300 },
 };
@@ -58,7 +61,9 @@ const WAITERS: Readonly<Record<string, Waiter>> = {
 export function waiterOf(inputs: KubernetesObject, live: KubernetesObject): Waiter | undefined {
   if (annotationOf(inputs, ANNOTATION.skipAwait) === "true") return undefined;
   const waitFor = annotationOf(inputs, ANNOTATION.waitFor);
-  if (waitFor !== "") return { observe: async (_, object) => wished(object, waitFor) };
+  // Whoever does not write what generation a status is about needs a moment to see a change.
+  const settle = Number(valueAt(live, "metadata", "generation") ?? 0) > 1 ? SETTLE : 0;
+  if (waitFor !== "") return { observe: async (_, object) => wished(object, waitFor), settle };
   const { apiVersion, kind } = kindOf(live);
   return WAITERS[`${apiVersion}/${kind}`];
 }

@@ -48,6 +48,8 @@ import {
 export const RELEASE = "kubernetes:helm.sh/v3:Release";
 
 const INPUTS = "__inputs";
+/** Of a release's states those that say that it is what it was to be (helm.sh/docs/helm/helm_status). */
+const SERVED = ["deployed", "superseded"];
 /** What a refresh found that is not as the chart says; with the next update it is gone. */
 const DRIFT = "__drift";
 
@@ -213,6 +215,15 @@ export class Releases {
         `not as the chart says, and put back by the next update: ${drift.join("; ")}`,
       );
     const seen = drift.length === 0 ? outputs : { ...outputs, [DRIFT]: drift };
+    const how = isObject(status) ? textAt(status, "status") : "";
+    if (!isImport && !SERVED.includes(how))
+      throw new InitFailedError(
+        `release ${release.namespace}/${release.name} is ${how}: not what was asked for; the next update tries again`,
+        {
+          id: request.getId(),
+          ...{ state: writeRelease(inputs, seen, marked), inputs: withSecrets(inputs, marked) },
+        },
+      );
     response.setId(request.getId());
     response.setProperties(struct.Struct.fromJavaScript(writeRelease(inputs, seen, marked)));
     response.setInputs(struct.Struct.fromJavaScript(withSecrets(inputs, marked)));

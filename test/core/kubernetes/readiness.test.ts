@@ -1,12 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  judgeClaim,
-  judgeDeletion,
-  judgeIngress,
-  judgeJob,
-  judgeService,
-  judgeWaitFor,
-} from "../../../core/kubernetes/readiness.ts";
+import { judgeClaim, judgeDeletion, judgeIngress, judgeJob, judgeService } from "../../../core/kubernetes/readiness.ts";
 import { judgeStatefulSet } from "../../../core/kubernetes/stateful-set.ts";
 import { formatTrouble } from "../../../core/kubernetes/trouble.ts";
 
@@ -152,52 +145,5 @@ describe("an Ingress, a claim, an end", () => {
       },
     };
     assert.match(judgeDeletion(space).progress, /pods\. has 1 resource/);
-  });
-});
-
-describe("waitFor", () => {
-  const object = {
-    status: { phase: "Running", conditions: [{ type: "Ready", status: "True" }], nodes: [{ name: "a" }] },
-  };
-  for (const [wish, verdict] of [
-    ["condition=Ready", "done"],
-    ["condition=Ready=False", "wait"],
-    ["condition=Synced", "wait"],
-    ["jsonpath={.status.phase}=Running", "done"],
-    ["jsonpath={.status.phase}=Done", "wait"],
-    ["jsonpath={.status.nodes[0].name}", "done"],
-    ["jsonpath={.status.other}", "wait"],
-    ["jsonpath=.status.phase=Running", "done"],
-    ['jsonpath={.status.conditions[?(@.type=="Ready")].status}=True', "done"],
-    ['jsonpath={.status.conditions[?(@.type == "Ready")].status}=False', "wait"],
-    ['jsonpath={.status.conditions[?(@.type=="Synced")].status}=True', "wait"],
-    ["jsonpath={.status['phase']}=Running", "done"],
-    ["jsonpath={.status..phase}=Running", undefined],
-    ["jsonpath={.status.nodes[*].name}=a", undefined],
-    ['["condition=Ready", "jsonpath={.status.phase}=Done"]', "wait"],
-    ["ready", undefined],
-    ["[]", undefined],
-  ] as const)
-    it(`${wish}: ${verdict ?? "can't be read"}`, () => assert.equal(judgeWaitFor(object, wish)?.verdict, verdict));
-
-  const troublesOf = (status: object) =>
-    judgeWaitFor({ kind: "Cluster", metadata: { name: "db", namespace: "shop" }, status }, "condition=Ready")?.troubles;
-
-  it("says what whoever looks after the object has against it, a route's for each of its parents", () => {
-    const refused = { type: "Accepted", status: "False", reason: "NotAllowedByListeners", message: "no such host" };
-    for (const status of [{ conditions: [refused] }, { parents: [{ conditions: [refused] }] }])
-      assert.deepEqual(troublesOf(status)?.map(formatTrouble), [
-        "cluster db: NotAllowedByListeners: no such host\n  cause: its condition Accepted is False\n" +
-          "  fix: kubectl -n shop describe cluster db",
-      ]);
-  });
-
-  it("says where it got to, and that nobody has looked at it", () => {
-    const phase = "Setting up primary";
-    assert.deepEqual(
-      troublesOf({ phase })?.map(({ cause }) => cause),
-      [phase],
-    );
-    assert.match(troublesOf({})?.[0]?.cause ?? "", /its controller may be missing/);
   });
 });

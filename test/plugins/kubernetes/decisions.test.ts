@@ -15,7 +15,7 @@ import { isTheirs, takeOver } from "../../../plugins/kubernetes/managed-fields.t
 import { fieldManager, named } from "../../../plugins/kubernetes/naming.ts";
 import { normalize } from "../../../plugins/kubernetes/normalize.ts";
 import { idOf, kindOfToken, parseId } from "../../../plugins/kubernetes/object.ts";
-import { prune } from "../../../plugins/kubernetes/prune.ts";
+import { prune, withOmitted } from "../../../plugins/kubernetes/prune.ts";
 import { keepIgnored, supposed } from "../../../plugins/kubernetes/resource.ts";
 
 type Obj = { [key: string]: Value };
@@ -28,11 +28,20 @@ const deployment = (spec: Obj, metadata: Obj = {}): Obj => ({
 });
 const diff = (before: Obj, live: Obj, after: Obj, ignored: string[] = []) =>
   differences({
-    live: prune(normalize(live), normalize(before)),
+    live: withOmitted(prune(normalize(live), normalize(before)), normalize(before)),
     inputs: normalize(after),
     immutable: immutableFields(after, fixed),
     ignored,
   }).map(({ path, kind, replaces }) => `${kind}${replaces ? "-replace" : ""} ${path}`);
+
+const scaler = (value: string): Obj => ({
+  ...{ apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", metadata: { name: "web", namespace: "shop" } },
+  spec: { metrics: [{ type: "External", external: { target: { type: "Value", value } } }] },
+});
+const bounds = (cpu: string): Obj => ({
+  ...{ apiVersion: "v1", kind: "LimitRange", metadata: { name: "web", namespace: "shop" } },
+  spec: { limits: [{ type: "Container", default: { cpu }, defaultRequest: { cpu }, min: { cpu }, max: { cpu } }] },
+});
 
 describe("kubernetes plugin: what differs", () => {
   const container = (more: Obj = {}): Obj => ({ name: "web", image: "r/web:1", ...more });
@@ -42,7 +51,7 @@ describe("kubernetes plugin: what differs", () => {
     {
       of: "what the cluster added",
       before: deployment({ replicas: 1 }),
-      live: { ...deployment({ replicas: 1, paused: false }, { uid: "u" }), status: { replicas: 1 } },
+      live: { ...deployment({ replicas: 1, revisionHistoryLimit: 10 }, { uid: "u" }), status: { replicas: 1 } },
       after: deployment({ replicas: 1 }),
       found: [],
     },
@@ -92,6 +101,52 @@ describe("kubernetes plugin: what differs", () => {
       found: [],
     },
     {
+      of: "what the server writes by leaving it out",
+      before: deployment({ paused: false, minReadySeconds: 0, ...pods({ env: [{ name: "A", value: "" }] }) }),
+      live: deployment(pods({ env: [{ name: "A" }] })),
+      after: deployment({ paused: false, minReadySeconds: 0, ...pods({ env: [{ name: "A", value: "" }] }) }),
+      found: [],
+    },
+    {
+      of: "what is asked for only now, though it be nothing",
+      before: deployment({ template: { spec: {} } }),
+      after: deployment({ template: { spec: { automountServiceAccountToken: false } } }),
+      found: ["add spec.template.spec.automountServiceAccountToken"],
+    },
+    {
+      of: "another value where there was nothing",
+      before: deployment({ paused: false }),
+      live: deployment({}),
+      after: deployment({ paused: true }),
+      found: ["update spec.paused"],
+    },
+    {
+      of: "an amount of an autoscaler in other words",
+      before: scaler("0.5"),
+      live: scaler("500m"),
+      after: scaler("0.5"),
+      found: [],
+    },
+    {
+      of: "bounds in other words",
+      before: bounds("1000m"),
+      live: bounds("1"),
+      after: bounds("1000m"),
+      found: [],
+    },
+    {
+      of: "what takes a chart's defaults away",
+      before: { name: "web", values: {} },
+      after: { name: "web", values: { hosts: [], nodeSelector: {} } },
+      found: ["add values.hosts", "add values.nodeSelector"],
+    },
+    {
+      of: "what is empty for a kind whose server nobody knows",
+      before: { apiVersion: "acme.io/v1", kind: "Thing", metadata: {}, spec: {} },
+      after: { apiVersion: "acme.io/v1", kind: "Thing", metadata: {}, spec: { hosts: [], size: "" } },
+      found: ["add spec.hosts", "add spec.size"],
+    },
+    {
       of: "a key with dots",
       before: deployment({}, { labels: { "app.kubernetes.io/name": "a" } }),
       after: deployment({}, { labels: { "app.kubernetes.io/name": "b" } }),
@@ -127,6 +182,14 @@ describe("kubernetes plugin: what differs", () => {
   ];
   for (const { of, before, live = before, after, found, ignored = [] } of cases)
     it(of, () => assert.deepEqual(diff(before, live, after, ignored), found));
+
+  it("texts that only look like amounts stay as they are", () => {
+    const data = { sizeLimit: "1024Mi", averageValue: "0.5", value: "1000m" };
+    const map: Obj = { apiVersion: "v1", kind: "ConfigMap", metadata: { annotations: data, labels: data }, data };
+    assert.deepEqual(normalize(map), map);
+    const variables = deployment(pods({ env: [{ name: "A", value: "1000m" }] }));
+    assert.deepEqual(normalize(variables), variables);
+  });
 
   it("a secret's text, which the server keeps in base64", () => {
     const secret = (text: string): Obj => ({

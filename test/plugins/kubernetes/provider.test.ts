@@ -211,6 +211,41 @@ describe("kubernetes plugin: what the API server refuses", () => {
     });
   });
 
+  describe("a Job that is to be made anew where it is not done", () => {
+    const jobs = "/apis/batch/v1/namespaces/shop/jobs";
+    const annotations = { "pulumi.com/replaceUnready": "true" };
+    const inputs = { apiVersion: "batch/v1", kind: "Job", metadata: { name: "web", namespace: "shop", annotations } };
+    const spec = (image: string) => ({ template: { spec: { containers: [{ name: "m", image }] } } });
+    const live = { ...inputs, metadata: { ...inputs.metadata, uid: "u" }, spec: spec("r/m:1") };
+    const state = { ...live, __inputs: { ...inputs, spec: spec("r/m:1") }, __initialApiVersion: "batch/v1" };
+    const pod = (one: object) => ({
+      metadata: { ownerReferences: [{ uid: "u" }] },
+      status: { containerStatuses: [{ name: "m", state: one }] },
+    });
+    const diff = async (status: object, pods: readonly object[], image = "r/m:1") => {
+      double.answer(`GET ${jobs}/web`, { status: 200, body: { ...live, status } });
+      double.answer("GET /api/v1/namespaces/shop/pods", { status: 200, body: { items: pods } });
+      const request = new provider.DiffRequest();
+      request.setUrn(urn("kubernetes:batch/v1:Job"));
+      request.setOlds(struct.Struct.fromJavaScript(state));
+      request.setNews(struct.Struct.fromJavaScript({ ...inputs, spec: spec(image) }));
+      const answer = await ask<provider.DiffResponse>("diff", request);
+      const isChanged = answer.getChanges() === provider.DiffResponse.DiffChanges.DIFF_SOME;
+      if (answer.getReplacesList().length === 0) return isChanged ? "update" : "same";
+      return answer.getDeletebeforereplace() ? "replace, the old one gone before" : "replace";
+    };
+    const [runs, pulls] = [pod({ running: {} }), pod({ waiting: { reason: "ImagePullBackOff" } })];
+    const is = (type: string) => ({ conditions: [{ type, status: "True" }] });
+    for (const [what, status, pods, image, answer] of [
+      ["is done", is("Complete"), [], "r/m:1", "same"],
+      ["has failed", is("Failed"), [], "r/m:1", "replace, the old one gone before"],
+      ["never began", {}, [pulls], "r/m:1", "replace, the old one gone before"],
+      ["runs", { active: 1 }, [runs], "r/m:1", "update"],
+      ["runs, and is of another version", { active: 1 }, [runs], "r/m:2", "replace, the old one gone before"],
+    ] as const)
+      it(`which ${what}: ${answer}`, async () => assert.equal(await diff(status, pods, image), answer));
+  });
+
   describe("a wait that the server disturbs", () => {
     const job = {
       apiVersion: "batch/v1",
@@ -234,6 +269,18 @@ describe("kubernetes plugin: what the API server refuses", () => {
       );
       assert.equal((await create(job, false, "kubernetes:batch/v1:Job")).id, "shop/web");
       assert.equal(looks, 2);
+    });
+
+    it("is not over for what it saw once before a look that failed", async () => {
+      const pulling = [{ name: "m", state: { waiting: { reason: "ErrImagePull", message: "r/x:1: not found" } } }];
+      const metadata = { name: "web-1", ownerReferences: [{ uid: "u" }] };
+      const pod = { metadata, status: { phase: "Pending", containerStatuses: pulling } };
+      double.answer(pods, { status: 200, body: { items: [pod] } });
+      let looks = 0;
+      double.answer(`GET ${jobs}/web`, () =>
+        looks++ === 0 ? refusal(500, "InternalError", "etcdserver: leader changed") : { status: 200, body: complete },
+      );
+      assert.equal((await create(job, false, "kubernetes:batch/v1:Job")).id, "shop/web");
     });
 
     it("ends for who may not look, with the object in the state", async () => {
