@@ -279,7 +279,8 @@ function migrationJob(
         },
       },
     },
-    child,
+    // Its own deadline says more of why.
+    { ...child, customTimeouts: patience(MIGRATION) },
   );
 }
 

@@ -89,7 +89,7 @@ function pull({ status, namespace, workload }: ContainerSubject, said: string): 
     return {
       verdict: "wait",
       cause: `the registry does not let the node pull ${image}: its pull secret is missing, expired, or for another host`,
-      command: `${kubectl(namespace, "create", "secret", "docker-registry", "pull", `--docker-server=${hostOf(image)}`)} --docker-username=… --docker-password=…`,
+      command: `correct the login of ${hostOf(image)} (keelson:registry; of a chart pullSecrets, which names where it takes it); then ${UP}`,
     };
   if (NOT_FOUND.test(said) && !/no such host/i.test(said))
     return {
@@ -122,7 +122,7 @@ function unpullable({ status, namespace, workload }: ContainerSubject, reason: s
   return {
     verdict: "fatal",
     cause: `the node has no image ${image}, and imagePullPolicy Never keeps it from pulling`,
-    command: `minikube image load ${image}`,
+    command: `minikube image load ${image} (with -p PROFILE where it has another than minikube)`,
   };
 }
 

@@ -106,7 +106,12 @@ function chosen(schemas: readonly string[], path: string): string[] {
 }
 
 function usesPrisma(files: ReadonlyMap<string, string>, folder: string): boolean {
-  return clientVersion(files, folder) !== undefined || configOf(files, folder) !== undefined;
+  if (configOf(files, folder) !== undefined || clientVersion(files, folder).version !== undefined) return true;
+  for (let at = folder; ; at = dirname(at)) {
+    const { packages } = packageFile(files.get(join(at, "package.json")));
+    if ("@prisma/client" in packages || "prisma" in packages) return true;
+    if (at === "") return false;
+  }
 }
 
 const CONFIGS = ["ts", "js", "mjs", "cjs", "mts", "cts"].flatMap((end) => [

@@ -184,14 +184,15 @@ async function all(response: http.IncomingMessage): Promise<string> {
 
 function send(url: URL, options: https.RequestOptions, body: string | undefined, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
+    // What is answered in part was done.
+    let isAnswered = false;
     const fail = (error: NodeJS.ErrnoException) => {
+      const isStale = request.reusedSocket && error.code === "ECONNRESET" && !isAnswered;
       if (signal.aborted) reject(new Error("cancelled"));
-      else
-        reject(
-          new OutageError(error.code ?? "", firstMessage(error), request.reusedSocket && error.code === "ECONNRESET"),
-        );
+      else reject(new OutageError(error.code ?? "", firstMessage(error), isStale));
     };
     const request = (url.protocol === "http:" ? http : https).request(url, { ...options, signal }, (response) => {
+      isAnswered = true;
       const pieces: Buffer[] = [];
       response.on("data", (piece: Buffer) => pieces.push(piece));
       response.on("error", fail);

@@ -6,7 +6,7 @@ import { onCluster } from "../../core/kubernetes/words.ts";
 import { type Call, Caller, OutageError, RefusedError } from "./call.ts";
 import { type KindAddress, knownAddress } from "./kinds.ts";
 import { isText, type Login, readLogin } from "./kubeconfig.ts";
-import { isObject, type KubernetesObject, kindOf, nameOf, namespaceOf, type ObjectKind } from "./object.ts";
+import { isObject, type KubernetesObject, kindOf, nameOf, namespaceOf, type ObjectKind, textAt } from "./object.ts";
 import type { Settings } from "./settings.ts";
 
 /** An object's place, and its kind. */
@@ -112,8 +112,17 @@ export class Cluster {
   ): Promise<KubernetesObject[]> {
     const path = await this.path({ ...kind, namespace, name: "" });
     if (path === undefined) return [];
-    const { object } = await this.json({ method: "GET", path, query });
-    return (Array.isArray(object.items) ? object.items : []).filter(isObject);
+    const items: KubernetesObject[] = [];
+    for (let next = ""; ; ) {
+      const { object } = await this.json({
+        method: "GET",
+        path,
+        query: next === "" ? query : { ...query, continue: next },
+      });
+      items.push(...(Array.isArray(object.items) ? object.items : []).filter(isObject));
+      next = textAt(object, "metadata", "continue");
+      if (next === "") return items;
+    }
   }
 
   async create(object: KubernetesObject, { fieldManager, dryRun }: WriteOptions): Promise<Written> {

@@ -82,7 +82,7 @@ export async function updateObject(
       message: `${nameOf(before)} is not there any more; npm run up -- --refresh (with -s STACK) makes it anew`,
     });
   const taken = takeOver(live, fieldManager);
-  if (taken !== undefined && !preview) live = await cluster.patch(name, taken);
+  if (taken !== undefined && !preview) live = await takenOver(name, live, around);
   const wanted = keepIgnored(inputs, live, ignored, fieldManager);
   const force = isForced(inputs, settings) || isUnmanaged(live);
   let applied: Awaited<ReturnType<Cluster["apply"]>>;
@@ -95,6 +95,28 @@ export async function updateObject(
   }
   for (const warning of due(applied.warnings, inputs)) around.warn(warning);
   return preview ? applied.object : await ready(inputs, applied.object, around);
+}
+
+/** How often fields are taken over of an object that others change at the same time: its status. */
+const TAKES = 5;
+
+/** With the fields of who applied before under this stack's own manager; that is held to what was read, so it is read again. */
+async function takenOver(
+  name: Parameters<Cluster["patch"]>[0],
+  live: KubernetesObject,
+  { cluster, fieldManager }: Around,
+): Promise<KubernetesObject> {
+  let object = live;
+  for (let attempt = 1; ; attempt++) {
+    const patch = takeOver(object, fieldManager);
+    if (patch === undefined) return object;
+    try {
+      return await cluster.patch(name, patch);
+    } catch (error) {
+      if (!(error instanceof RefusedError) || error.refusal.code !== 409 || attempt >= TAKES) throw error;
+      object = (await cluster.read(name)) ?? object;
+    }
+  }
 }
 
 /**

@@ -53,7 +53,7 @@ export class Helm {
       env: this.environment(),
       reject: false,
       cancelSignal: stop,
-      forceKillAfterDelay: 60_000,
+      forceKillAfterDelay: patienceOf(args) * 1000,
     });
     return { ok: result.exitCode === 0, stdout: result.stdout, stderr: result.stderr };
   }
@@ -75,6 +75,12 @@ export class Helm {
     this.kubeconfig ??= written(kubeconfig);
     return { KUBECONFIG: this.kubeconfig };
   }
+}
+
+/** Seconds that helm has to end after it was asked to: it may put back what it began, which it gives its own time. */
+export function patienceOf(args: readonly string[]): number {
+  const given = /^(\d+)s$/.exec(args[args.indexOf("--timeout") + 1] ?? "")?.[1];
+  return 60 + (args.includes("--timeout") ? Number(given ?? 0) : 0);
 }
 
 /** A kubeconfig's text as a file of this process, which goes with it. */

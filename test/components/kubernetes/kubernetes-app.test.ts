@@ -140,6 +140,25 @@ describe("KubernetesApp", () => {
     );
   });
 
+  it("is waited for as long as Kubernetes itself gives it, and a moment longer: that knows why", async () => {
+    const given: Record<string, pulumi.CustomTimeouts | undefined> = {};
+    const transformations: pulumi.ResourceTransformation[] = [
+      ({ type, opts }) => {
+        given[type.split(":").at(-1) ?? ""] = (opts as pulumi.CustomResourceOptions).customTimeouts;
+        return undefined;
+      },
+    ];
+    const args = { ...ARGS, timeout: 1800, migrate: ["migrate"] };
+    const all = await register(
+      () => new KubernetesApp("todo-backend", args, { transformations }),
+      () => ({ metadata: { name: "x" } }),
+    );
+    assert.equal(of(all, "Deployment", "spec.progressDeadlineSeconds"), 1800);
+    assert.deepEqual(given.Deployment, { create: "1830s", update: "1830s" });
+    assert.equal(of(all, "Job", "spec.activeDeadlineSeconds"), 600);
+    assert.deepEqual(given.Job, { create: "630s", update: "630s" });
+  });
+
   it("lets the autoscaler decide where it is asked to", async () => {
     const all = await made({ replicas: { min: 2, max: 5 } });
     assert.equal(of(all, "Deployment", "spec.replicas"), undefined);

@@ -111,7 +111,7 @@ describe("a rollout", () => {
       {},
       "wait",
       /pull secret is missing, expired/,
-      /create secret docker-registry pull --docker-server=registry\.local/,
+      /correct the login of registry\.local \(keelson:registry; .*then npm run up/,
     ],
     [
       "an image of another platform",
@@ -135,7 +135,7 @@ describe("a rollout", () => {
       {},
       "fatal",
       /imagePullPolicy Never/,
-      /minikube image load/,
+      /minikube image load .*-p PROFILE/,
     ],
     [
       "a Secret that is not there",

@@ -23,6 +23,13 @@ describe("projects with Prisma", () => {
     );
   });
 
+  it("are none where a package.json names a schema, and Prisma nowhere", () => {
+    const named = { prisma: { schema: "db/schema.prisma" } };
+    assert.deepEqual(projects({ "package.json": JSON.stringify(named) }), []);
+    const using = JSON.stringify({ ...named, devDependencies: { prisma: "latest" } });
+    assert.deepEqual(projects({ "package.json": using })[0]?.named, "db/schema.prisma");
+  });
+
   it("may have a schema of several files, in a folder that prisma.config.ts names", () => {
     assert.deepEqual(
       projects({

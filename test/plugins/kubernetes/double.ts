@@ -59,6 +59,11 @@ export async function startDouble(): Promise<Double> {
     const found = answers.get(line) ?? refusal(404, "NotFound", `${url.pathname} not found`);
     const { status, body, headers } = typeof found === "function" ? found() : found;
     response.writeHead(status, { "content-type": "application/json", ...headers });
+    // Less than was promised: the connection breaks.
+    if (typeof body === "string" && Number(headers?.["content-length"]) > body.length) {
+      response.write(body, () => response.destroy());
+      return;
+    }
     response.end(typeof body === "string" ? body : JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

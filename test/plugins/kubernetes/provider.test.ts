@@ -139,6 +139,17 @@ describe("kubernetes plugin: what the API server refuses", () => {
     assert.equal(calls, 2);
   });
 
+  it("does not do again what was answered in part", async () => {
+    await create({ ...map }, true).catch(() => undefined); // from now on the connection is a used one
+    double.answer(`POST ${maps}`, { status: 201, body: "{", headers: { "content-length": "100" } });
+    double.seen.length = 0;
+    await fails(create({ ...map }), /can't be reached/);
+    assert.deepEqual(
+      double.seen.map(({ line }) => line),
+      [`POST ${maps}`],
+    );
+  });
+
   it("goes on with a preview without a server, and not with an update", async () => {
     await double.close();
     assert.deepEqual((await create({ ...map }, true)).state, map);
@@ -318,6 +329,29 @@ describe("kubernetes plugin: what the API server refuses", () => {
     assert.deepEqual(await replaces(), []);
     double.answer(`GET ${path}`, ended("Failed"));
     assert.deepEqual(await replaces(), ['metadata.annotations["pulumi.com/replaceUnready"]']);
+  });
+
+  it("takes over what changes at the same time, as it then is", async () => {
+    const at = (resourceVersion: string) => {
+      const managedFields = [{ manager: "pulumi-kubernetes", operation: "Update", fieldsV1: { "f:data": {} } }];
+      return { ...map, metadata: { ...map.metadata, resourceVersion, managedFields } };
+    };
+    let reads = 0;
+    double.answer(`GET ${maps}/web`, () => ({ status: 200, body: at(String(++reads)) }));
+    let patches = 0;
+    double.answer(`PATCH ${maps}/web`, () =>
+      ++patches === 1
+        ? refusal(409, "Conflict", "the object has been modified; please apply your changes to the latest version")
+        : { status: 200, body: at("9") },
+    );
+    const request = new provider.UpdateRequest();
+    request.setUrn(urn("kubernetes:core/v1:ConfigMap"));
+    request.setOlds(struct.Struct.fromJavaScript({ ...map, __inputs: map }));
+    request.setNews(struct.Struct.fromJavaScript({ ...map, data: { A: "2" } }));
+    await ask<provider.UpdateResponse>("update", request);
+    const sent = double.seen.filter(({ line }) => line.startsWith("PATCH"));
+    const versions = sent.map(({ body }) => (Array.isArray(body) ? body[1]?.value : "apply"));
+    assert.deepEqual(versions, ["1", "2", "apply"]);
   });
 
   it("tells in a preview who else has what will be set, where not all of it is known yet", async () => {
