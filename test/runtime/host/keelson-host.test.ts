@@ -714,6 +714,85 @@ describe("the host program", () => {
     assert.equal(said(script), "container was not healthy for 12 s: it is started anew\n54 stop --time=5 container");
   });
 
+  /** What a deploy asks of a host, answered as one where all goes well does. */
+  const host = `: >$work/changed; : >$work/unchanged
+    systemctl() { case "$1" in --version) echo "systemd 252 (x)" ;; *) echo "systemctl $*" >>$work/calls ;; esac; }
+    engine() { case "$1 $2" in "image inspect") dpkg --print-architecture ;; *) echo "engine $*" >>$work/calls ;; esac; }
+    stat() { echo cgroup2fs; }; user_of() { echo 0:0; }; is_active() { true; }; is_enabled() { true; }; send() { true; }; serves() { true; }; systemd-analyze() { true; }; await() { true; }; last_logs() { true; }
+    alone() { "$@"; }; subnet() { echo 172.19.0.0/16; }; look() { true; };`;
+  const section = (image: string, more = "", update = "beside") =>
+    `service weft\nimage ${image}\nupdate ${update}\ndrain 0\nwithin 1\n${more}file unit\n|unit of ${image}\n`;
+  const job = (image: string) => `${section(image, "", "job")}file timer\n|OnCalendar=daily of ${image}\n`;
+  const WEFT = "var/lib/keelson/clawft/services/weft";
+  /** A service that serves from slot a. */
+  const serving = (text: string) => {
+    write(`${WEFT}/active`, "a\n");
+    write(`${WEFT}/addresses`, "172.19.0.2\n172.19.0.3\n");
+    write(`${WEFT}/a/section`, text);
+    write(`${WEFT}/a/unit`, "unit\n");
+    write("etc/systemd/system/keelson-clawft-weft-a.service", "unit\n");
+  };
+  const deploy = (text: string, doubles = "") => {
+    write("section", text);
+    write("work/calls", "");
+    return run(`exec 2>&1; ${host} ${doubles} attempt deploy weft ${root}/section; echo "failed $failed"`).said;
+  };
+  const read = (path: string) => readFileSync(join(root, path), "utf8");
+  const units = () => readdirSync(join(root, "etc/systemd/system")).toSorted();
+
+  it("ends an attempt at the first step that fails, also of an attempt in an attempt", () => {
+    const steps = "inner() { false; echo went on; }; outer() { attempt inner; echo $failed; inner; echo went on; };";
+    assert.equal(said(`${steps} attempt outer; echo $failed`), "1\n1");
+    // In a condition bash goes on behind a step that failed.
+    const steady = "attempt|settle|settle_\\w+|renew_proxy|deploy|pull|prepare_folders|write_slot|drop_\\w+|prune";
+    const conditions = [
+      `^[^#\\n]*\\b(${steady}) [^;|&\\n]*(\\|\\||&&)`,
+      `^[^#\\n]*\\b(if|while|until|!) (${steady})\\b`,
+    ];
+    for (const condition of conditions) assert.doesNotMatch(PROGRAM, new RegExp(condition, "m"));
+  });
+
+  it("deploys beside what serves, and switches", () => {
+    serving(section("r@1"));
+    assert.equal(deploy(section("r@2")), "weft: r@1 -> r@2\nfailed ");
+    assert.equal(read(`${WEFT}/active`), "b\n");
+    assert.deepEqual(units(), ["keelson-clawft-weft-b.service"]);
+  });
+
+  it("fails where systemd refuses a job's schedule, and leaves the one before", () => {
+    serving(job("r@1"));
+    write("etc/systemd/system/keelson-clawft-weft-a.timer", "OnCalendar=daily of r@1\n");
+    const refusing = `systemctl() { case "$*" in --version) echo "systemd 252 (x)" ;; *enable*timer) echo "bad unit file setting" >&2; return 1 ;; esac; };`;
+    assert.equal(deploy(job("r@2"), refusing), "bad unit file setting\nfailed 1");
+    assert.ok(units().includes("keelson-clawft-weft-a.timer"));
+  });
+
+  it("fails where the disk is full when it switches, and what served before serves on", () => {
+    serving(section("r@1"));
+    const full = `await() { ln -s /dev/full ${root}/${WEFT}/active.new; };`;
+    assert.match(deploy(section("r@2"), full), /No space left on device\nfailed 1$/);
+    assert.equal(read(`${WEFT}/active`), "a\n");
+    assert.ok(units().includes("keelson-clawft-weft-a.service"));
+    assert.doesNotMatch(read("work/calls"), /weft-a/);
+  });
+
+  it("fails where a file can't be written", () => {
+    write("new", "text\n");
+    write("file", "not a folder");
+    const placed = run(`if place ${root}/new ${root}/file/deep 640; then echo changed; fi; echo went on`);
+    assert.equal(placed.code, 1);
+    assert.match(placed.said, /\nerror: \S+\/file\/deep can't be written\n/);
+  });
+
+  it("takes an `active` that says nothing for an error, not for a service that never served", () => {
+    serving(section("r@1"));
+    write(`${WEFT}/active`, "");
+    const answer = deploy(section("r@2"));
+    assert.match(answer, /^error: \S+\/active says '', and not which slot of weft serves\n {2}see .*\nfailed 1$/);
+    assert.equal(read("work/calls"), "");
+    assert.match(run("settle weft").said, /^error: \S+\/active says ''/);
+  });
+
   it("asks the journal for what is wanted of a service, in both of its slots", () => {
     const asked = (words: string) => run(`journalctl() { printf '%s ' "$@"; }; logs ${words}`);
     const tags = "CONTAINER_TAG=keelson-clawft-weft-a + CONTAINER_TAG=keelson-clawft-weft-b ";
