@@ -776,6 +776,29 @@ describe("the host program", () => {
     assert.doesNotMatch(read("work/calls"), /weft-a/);
   });
 
+  it("goes back to settings and secrets of before, also where the image stayed", () => {
+    const named = (value: string) => `secret TOKEN\nsecret ${value}\n`;
+    const give = (name: string) => {
+      rmSync(join(root, "work/secrets"), { recursive: true, force: true });
+      for (const secret of ["TOKEN", name]) write(`work/secrets/weft/${secret}`, `${secret} of ${name}`);
+    };
+    serving(section("r@1", named("OLD")));
+    for (const secret of ["TOKEN", "OLD"]) write(`${WEFT}/a/secrets/${secret}`, `${secret} of OLD`);
+    give("NEW");
+    assert.match(deploy(section("r@1", named("NEW"))), /failed $/);
+    const back = () => {
+      rmSync(join(root, "work"), { recursive: true });
+      mkdirSync(join(root, "work"));
+      const doubles = `${host} owner=ada; firewall=; state_room() { :; }; take_lock() { :; }; alone() { :; };`;
+      assert.equal(said(`${doubles} rollback weft`), "weft: r@1 -> r@1");
+      const slot = read(`${WEFT}/active`).trim();
+      return [read(`${WEFT}/${slot}/section`), read(`${WEFT}/${slot}/secrets/TOKEN`)];
+    };
+    assert.deepEqual(back(), [section("r@1", named("OLD")), "TOKEN of OLD"]);
+    assert.deepEqual(back(), [section("r@1", named("NEW")), "TOKEN of NEW"]);
+    assert.equal(said(`stat -c %a $state/services/weft/previous/secrets/TOKEN`), "600");
+  }).timeout(60_000);
+
   it("fails where a file can't be written", () => {
     write("new", "text\n");
     write("file", "not a folder");
