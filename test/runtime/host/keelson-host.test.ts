@@ -799,6 +799,27 @@ describe("the host program", () => {
     assert.equal(said(`stat -c %a $state/services/weft/previous/secrets/TOKEN`), "600");
   }).timeout(60_000);
 
+  it("forgets what was pulled and never served, whenever that was", () => {
+    const removed = () => read("work/calls").match(/(?<=engine image rm ).*/g) ?? [];
+    const pulling = `engine() { case "$*" in "image inspect --format"*) dpkg --print-architecture ;; "image inspect"*) return 1 ;; *) echo "engine $*" >>$work/calls ;; esac; }
+      room() { echo 9000000000; }; check_clock() { true; }; fetch() { echo "pulled $1" >>$work/calls; };`;
+    serving(section("r@1"));
+    write(`${WEFT}/images`, "r@1\n");
+    // Killed behind its pull, twice.
+    assert.match(deploy(section("r@2"), `${pulling} run_hook() { exit 9; };`), /failed 9$/);
+    assert.match(deploy(section("r@3"), `${pulling} run_hook() { exit 9; };`), /failed 9$/);
+    assert.deepEqual(removed(), []);
+    assert.match(deploy(section("r@4"), pulling), /r@1 -> r@4\nfailed $/);
+    assert.deepEqual(removed(), ["r@2", "r@3"]);
+    assert.equal(read(`${WEFT}/images`), "r@4\nr@1\n");
+    // With the service goes what it had, but for what another one has.
+    slot("other", "a", "r@1");
+    write("work/calls", "");
+    write(`${WEFT}/pulled`, "r@5\n");
+    said(`${host} ${pulling} drop_service weft`);
+    assert.deepEqual(removed(), ["r@5", "r@4"]);
+  }).timeout(60_000);
+
   it("fails where a file can't be written", () => {
     write("new", "text\n");
     write("file", "not a folder");
