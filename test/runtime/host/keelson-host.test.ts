@@ -820,6 +820,92 @@ describe("the host program", () => {
     assert.deepEqual(removed(), ["r@5", "r@4"]);
   }).timeout(60_000);
 
+  describe("with services that leave and come", () => {
+    const named = (name: string, more = "") => section("r@1", more).replace("service weft", `service ${name}`);
+    const listening = (name: string, port: number) =>
+      `${named(name, `listen ${port}\nport 8080\n`)}file proxy.cfg\n|  bind *:${port}\nfile proxy.service\n|proxy of ${name}\n`;
+    /** All of them serve already. */
+    const runs = (services: Readonly<Record<string, string>>) => {
+      for (const [name, text] of Object.entries(services)) {
+        const folder = `var/lib/keelson/clawft/services/${name}`;
+        write(`${folder}/active`, "a\n");
+        write(`${folder}/addresses`, "172.19.0.2\n172.19.0.3\n");
+        write(`${folder}/a/section`, text);
+        const port = /^ {2}bind .*$/m.exec(text.replaceAll("|", ""))?.[0];
+        if (port === undefined) continue;
+        write(`etc/keelson/clawft/${name}.cfg`, `${port}\n`);
+        write(`etc/systemd/system/keelson-clawft-${name}-proxy.service`, `proxy of ${name}\n`);
+      }
+    };
+    const apply = (services: Readonly<Record<string, string>>, doubles = "") => {
+      write(
+        "work/order",
+        Object.keys(services)
+          .map((name) => `${name}\n`)
+          .join(""),
+      );
+      for (const [name, text] of Object.entries(services)) write(`work/sections/${name}`, text);
+      mkdirSync(join(root, "work/secrets"), { recursive: true });
+      // A proxy runs as long as its unit is there; what listens is what its settings say.
+      const proxies = `patience=0 firewall= upgrades=; read_input() { :; }; state_room() { :; }; take_lock() { :; }; settle_firewall() { :; }; settle_upgrades() { :; }
+        is_active() { case $1 in *-proxy) [ -e "$UNITS/$1.service" ] ;; esac; }; ask() { case $2 in "show stat") echo out,a,0,,0; echo out,b,0,,0 ;; esac; }
+        ss() { sed -n 's/^  bind .*:\\([0-9]*\\)$/users:(("haproxy",pid=1)) \\1/p' ${root}/etc/keelson/clawft/*.cfg | grep " \${!##*:}$" || true; }`;
+      return run(`exec 2>&1; ${host} ${proxies}; ${doubles} apply`);
+    };
+
+    it("removes what leaves when what comes serves, and not where that fails", () => {
+      runs({ old: named("old") });
+      const failed = apply({ fresh: named("fresh") }, "await() { false; };");
+      assert.equal(failed.code, 1, failed.said);
+      assert.doesNotMatch(failed.said, /old: removed/);
+      assert.equal(read("var/lib/keelson/clawft/services/old/active"), "a\n");
+      const { code, said: text } = apply({ fresh: named("fresh") });
+      assert.equal(code, 0, text);
+      assert.equal(text, "fresh: nothing -> r@1\nold: removed\n1 changed, 0 unchanged");
+    }).timeout(60_000);
+
+    it("hands a port over from what leaves when what comes is healthy, and not before", () => {
+      runs({ old: listening("old", 80) });
+      const failed = apply({ fresh: listening("fresh", 80) }, "await() { false; };");
+      assert.equal(failed.code, 1, failed.said);
+      assert.ok(units().includes("keelson-clawft-old-proxy.service"));
+      const { code, said: text } = apply({ fresh: listening("fresh", 80) });
+      assert.equal(code, 0, text);
+      assert.equal(
+        text,
+        "fresh: takes port 80 over from old\nfresh: nothing -> r@1\nold: removed\n1 changed, 0 unchanged",
+      );
+      assert.deepEqual(units(), ["keelson-clawft-fresh-a.service", "keelson-clawft-fresh-proxy.service"]);
+    }).timeout(60_000);
+
+    it("hands a port over from a service that gives it up", () => {
+      runs({ api: listening("api", 8080), web: listening("web", 80) });
+      const { code, said: text } = apply({ api: listening("api", 80), web: listening("web", 8080) });
+      assert.equal(code, 0, text);
+      assert.match(text, /^api: takes port 80 over from web\napi: r@1 -> r@1\nweb: r@1 -> r@1\n2 changed/);
+      assert.match(read("etc/keelson/clawft/web.cfg"), /:8080$/m);
+    }).timeout(60_000);
+
+    it("takes no port from a service that keeps it", () => {
+      runs({ web: listening("web", 80) });
+      const { code, said: text } = apply({ api: listening("api", 80), web: listening("web", 80) });
+      assert.equal(code, 1, text);
+      assert.match(text, /^api: port 80 is held by haproxy$/m);
+    });
+
+    it("removes what leaves first where what comes takes its folder, but not before that is pulled", () => {
+      const folder = "folder /opt/clawft/data\n";
+      runs({ old: named("old", folder) });
+      const failed = apply({ fresh: named("fresh", folder) }, "pull() { warn no; return 1; };");
+      assert.equal(failed.code, 1);
+      assert.match(failed.said, /^no\nerror: fresh can't take the place of old; nothing was changed\n/);
+      assert.equal(read("var/lib/keelson/clawft/services/old/active"), "a\n");
+      const { code, said: text } = apply({ fresh: named("fresh", folder) }, "prepare_folders() { :; };");
+      assert.equal(code, 0, text);
+      assert.equal(text, "old: removed\nfresh: nothing -> r@1\n1 changed, 0 unchanged");
+    }).timeout(60_000);
+  });
+
   it("fails where a file can't be written", () => {
     write("new", "text\n");
     write("file", "not a folder");
