@@ -893,6 +893,19 @@ describe("the host program", () => {
       assert.match(text, /^api: port 80 is held by haproxy$/m);
     });
 
+    it("names the application that holds a port, which may be this one by its name of before", () => {
+      write("etc/keelson/before/web.cfg", "frontend in\n  bind *:80\n");
+      const { code, said: text } = apply(
+        { weft: listening("weft", 80) },
+        `ss() { echo 'users:(("haproxy",pid=1))'; };`,
+      );
+      assert.equal(code, 1, text);
+      assert.match(
+        text,
+        /^weft: port 80 is held by web of application before, which runs on this host, too\n {2}publish another port; or, .* remove before`, which leaves \/opt\/before$/m,
+      );
+    });
+
     it("removes what leaves first where what comes takes its folder, but not before that is pulled", () => {
       const folder = "folder /opt/clawft/data\n";
       runs({ old: named("old", folder) });
