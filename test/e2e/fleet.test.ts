@@ -1,13 +1,23 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { PLATFORMS } from "../../core/platform.ts";
 import { openRegistry } from "../../oci/open.ts";
+import { home } from "../../toolchain/home.ts";
 import { lastKnownServices } from "../../toolchain/services/index.ts";
+import { cloneCheckout } from "./registry.ts";
 
-const project = join(import.meta.dirname, "../..");
 /** The first wave of mainpc, which is also the CPU branch from its root to services on both of its families; and two of section E. */
 const SERVICES = ["ServiceRegistry", "SystemDigitalTwin", "MemoryFusionHub", "IntentionValidatorAgent"];
 /** The services of these that have sources of their own. */
@@ -37,10 +47,18 @@ describe("the fleet's CPU branch", function () {
   this.timeout("60m");
   let folder: string;
   let clone: string;
+  const env: Record<string, string> = { PULUMI_CONFIG_PASSPHRASE: "of this test" };
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "keelson fleet "));
-    clone = join(folder, "keelson");
-    await execa("git", ["clone", "--quiet", project, clone]);
+    // The user's home, services and all, with a lab of its own: suites that run at the same time have theirs.
+    const users = home().root;
+    const own = join(folder, "home");
+    mkdirSync(join(users, "lab/roots"), { recursive: true });
+    mkdirSync(join(own, "lab"), { recursive: true });
+    for (const name of readdirSync(users)) if (name !== "lab") symlinkSync(join(users, name), join(own, name));
+    symlinkSync(join(users, "lab/roots"), join(own, "lab/roots"));
+    env.KEELSON_HOME = own;
+    clone = await cloneCheckout(join(folder, "keelson"));
     const services = SERVICES.map((name) => `    - ${name}\n`).join("");
     appendFileSync(join(clone, "Pulumi.mainpc.yaml"), `  keelson:services:\n${services}${SOURCES}`);
     const as = ["-c", "user.name=test", "-c", "user.email=test@example.invalid"];
@@ -48,13 +66,18 @@ describe("the fleet's CPU branch", function () {
       cwd: clone,
     });
   });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(async () => {
+    if (env.KEELSON_HOME !== undefined) await run("lab", "down");
+    rmSync(folder, { recursive: true, force: true });
+  });
 
-  const env = { PULUMI_CONFIG_PASSPHRASE: "of this test" };
+  const run = (...args: string[]) => {
+    const all = ["run", "--silent", "keelson", "--", ...args];
+    return execa("npm", all, { cwd: clone, env, reject: false, input: "", all: true });
+  };
   const keelson = async (...args: string[]) => {
-    const all = ["run", "--silent", "keelson", "--", ...args, "--stack", "mainpc"];
-    const { exitCode, stdout, stderr } = await execa("npm", all, { cwd: clone, env, reject: false, input: "" });
-    assert.equal(exitCode, 0, `${stdout}\n${stderr}`);
+    const { exitCode, stdout, all } = await run(...args, "--stack", "mainpc");
+    assert.equal(exitCode, 0, all);
     return stdout;
   };
   const pulumi = async (command: string): Promise<Record<string, unknown>> => {
@@ -104,23 +127,80 @@ describe("the fleet's CPU branch", function () {
     }
   });
 
-  it("previews of a change of base-python exactly its descendants, and the services that run them", async () => {
-    appendFileSync(join(clone, "images/base-python/machine-env"), "# a comment changes what an image is\n");
-    const found = JSON.parse(await keelson("impact", "--json")) as {
-      images: { image: string; services: string[]; reason: string[] }[];
-      unchanged: number;
+  describe("on a host", () => {
+    const FIRST = ["redis", "service-registry", "system-digital-twin"];
+    before(() => {
+      const config = "  keelson:services:\n    - CentralErrorBus\n";
+      edit("pc2", (text) => `${text.replace("  keelson:machine:\n", "$&    after: mainpc\n")}${config}`);
+    });
+    const edit = (stack: string, change: (text: string) => string) => {
+      const file = join(clone, `Pulumi.${stack}.yaml`);
+      writeFileSync(file, change(readFileSync(file, "utf8")));
     };
-    assert.deepEqual(found.images.map((i) => i.image).toSorted(), LINEAGE.toSorted());
-    assert.equal(found.unchanged, 1);
-    const services = [...OWN, "service-registry", "system-digital-twin"];
-    assert.deepEqual(found.images.flatMap((i) => i.services).toSorted(), services.toSorted());
-    for (const { reason } of found.images) assert.equal(reason.at(-1), "images/base-python/machine-env changed");
+    const refused = async (why: RegExp) => {
+      const { exitCode, all } = await run("up", "--stack", "pc2");
+      assert.notEqual(exitCode, 0, all);
+      assert.match(all.replaceAll(/\s+/g, " "), why);
+      assert.doesNotMatch(all, /service-web .*(?:created|updated)/, "nothing was begun");
+    };
 
-    const { steps } = (await pulumi("preview")) as { steps: { op: string; urn: string }[] };
-    const images = steps
-      .filter((s) => s.urn.includes("keelson:index:Image::"))
-      .map((s) => [s.urn.split("::").at(-1) ?? "", s.op] as const);
-    const changed = images.filter(([, op]) => op !== "same").map(([name, op]) => `${op} ${name}`);
-    assert.deepEqual(changed.toSorted(), LINEAGE.map((name) => `update ${name}`).toSorted());
+    it("holds pc2 back while mainpc has none", async () => {
+      await refused(/keelson:machine\.after: stack mainpc runs no service of core, gpu-mainpc on a host/);
+    });
+
+    it("starts its services wave by wave, each healthy on its row's port, and changes nothing the second time", async () => {
+      edit("mainpc", (text) =>
+        text.replace("  keelson:machine:\n", "  keelson:hosts:\n    vps1: lab\n$&    host: vps1\n"),
+      );
+      assert.match(await keelson("up"), /vps1-services created .*5 changed, 0 unchanged/);
+      const { hosts, services } = (await pulumi("stack output")) as {
+        hosts: { vps1: { report: string } };
+        services: Record<string, { port: number; health?: string }>;
+      };
+      const places = Object.keys(services).map((name) => [name, hosts.vps1.report.indexOf(`${name}:`)] as const);
+      const last = Math.max(...places.filter(([name]) => FIRST.includes(name)).map(([, at]) => at));
+      for (const [name, at] of places) assert.ok(at >= 0 && (FIRST.includes(name) ? at <= last : at > last), name);
+      for (const [name, { port, health: url }] of Object.entries(services)) {
+        assert.equal(url === undefined, name === "redis", "which containers alone reach");
+        if (url === undefined) continue;
+        assert.match(url, new RegExp(`^http://[\\d.]+:${port}/`));
+        const answer = await fetch(url);
+        assert.equal(answer.status, 200, name);
+        assert.match(answer.headers.get("content-type") ?? "", /json/);
+      }
+      assert.match(await keelson("up"), /Resources:\n {4}\d+ unchanged\n/);
+    });
+
+    it("lets pc2 go on while mainpc's first wave is healthy, and holds it back when that is gone", async () => {
+      const { exitCode, all } = await run("up", "--stack", "pc2");
+      assert.equal(exitCode, 0, all);
+      await run("lab", "down");
+      await refused(
+        /2 of 2 services of mainpc that come first \(core, gpu-mainpc\) are not healthy: service-registry \(core, http:/,
+      );
+      edit("mainpc", (text) => text.replace("  keelson:hosts:\n    vps1: lab\n", "").replace("    host: vps1\n", ""));
+    });
+  });
+
+  describe("after a change of base-python", () => {
+    it("previews of a change of base-python exactly its descendants, and the services that run them", async () => {
+      appendFileSync(join(clone, "images/base-python/machine-env"), "# a comment changes what an image is\n");
+      const found = JSON.parse(await keelson("impact", "--json")) as {
+        images: { image: string; services: string[]; reason: string[] }[];
+        unchanged: number;
+      };
+      assert.deepEqual(found.images.map((i) => i.image).toSorted(), LINEAGE.toSorted());
+      assert.equal(found.unchanged, 1);
+      const services = [...OWN, "service-registry", "system-digital-twin"];
+      assert.deepEqual(found.images.flatMap((i) => i.services).toSorted(), services.toSorted());
+      for (const { reason } of found.images) assert.equal(reason.at(-1), "images/base-python/machine-env changed");
+
+      const { steps } = (await pulumi("preview")) as { steps: { op: string; urn: string }[] };
+      const images = steps
+        .filter((s) => s.urn.includes("keelson:index:Image::"))
+        .map((s) => [s.urn.split("::").at(-1) ?? "", s.op] as const);
+      const changed = images.filter(([, op]) => op !== "same").map(([name, op]) => `${op} ${name}`);
+      assert.deepEqual(changed.toSorted(), LINEAGE.map((name) => `update ${name}`).toSorted());
+    });
   });
 });
