@@ -227,8 +227,11 @@ describe("stack cluster", function () {
     const loads = [backend, charted].map((url) => underLoad(`${url}/api/todos`));
     const health = "      user: 10001:10001\n      health: { port: 8000, path: /health }\n";
     const crash = `      command: [node, -e, "console.error('no page is to be had'); process.exit(3)"]\n`;
+    // One that never served: nothing of it may hold up the end.
+    const fresh = `    todo-new:\n      image: ${bad}\n      kubernetes: lab\n${health}`;
     write(
       original
+        .replace("    todo-backend:\n", `${fresh}$&`)
         .replace("      image: todo-backend\n", `      image: ${bad}\n${health}`)
         .replace(/ {6}migrate: .*\n/, "")
         // All at once, the chart's too.
@@ -239,10 +242,15 @@ describe("stack cluster", function () {
         .replace("      image: todo-frontend\n", `$&${crash}`),
     );
     const { all, exitCode } = await up();
+    const end = Date.now();
     const ends = await Promise.all(loads.map((load) => load.stop()));
     assert.notEqual(exitCode, 0);
     assert.match(all, new RegExp(`pod todo-backend-\\S+, container todo-backend: ErrImagePull.*${bad}`));
     assert.match(all, /cause: the registry has no image.*\n.*fix: \S/);
+    assert.match(all, new RegExp(`pod todo-new-\\S+, container todo-new: ErrImagePull.*${bad}`));
+    const { metadata } = await apps.readNamespacedDeployment({ name: "todo-new", namespace: NAMESPACE });
+    const lasted = end - (metadata?.creationTimestamp?.getTime() ?? 0);
+    assert.ok(lasted < 120_000, `${lasted} ms, and not the ten minutes that what is waited for is given`);
     assert.match(
       all,
       /pod todo-frontend-\S+, container todo-frontend: CrashLoopBackOff.*\n.*\| no page is to be had\n.*cause: .*3.*\n.*fix: correct what stands above/,
@@ -284,11 +292,11 @@ describe("stack cluster", function () {
     return back - set.metadata.creationTimestamp.getTime();
   }
 
-  it("has nothing to do for the version that it was rolled back to", async () => {
+  it("has nothing to do for the version that it was rolled back to, but to take away what never ran", async () => {
     write(original);
     const { all, exitCode } = await up();
     assert.equal(exitCode, 0, all);
-    assert.match(all, /Resources:\n {4}\d+ unchanged/);
+    assert.match(all, /Resources:\n {4}- \d+ deleted\n {4}\d+ unchanged/);
   });
 
   it("is asked before images are pruned, and nothing is pruned where it does not answer", async () => {
