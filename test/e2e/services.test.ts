@@ -167,7 +167,7 @@ RUN ["/probe", "env", "NODE_EXTRA_CA_CERTS"]
     const run = () => execa(process.execPath, ["--input-type=module", "--eval", script], { cwd: ROOT });
     const [a, b] = await Promise.all([run(), run()]);
     assert.equal(a.stdout, b.stdout);
-    const daemons = (await execa("ps", ["-eo", "args"])).stdout
+    const daemons = (await execa("ps", ["-ww", "-eo", "args"])).stdout
       .split("\n")
       .filter((line) => line.includes(home().services) && /buildkitd |docker-registry /.test(line));
     assert.equal(daemons.length, 2, daemons.join("\n"));
@@ -335,7 +335,7 @@ RUN ["/probe", "env", "NODE_EXTRA_CA_CERTS"]
     );
     await failed;
     assert.equal((await execa("pgrep", ["-xf", "/probe sleep"], { reject: false })).stdout, "");
-    const left = (await execa("ps", ["-eo", "stat,args"])).stdout
+    const left = (await execa("ps", ["-ww", "-eo", "stat,args"])).stdout
       .split("\n")
       .filter((line) => line.includes(home().services) && !line.startsWith("Z"));
     assert.deepEqual(left, []);
