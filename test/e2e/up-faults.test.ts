@@ -167,7 +167,10 @@ describe("npm run up under faults", function () {
             await undo?.();
           }
           const next = await succeeds(checkout.up());
-          assert.match(next, /took away the lock of process \d+ .*\(keelson up of stack dev\), since \S+Z, which was killed/);
+          assert.match(
+            next,
+            /took away the lock of process \d+ .*\(keelson up of stack dev\), since \S+Z, which was killed/,
+          );
           assert.doesNotMatch(next, /pending operation/);
           await nothingRuns(checkout);
           assert.deepEqual([checkout.locks(), checkout.leftovers()], [[], []]);
