@@ -1,7 +1,5 @@
-import { createReadStream } from "node:fs";
-import { chmod, mkdir, rename, rm, stat, utimes } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { z } from "zod";
 import type { Artifact, ArtifactLock } from "../core/artifact.ts";
 import { sortArtifacts } from "../core/artifact-changes.ts";
@@ -13,9 +11,8 @@ import { installedStatus, readControls } from "./debian/control.ts";
 import { resolvePackages } from "./debian/resolve.ts";
 import { scratch } from "./leftovers.ts";
 import { goBuild, goProgram } from "./store/go.ts";
-import { formatIntegrity, hasher } from "./store/integrity.ts";
 import { npmPack } from "./store/npm.ts";
-import { fetchArtifacts, STORE_MTIME, type Store, storePath } from "./store.ts";
+import { fetchArtifacts, keepFile, type Store } from "./store.ts";
 
 const specs = z.partialRecord(z.enum(PLATFORMS), z.string().min(1));
 
@@ -206,17 +203,7 @@ async function goArtifact(file: string, location: string, platform: Platform, st
 async function keep(store: Store, algorithm: "sha256" | "sha512", make: (dir: string) => Promise<string>) {
   const dir = await scratch(join(store.dir, "tmp"), "lock");
   try {
-    const file = await make(dir);
-    const hash = hasher({ algorithm, hex: "" });
-    await pipeline(createReadStream(file), hash);
-    const integrity = formatIntegrity({ algorithm, hex: hash.digest("hex") });
-    const artifact = { integrity, size: (await stat(file)).size };
-    const path = storePath({ file: "", source: "", ...artifact }, store);
-    await mkdir(dirname(path), { recursive: true });
-    await chmod(file, 0o644);
-    await utimes(file, STORE_MTIME, STORE_MTIME);
-    await rename(file, path);
-    return artifact;
+    return await keepFile(await make(dir), store, algorithm);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { type Hash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { chmod, copyFile, link, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -8,7 +8,7 @@ import { UserError } from "../core/error.ts";
 import type { Platform } from "../core/platform.ts";
 import { scratch } from "./leftovers.ts";
 import { mapBounded } from "./parallel.ts";
-import { formatIntegrity, hasher, parseIntegrity } from "./store/integrity.ts";
+import { formatIntegrity, hasher, type Integrity, parseIntegrity } from "./store/integrity.ts";
 import { retry } from "./store/retry.ts";
 import { machineSources, type Sources } from "./store/sources.ts";
 
@@ -42,7 +42,7 @@ const PARALLEL = 6;
 /** npm downloads many in one process, a few processes at a time. */
 const PARALLEL_NPM = 160;
 /** What every file of the store shows, so that what is staged from it is the same everywhere: 1980-01-01, zip's first day. */
-export const STORE_MTIME = 315_532_800;
+const STORE_MTIME = 315_532_800;
 
 /** A store at `dir`. @example openStore(home().store) */
 export function openStore(dir: string, sources: Sources = machineSources()): Store {
@@ -50,7 +50,7 @@ export function openStore(dir: string, sources: Sources = machineSources()): Sto
 }
 
 /** Where the store keeps an artifact, whether it has it or not. */
-export function storePath(artifact: Artifact, store: Store): string {
+export function storePath(artifact: Pick<Artifact, "integrity">, store: Store): string {
   const { algorithm, hex } = parseIntegrity(artifact.integrity);
   return join(store.dir, algorithm, hex);
 }
@@ -120,6 +120,35 @@ export async function stageLock(
   }
 }
 
+/**
+ * Takes a file into the store, under what its bytes hash to; it is not where it was any more.
+ * @example await keepFile("/…/tmp/pull-1/jq.deb", store) // { integrity: "sha256-…", size: 63812 }
+ * @param algorithm default: sha256
+ * @returns what a lock says of its bytes
+ */
+export async function keepFile(
+  file: string,
+  store: Store,
+  algorithm: Integrity["algorithm"] = "sha256",
+): Promise<Pick<Artifact, "integrity" | "size">> {
+  const [hex, { size }] = [await hashFile(file, hasher({ algorithm, hex: "" })), await stat(file)];
+  const kept = { integrity: formatIntegrity({ algorithm, hex }), size };
+  await takeIn(file, storePath(kept, store));
+  return kept;
+}
+
+async function takeIn(file: string, path: string): Promise<void> {
+  await chmod(file, 0o644);
+  await utimes(file, STORE_MTIME, STORE_MTIME);
+  await mkdir(dirname(path), { recursive: true });
+  await rename(file, path);
+}
+
+async function hashFile(file: string, hash: Hash): Promise<string> {
+  await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);
+  return hash.digest("hex");
+}
+
 async function fetchOne(artifact: Artifact, store: Store, options: FetchOptions) {
   const path = storePath(artifact, store);
   const problem = await verify(path, artifact).catch((error: NodeJS.ErrnoException) => {
@@ -129,11 +158,7 @@ async function fetchOne(artifact: Artifact, store: Store, options: FetchOptions)
   if (problem === undefined) return { path, fetched: false };
   const dir = await scratch(join(store.dir, "tmp"), "fetch");
   try {
-    const file = await fromSources(artifact, store, dir, options);
-    await chmod(file, 0o644);
-    await utimes(file, STORE_MTIME, STORE_MTIME);
-    await mkdir(dirname(path), { recursive: true });
-    await rename(file, path);
+    await takeIn(await fromSources(artifact, store, dir, options), path);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -176,9 +201,7 @@ async function verify(path: string, artifact: Artifact): Promise<string | undefi
   const { size } = await stat(path);
   if (size !== artifact.size) return `expected ${artifact.size} bytes, found ${size}`;
   const expected = parseIntegrity(artifact.integrity);
-  const hash = hasher(expected);
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
-  const hex = hash.digest("hex");
+  const hex = await hashFile(path, hasher(expected));
   if (hex === expected.hex) return undefined;
   return `expected ${artifact.integrity}, found ${formatIntegrity({ ...expected, hex })}`;
 }

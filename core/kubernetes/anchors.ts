@@ -1,4 +1,4 @@
-import { type StateResource, textOf } from "./applied.ts";
+import { resourcesOn, type StateResource, textOf } from "./applied.ts";
 
 /** An object by which a cluster is known again: the API server gives each a uid that no other ever has. */
 export interface Anchor {
@@ -14,8 +14,7 @@ const COUNT = 3;
 
 /** Objects that a stack's state has on a cluster, namespaces first. @param cluster the name of its provider */
 export function anchorsOf(cluster: string, resources: readonly StateResource[]): Anchor[] {
-  return resources
-    .filter(({ provider }) => provider?.includes(`::pulumi:providers:kubernetes::${cluster}::`))
+  return resourcesOn(cluster, resources)
     .map(({ outputs = {} }) => ({
       apiVersion: textOf(outputs, "apiVersion"),
       kind: textOf(outputs, "kind"),

@@ -28,12 +28,17 @@ export interface AppliedRelease {
 
 const WORKLOAD = /^kubernetes:apps\/v1:(Deployment|StatefulSet)$/;
 
+/** What of a stack's state is on a cluster. @param cluster the name of its provider */
+export function resourcesOn(cluster: string, resources: readonly StateResource[]): StateResource[] {
+  return resources.filter(({ provider }) => provider?.includes(`::pulumi:providers:kubernetes::${cluster}::`));
+}
+
 /** What a stack's state has on a cluster, in the order of their names. @param cluster the name of its provider */
 export function appliedOn(
   cluster: string,
   resources: readonly StateResource[],
 ): { readonly workloads: readonly AppliedWorkload[]; readonly releases: readonly AppliedRelease[] } {
-  const own = resources.filter(({ provider }) => provider?.includes(`::pulumi:providers:kubernetes::${cluster}::`));
+  const own = resourcesOn(cluster, resources);
   const workloads = own.flatMap(({ type, inputs = {}, outputs = {} }): AppliedWorkload[] => {
     const kind = WORKLOAD.exec(type)?.[1] as AppliedWorkload["kind"] | undefined;
     if (kind === undefined) return [];
@@ -64,8 +69,7 @@ export const DATABASE = { apiVersion: "postgresql.cnpg.io/v1", kind: "Cluster" }
 
 /** The databases of an operator that a stack's state has on a cluster, in the order of their names. */
 export function databasesOn(cluster: string, resources: readonly StateResource[]): AppliedDatabase[] {
-  return resources
-    .filter(({ provider }) => provider?.includes(`::pulumi:providers:kubernetes::${cluster}::`))
+  return resourcesOn(cluster, resources)
     .filter(({ type }) => type === `kubernetes:${DATABASE.apiVersion}:${DATABASE.kind}`)
     .map(({ outputs = {} }) => ({
       namespace: textOf(outputs, "metadata", "namespace"),

@@ -1,15 +1,12 @@
-import { createReadStream } from "node:fs";
-import { chmod, mkdir, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { ExecaError, execa } from "execa";
 import type { Artifact } from "../../core/artifact.ts";
 import { UserError } from "../../core/error.ts";
 import { debianArch, type Platform } from "../../core/platform.ts";
 import { normaliseName, type PinnedRequirement, parsePins } from "../../core/requirements.ts";
 import { scratch } from "../leftovers.ts";
-import { formatIntegrity, hasher } from "../store/integrity.ts";
-import { type Store, storePath } from "../store.ts";
+import { keepFile, type Store } from "../store.ts";
 import { ensureTool } from "../tools.ts";
 
 /** What to lock: requirements as people write them, for one Python. */
@@ -172,27 +169,15 @@ export function platformFlags(platform: Platform, python: string): string[] {
 /** Puts a wheel into the store, named by what it hashes to. */
 async function keep(path: string, file: string, platform: Platform, store: Store): Promise<Wheel> {
   const [distribution = "", version = ""] = file.split("-");
-  const hash = hasher({ algorithm: "sha256", hex: "" });
-  await pipeline(createReadStream(path), hash);
-  const wheel: Wheel = {
+  return {
     file: `wheels/${file}`,
     source: `pypi:${file}@${normaliseName(distribution)}==${version}`,
-    integrity: formatIntegrity({ algorithm: "sha256", hex: hash.digest("hex") }),
-    size: (await stat(path)).size,
+    ...(await keepFile(path, store)),
     platform,
     name: normaliseName(distribution),
     version,
   };
-  const to = storePath(wheel, store);
-  await mkdir(dirname(to), { recursive: true });
-  await chmod(path, 0o644);
-  await utimes(path, STORE_TIME, STORE_TIME);
-  await rename(path, to);
-  return wheel;
 }
-
-/** What every file of the store shows: 1980-01-01, zip's first day. */
-const STORE_TIME = 315_532_800;
 
 /** A wheel that every platform takes stands once, without a platform. */
 function shared(artifacts: readonly Artifact[], platforms: readonly Platform[]): Artifact[] {

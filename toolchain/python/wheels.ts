@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { chmod, mkdir, rename, rm, stat, utimes } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { Artifact } from "../../core/artifact.ts";
 import { UserError } from "../../core/error.ts";
@@ -12,7 +12,8 @@ import { describeWheelhouse, wheelsOf } from "../../core/wheelhouse.ts";
 import { scratch } from "../leftovers.ts";
 import { type BucketObject, getObject, listObjects } from "../store/bucket.ts";
 import { openTransport } from "../store/http.ts";
-import { STORE_MTIME, type Store, stageLock, storePath } from "../store.ts";
+import { parseIntegrity } from "../store/integrity.ts";
+import { keepFile, type Store, stageLock, storePath } from "../store.ts";
 
 /** A lock in pip's format, as somebody's sources have it. */
 export interface RequirementsLock {
@@ -87,27 +88,21 @@ async function keptHash({ size, etag }: BucketObject, { hashes }: PinnedRequirem
   for (const hash of hashes) {
     const path = storePath(artifact(hash, size), store);
     const there = await stat(path).catch(() => undefined);
-    if (there?.size === size && (await digest(path, "md5")) === etag) return hash;
+    if (there?.size === size && (await md5(path)) === etag) return hash;
   }
   return undefined;
 }
 
 /** Fetches an object into the store. @returns its hash */
 async function fetchWheel(
-  { key, size }: BucketObject,
+  { key }: BucketObject,
   work: string,
   store: Store,
   get: (file: string) => Promise<void>,
 ): Promise<string> {
   const file = join(work, key);
   await get(file);
-  const hash = await digest(file, "sha256");
-  const path = storePath(artifact(hash, size), store);
-  await chmod(file, 0o644);
-  await utimes(file, STORE_MTIME, STORE_MTIME);
-  await mkdir(dirname(path), { recursive: true });
-  await rename(file, path);
-  return hash;
+  return parseIntegrity((await keepFile(file, store)).integrity).hex;
 }
 
 function artifactOf({ object, hash }: Found, { name, version }: PinnedRequirement): Artifact {
@@ -124,8 +119,8 @@ function difference(file: string, { line, name, version, hashes }: PinnedRequire
   return `${file}:${line}: ${name} ${version}: found ${seen}, allowed ${hashes.map((h) => `sha256:${h}`).join(" or ")}`;
 }
 
-async function digest(path: string, algorithm: "sha256" | "md5"): Promise<string> {
-  const hash = createHash(algorithm);
+async function md5(path: string): Promise<string> {
+  const hash = createHash("md5");
   await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
   return hash.digest("hex");
 }
