@@ -1,21 +1,12 @@
 import assert from "node:assert/strict";
-import {
-  appendFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { PLATFORMS } from "../../core/platform.ts";
 import { openRegistry } from "../../oci/open.ts";
-import { home } from "../../toolchain/home.ts";
 import { lastKnownServices } from "../../toolchain/services/index.ts";
+import { homeWithOwnLab } from "./home.ts";
 import { cloneCheckout } from "./registry.ts";
 
 /** The first wave of mainpc, which is also the CPU branch from its root to services on both of its families; and two of section E. */
@@ -50,14 +41,7 @@ describe("the fleet's CPU branch", function () {
   const env: Record<string, string> = { PULUMI_CONFIG_PASSPHRASE: "of this test" };
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "keelson fleet "));
-    // The user's home, services and all, with a lab of its own: suites that run at the same time have theirs.
-    const users = home().root;
-    const own = join(folder, "home");
-    mkdirSync(join(users, "lab/roots"), { recursive: true });
-    mkdirSync(join(own, "lab"), { recursive: true });
-    for (const name of readdirSync(users)) if (name !== "lab") symlinkSync(join(users, name), join(own, name));
-    symlinkSync(join(users, "lab/roots"), join(own, "lab/roots"));
-    env.KEELSON_HOME = own;
+    env.KEELSON_HOME = await homeWithOwnLab(folder);
     clone = await cloneCheckout(join(folder, "keelson"));
     const services = SERVICES.map((name) => `    - ${name}\n`).join("");
     appendFileSync(join(clone, "Pulumi.mainpc.yaml"), `  keelson:services:\n${services}${SOURCES}`);

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { home } from "../../toolchain/home.ts";
@@ -40,4 +40,20 @@ export async function temporaryHome(...tools: ToolName[]): Promise<TemporaryHome
     for (const name of ["store", "bases"]) await share(name);
   };
   return { folder, shareArtifacts, remove };
+}
+
+/**
+ * The user's home, services and all, with a lab of its own: suites that run at the same time have theirs. What hosts are made
+ * from is the user's.
+ * @param folder that it is made in
+ * @returns its path, for KEELSON_HOME
+ */
+export async function homeWithOwnLab(folder: string): Promise<string> {
+  const users = home().root;
+  const own = join(folder, "home");
+  await mkdir(join(users, "lab/roots"), { recursive: true });
+  await mkdir(join(own, "lab"), { recursive: true });
+  for (const name of await readdir(users)) if (name !== "lab") await symlink(join(users, name), join(own, name));
+  await symlink(join(users, "lab/roots"), join(own, "lab/roots"));
+  return own;
 }

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppsV1Api, CoreV1Api, KubeConfig, setHeaderOptions } from "@kubernetes/client-node";
 import { execa } from "execa";
-import { home } from "../../toolchain/home.ts";
 import { ensureLabRoot } from "../../toolchain/lab/root.ts";
 import { withPage } from "./browser.ts";
+import { homeWithOwnLab } from "./home.ts";
 import { cloneCheckout } from "./registry.ts";
 
 const NAMESPACE = "todo";
@@ -38,13 +38,7 @@ describe("stack cluster", function () {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "keelson-stack-cluster-"));
     await ensureLabRoot();
-    // The user's home, services and all, with a lab of its own: suites that run at the same time have theirs.
-    const users = home().root;
-    const own = join(folder, "home");
-    mkdirSync(join(own, "lab"), { recursive: true });
-    for (const name of readdirSync(users)) if (name !== "lab") symlinkSync(join(users, name), join(own, name));
-    symlinkSync(join(users, "lab/roots"), join(own, "lab/roots"));
-    environment = { KEELSON_HOME: own, PULUMI_CONFIG_PASSPHRASE: "of the cluster" };
+    environment = { KEELSON_HOME: await homeWithOwnLab(folder), PULUMI_CONFIG_PASSPHRASE: "of the cluster" };
     clone = await cloneCheckout(join(folder, "keelson"));
     original = stackFile().replace("      databases:\n", `${CHART}$&`);
     write(original);

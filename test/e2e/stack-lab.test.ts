@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { home } from "../../toolchain/home.ts";
 import { nativePlatform } from "../../toolchain/platform.ts";
+import { homeWithOwnLab } from "./home.ts";
 import { cloneCheckout } from "./registry.ts";
 
 const SECOND = `    second:
@@ -22,14 +22,7 @@ describe("stack lab", function () {
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "keelson-stack-lab-"));
-    // The user's home, services and all, with a lab of its own: suites that run at the same time have theirs.
-    const users = home().root;
-    const own = join(folder, "home");
-    mkdirSync(join(users, "lab/roots"), { recursive: true });
-    mkdirSync(join(own, "lab"), { recursive: true });
-    for (const name of readdirSync(users)) if (name !== "lab") symlinkSync(join(users, name), join(own, name));
-    symlinkSync(join(users, "lab/roots"), join(own, "lab/roots"));
-    environment = { KEELSON_HOME: own, PULUMI_CONFIG_PASSPHRASE: "of the lab" };
+    environment = { KEELSON_HOME: await homeWithOwnLab(folder), PULUMI_CONFIG_PASSPHRASE: "of the lab" };
     clone = await cloneCheckout(join(folder, "keelson"));
   });
   after(async () => {
