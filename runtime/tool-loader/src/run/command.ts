@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { HeadTail } from "../head-tail.ts";
+import { giveWayAsSession } from "./gentle.ts";
 import { RUN_VARIABLE, signal, sweep } from "./sweep.ts";
 
 export interface CommandOptions {
@@ -46,6 +47,7 @@ export function runCommand(argv: readonly string[], options: CommandOptions): Pr
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
+    if (child.pid !== undefined) giveWayAsSession(child.pid);
     let stopped: CommandResult["stopped"];
     let finished = false;
     const timers: NodeJS.Timeout[] = [];

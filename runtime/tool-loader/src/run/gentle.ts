@@ -1,17 +1,22 @@
 import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { getPriority } from "node:os";
 
 /** How urgent a job is: what runs in the background gives way to anything; what someone waits for is only nice. */
 export type Urgency = "background" | "awaited";
+
+/** The least of all, and nice's own default. */
+export const NICENESS: Readonly<Record<Urgency, number>> = { background: 19, awaited: 10 };
 
 const CHAINS: Record<Urgency, readonly (readonly string[])[]> = {
   background: [
     ["chrt", "--idle", "0"],
     ["ionice", "-c", "3"],
-    ["nice", "-n", "19"],
+    ["nice", "-n", String(NICENESS.background)],
   ],
   awaited: [
     ["ionice", "-c", "2", "-n", "7"],
-    ["nice", "-n", "10"],
+    ["nice", "-n", String(NICENESS.awaited)],
   ],
 };
 
@@ -26,4 +31,18 @@ export function gently(urgency: Urgency, works: (argv: readonly string[]) => boo
 
 function runs(argv: readonly string[]): boolean {
   return spawnSync(argv[0] as string, argv.slice(1), { stdio: "ignore", timeout: 2000 }).status === 0;
+}
+
+/**
+ * Makes a process's session as nice as a process is. Linux weighs sessions against each other before it looks at who is in
+ * them (sched_autogroup, outside of control groups), so all that makes a job give way is void in a session of its own.
+ * Does nothing where a system has no such groups.
+ * @param pid the session's leader, or `self`
+ */
+export function giveWayAsSession(pid: number | "self", niceness: number = getPriority()): void {
+  try {
+    writeFileSync(`/proc/${pid}/autogroup`, String(niceness));
+  } catch {
+    // None, another user's, or the process has ended.
+  }
 }

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { JobEvent } from "../events.ts";
 import type { JobKind } from "../load/job.ts";
-import { gently, type Urgency } from "../run/gentle.ts";
+import { gently, giveWayAsSession, NICENESS, type Urgency } from "../run/gentle.ts";
 import { signal } from "../run/sweep.ts";
 
 /** A job in a process of its own: what it takes in memory is given back, and a volume that hangs holds it alone. */
@@ -40,6 +40,7 @@ export function startJob(options: JobOptions): Job {
     env: options.withoutVolume ? { ...options.env, TOOL_LOADER_VOLUME: "" } : options.env,
     detached: true,
   });
+  if (child.pid !== undefined) giveWayAsSession(child.pid, NICENESS[options.urgency]);
   child.stdin.on("error", () => {});
   const lines = createInterface({ input: child.stdout });
   lines.on("line", (line) => {

@@ -61,7 +61,7 @@ export async function openLoading(env: NodeJS.ProcessEnv, log: Log, ready: Promi
     probe: (url) => probe(url, SECONDS_FOR_A_PROBE),
     freeMemory: () => process.availableMemory(),
     residentBytes: () => process.memoryUsage.rss(),
-    startJob: (job) => startJob({ ...job, self: selfCommand(), env: jobEnvironment(env, cage) }),
+    startJob: (job) => startJob({ ...job, self: selfCommand(), env: jobEnvironment(env, cage?.join[job.urgency]) }),
     prepare: async () => {
       const at = await openRoot(config, (message) => {
         log("warn", message);
@@ -94,10 +94,10 @@ export async function openLoading(env: NodeJS.ProcessEnv, log: Log, ready: Promi
 }
 
 /** What a job's process gets: the loader's environment, and where its limits are. */
-function jobEnvironment(env: NodeJS.ProcessEnv, cage: Cage | undefined): NodeJS.ProcessEnv {
+function jobEnvironment(env: NodeJS.ProcessEnv, join: readonly string[] | undefined): NodeJS.ProcessEnv {
   const extra =
-    cage === undefined ? { TOOL_LOADER_JOB_MEMORY: String(Math.max(512 * 2 ** 20, process.availableMemory())) } : {};
-  return { ...env, ...extra, ...(cage === undefined ? {} : { TOOL_LOADER_CAGE: cage.join.join(":") }) };
+    join === undefined ? { TOOL_LOADER_JOB_MEMORY: String(Math.max(512 * 2 ** 20, process.availableMemory())) } : {};
+  return { ...env, ...extra, ...(join === undefined ? {} : { TOOL_LOADER_CAGE: join.join(":") }) };
 }
 
 async function mayBeThere(spec: ToolSpec, visible: string, config: Config): Promise<boolean> {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { capacity, fits } from "../../src/run/capacity.ts";
 import { makeCage } from "../../src/run/cgroup.ts";
-import { gently } from "../../src/run/gentle.ts";
+import { gently, giveWayAsSession } from "../../src/run/gentle.ts";
 import { temporary } from "../support.ts";
 
 describe("fits", () => {
@@ -50,6 +52,20 @@ describe("gently", () => {
   });
 });
 
+describe("giveWayAsSession", () => {
+  it("makes a session nice, whose own the kernel weighs alone, and says nothing of one that ended", function () {
+    if (!existsSync("/proc/self/autogroup")) this.skip();
+    const child = spawn("sleep", ["60"], { stdio: "ignore", detached: true });
+    try {
+      giveWayAsSession(child.pid as number, 7);
+      assert.match(readFileSync(`/proc/${child.pid}/autogroup`, "utf8"), / nice 7$/m);
+    } finally {
+      child.kill("SIGKILL");
+    }
+    giveWayAsSession(2 ** 22 + 1);
+  });
+});
+
 describe("makeCage", () => {
   it("limits memory, processes and CPU with cgroup v2, and first makes room beside", async function () {
     const root = await temporary(this);
@@ -64,7 +80,30 @@ describe("makeCage", () => {
     assert.equal(await readFile(join(root, "pod/cgroup.subtree_control"), "utf8"), "+memory +pids+cpu");
     assert.equal(await readFile(join(root, "pod/tools/memory.max"), "utf8"), "1000000000");
     assert.equal(await readFile(join(root, "pod/tools/cpu.weight"), "utf8"), "1");
-    assert.deepEqual(cage?.join, [join(root, "pod/tools/cgroup.procs")]);
+    assert.equal(await readFile(join(root, "pod/tools/cpu.idle"), "utf8"), "1");
+    const procs = [join(root, "pod/tools/cgroup.procs")];
+    assert.deepEqual(cage?.join, { background: procs, awaited: procs });
+  });
+
+  it("gives what is in the background idle time alone with cgroup v1, and somebody's wait its share", async function () {
+    const root = await temporary(this);
+    for (const controller of ["memory", "cpu"]) await mkdir(join(root, controller, "pod"), { recursive: true });
+    await writeFile(join(root, "self"), "4:memory:/pod\n1:cpu,cpuacct:/pod\n0::/\n");
+    const cage = await makeCage({ memory: 1e9, processes: 64 }, root, join(root, "self"));
+    assert.equal(cage?.version, 1);
+    const own = (controller: string, file: string) => join(root, controller, `pod/tool-loader-${process.pid}`, file);
+    assert.equal(await readFile(own("memory", "memory.limit_in_bytes"), "utf8"), "1000000000");
+    assert.equal(await readFile(own("cpu", "cpu.idle"), "utf8"), "1");
+    const awaited = [own("memory", "cgroup.procs")];
+    assert.deepEqual(cage?.join, { background: [...awaited, own("cpu", "cgroup.procs")], awaited });
+  });
+
+  it("does without processor time of its own where it may not make a group for it", async function () {
+    const root = await temporary(this);
+    await mkdir(join(root, "memory/pod"), { recursive: true });
+    await writeFile(join(root, "self"), "4:memory:/pod\n1:cpu:/pod\n");
+    const cage = await makeCage({ memory: 1e9, processes: 64 }, root, join(root, "self"));
+    assert.deepEqual(cage?.join.background, cage?.join.awaited);
   });
 
   it("does without where there is no control group or no right to one", async function () {
