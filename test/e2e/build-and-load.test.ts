@@ -30,8 +30,7 @@ esac
 `;
 
 /** 002's build script in one command, with the real engine, builder and images. Needs root, the toolchain, and the todo images built or a way to. */
-describe("keelson build-and-load", function () {
-  this.timeout("15m");
+describe("keelson build-and-load", () => {
   let folder: string;
   let clone: string;
   before(async () => {

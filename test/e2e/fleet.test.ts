@@ -34,8 +34,7 @@ const SOURCES = `  keelson:sources:
 const platformsOf = (name: string) => (LEGACY.includes(name) ? ["linux/amd64"] : [...PLATFORMS]);
 
 /** Needs root and the toolchain. What the registry has already is not built again. */
-describe("the fleet's CPU branch", function () {
-  this.timeout("60m");
+describe("the fleet's CPU branch", () => {
   let folder: string;
   let clone: string;
   const env: Record<string, string> = { PULUMI_CONFIG_PASSPHRASE: "of this test" };

@@ -27,8 +27,7 @@ const DEADLINES = { deployed: 300, loaded: 900 };
  * The gateway as it is deployed: its image, run in the builder's sandbox, with a directory as its volume.
  * Needs root, the toolchain and a way to the package mirrors.
  */
-describe("the gateway image", function () {
-  this.timeout(1_800_000);
+describe("the gateway image", () => {
   const root = projectRoot();
   let folder: string;
   let services: Services;

@@ -12,8 +12,7 @@ import { buildWeft, type Digests, embeddedRegistry } from "./host/weft.ts";
 import { HostUnderTest, startLoad } from "./lab-host.ts";
 
 /** One host, from bare to bare. Needs root, the toolchain, and weft built or a way to build it. */
-describe("a host", function () {
-  this.timeout("15m");
+describe("a host", () => {
   let vps: HostUnderTest;
   let digests: Digests;
   let weft: HostService;

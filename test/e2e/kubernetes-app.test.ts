@@ -22,8 +22,7 @@ const CHART = `      charts:
 `;
 
 /** Stack cluster by the real engine, on a real node. Needs root, the toolchain, and the todo images built or a way to. */
-describe("stack cluster", function () {
-  this.timeout("15m");
+describe("stack cluster", () => {
   let folder: string;
   let clone: string;
   let environment: Record<string, string>;

@@ -35,8 +35,7 @@ const BASES: Readonly<Record<string, string>> = {
 const DESCENDANTS = ["leaf", "left", "right", "root"];
 
 /** Needs root, the toolchain and a way to the package mirrors. */
-describe("a base that moves", function () {
-  this.timeout("20m");
+describe("a base that moves", () => {
   let temporary: TemporaryHome;
   let checkout: string;
   let registry: RegistryClient;

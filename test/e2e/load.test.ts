@@ -12,8 +12,7 @@ const NATIVE = process.arch === "arm64" ? "arm64" : "amd64";
 const FOREIGN = process.arch === "arm64" ? "amd64" : "arm64";
 
 /** Needs root, the toolchain and a way to the package mirrors. */
-describe("keelson load", function () {
-  this.timeout(1_800_000);
+describe("keelson load", () => {
   const root = projectRoot();
   let engine: TestDocker;
   let image: string;

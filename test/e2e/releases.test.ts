@@ -11,8 +11,7 @@ const WITHOUT_QUADLET = ["bookworm", "jammy"];
  * are in every run of host.test.ts; these run where they are asked for: KEELSON_RELEASES=all, or names with commas.
  */
 const asked = process.env.KEELSON_RELEASES ?? "";
-(asked === "" ? describe.skip : describe)("hosts of each release", function () {
-  this.timeout("15m");
+(asked === "" ? describe.skip : describe)("hosts of each release", () => {
   for (const release of LAB_RELEASES)
     for (const engine of HOST_ENGINES) {
       if (engine === "podman" && WITHOUT_QUADLET.includes(release)) continue;

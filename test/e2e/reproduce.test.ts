@@ -12,8 +12,7 @@ import { type TemporaryHome, temporaryHome } from "./home.ts";
 const NATIVE = process.arch === "arm64" ? "linux/arm64" : "linux/amd64";
 
 /** Needs root, the toolchain and a way to the package mirrors. One platform: the other takes the same way under QEMU. */
-describe("keelson reproduce", function () {
-  this.timeout("30m");
+describe("keelson reproduce", () => {
   let temporary: TemporaryHome;
   let checkout: string;
 
@@ -149,8 +148,7 @@ export default defineImage({
  * Images of three languages, built from nothing and held against what the user's registry has of them: made by another
  * suite, or on a machine that has built them before by another run on another day.
  */
-describe("keelson reproduce --once", function () {
-  this.timeout("60m");
+describe("keelson reproduce --once", () => {
   // A program that comes built, Python with what maintainer scripts make of it, and Rust built from source.
   const IMAGES = ["worker-ultramin", "base-python", "weft"];
   let checkout: string;

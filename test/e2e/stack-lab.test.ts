@@ -14,8 +14,7 @@ const SECOND = `    second:
 `;
 
 /** Stack lab by the real engine: a real host, reached by ssh alone. Needs root, the toolchain, and weft built or a way to. */
-describe("stack lab", function () {
-  this.timeout("15m");
+describe("stack lab", () => {
   let folder: string;
   let clone: string;
   let environment: Record<string, string>;

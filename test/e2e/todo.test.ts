@@ -19,8 +19,7 @@ const BOUNDS = { "todo-frontend": 500e6, "todo-backend": 300e6 };
  * 002's images as a user has them: built by a stack that builds nothing else, run beside a PostgreSQL in the builder's
  * sandbox, which is on this machine's network. Needs root, the toolchain and a way to the package mirrors.
  */
-describe("the todo images", function () {
-  this.timeout("20m");
+describe("the todo images", () => {
   const containers: Container[] = [];
   let folder: string;
   let services: Services;

@@ -34,8 +34,7 @@ async function until(holds: () => Promise<boolean>): Promise<boolean> {
  * already (setup.ts makes them, for all suites once), and images too on a machine that has built them before: what is made
  * from nothing is measured by `npm run bench -- cold`, and an edit below is built for certain.
  */
-describe("a fresh clone", function () {
-  this.timeout("60m");
+describe("a fresh clone", () => {
   let folder: string;
   let clone: string;
   /** What the first up said. */

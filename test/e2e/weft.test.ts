@@ -36,8 +36,7 @@ const CONFIG = { listen: "0.0.0.0:8080", drainSeconds: 9 };
  * 003's image from its reference gateway, then from a workspace elsewhere, in a clone whose stack dev builds nothing else.
  * Needs root, the toolchain and a way to the package mirrors, crates included.
  */
-describe("image weft", function () {
-  this.timeout("60m");
+describe("image weft", () => {
   let folder: string;
   let clone: string;
   let client: RegistryClient;

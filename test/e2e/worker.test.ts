@@ -24,8 +24,7 @@ const NATIVE: Platform = process.arch === "arm64" ? "linux/arm64" : "linux/amd64
 const EMULATED: Platform = NATIVE === "linux/amd64" ? "linux/arm64" : "linux/amd64";
 
 /** Needs root, the toolchain and a way to the package mirrors. */
-describe("worker images", function () {
-  this.timeout(1_800_000);
+describe("worker images", () => {
   const root = projectRoot();
   let folder: string;
   let services: Services;
