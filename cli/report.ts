@@ -13,9 +13,9 @@ import { makeWorkerReport, type WorkerImage } from "../core/report/worker.ts";
 import { workerDocument } from "../core/report/worker-document.ts";
 import { measureWorker } from "../core/report/worker-facts.ts";
 import { parseSize, type Size } from "../core/size.ts";
-import { type ReadPlatform, readImage } from "../oci/analyze.ts";
 import { projectRoot } from "../toolchain/home.ts";
-import { findTargets, openStack, scanCache, type Target } from "./targets.ts";
+import { readTarget } from "./read-target.ts";
+import { findTargets, openStack, type Target } from "./targets.ts";
 
 interface Options {
   readonly stack: string;
@@ -67,7 +67,7 @@ async function imagesReport(names: string[], options: Options): Promise<void> {
   const targets = await findTargets(() => stack, names);
   const images: ImageInput[] = [];
   for (const target of targets) {
-    const platforms = await read(target, options.platform);
+    const platforms = await readTarget(target, options.platform);
     const named = target.planned?.budget.rest?.without ?? [];
     images.push({
       name: target.name,
@@ -103,7 +103,7 @@ async function cudaReport(names: string[], _: unknown, command: Command): Promis
   for (const target of await findTargets(() => stack, names.length === 0 ? all : names)) {
     const { name, planned } = target;
     const known = planned && { contentHash: planned.contentHash, locks: locksOf(planned) };
-    for (const { image } of await read(target)) reports.push(makeCudaReport({ name, ...known, targets, image }));
+    for (const { image } of await readTarget(target)) reports.push(makeCudaReport({ name, ...known, targets, image }));
   }
   print(reports, cudaDocument(reports), options);
 }
@@ -135,36 +135,13 @@ async function workerReport(_: unknown, command: Command): Promise<void> {
 
 async function measure(target: Target): Promise<WorkerImage> {
   const rest = target.planned?.budget.rest;
-  const platforms = (await read(target)).map(({ image }) => {
+  const platforms = (await readTarget(target)).map(({ image }) => {
     const own: Readonly<Record<string, Size>> = rest?.on ?? {};
     const bound = own[image.platform] ?? rest?.unpacked;
     return measureWorker(image, rest?.without ?? [], bound === undefined ? undefined : parseSize(bound));
   });
   return { name: target.name, platforms };
 }
-
-async function read(target: Target, platform?: string): Promise<ReadPlatform[]> {
-  const { client, repository, reference, name } = target;
-  try {
-    const found = await readImage({
-      client,
-      repository,
-      reference,
-      cache: scanCache(),
-      ...(platform === undefined ? {} : { platforms: [platform] }),
-    });
-    if (found.length > 0) return found;
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-    const fix = target.planned
-      ? "bring its stack up first: `npm run up`, with `-- --stack NAME` where it is not dev"
-      : "check its name and tag";
-    throw new UserError(`${name} is not in ${client.host} as ${repository}:${reference}`, fix, { cause: error });
-  }
-  throw new UserError(`${name} has no ${platform ?? "platform at all"}`, "name one that it was built for");
-}
-
-const isMissing = (error: unknown): boolean => error instanceof UserError && "status" in error && error.status === 404;
 
 /** Earlier builds of this checkout; none where there is no history. */
 async function historyOf({ planned }: Target): Promise<SizePoint[]> {

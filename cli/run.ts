@@ -1,8 +1,6 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { asUserError, UserError } from "../core/error.ts";
-import { projectRoot } from "../toolchain/home.ts";
+import { keelsonVersion } from "./keelson-version.ts";
 import { endOnSignals, endWithReader } from "./signals.ts";
 
 /** Every command, in the order of the help; only the one that is called is loaded. */
@@ -14,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   adopt: async () => (await import("./adopt.ts")).adoptCommand(),
   report: async () => (await import("./report.ts")).reportCommand(),
   gates: async () => (await import("./gates.ts")).gatesCommand(),
+  sbom: async () => (await import("./sbom.ts")).sbomCommand(),
   fix: async () => (await import("./fix.ts")).fixCommand(),
   reproduce: async () => (await import("./reproduce.ts")).reproduceCommand(),
   load: async () => (await import("./load.ts")).loadCommand(),
@@ -46,7 +45,7 @@ export async function run(args: readonly string[]): Promise<number> {
     .description(
       "One Pulumi program that turns a catalogue of container images and a stack's config into running systems",
     )
-    .version(version())
+    .version(keelsonVersion())
     .showSuggestionAfterError()
     // Options behind a command are its own: `keelson exec vps1 web node --version` asks node.
     .enablePositionalOptions()
@@ -92,8 +91,4 @@ function isRefusal(error: unknown): error is NodeJS.ErrnoException {
   if (!(error instanceof Error)) return false;
   const { code, path, syscall } = error as NodeJS.ErrnoException;
   return REFUSALS.has(code ?? "") && path !== undefined && !syscall?.startsWith("spawn");
-}
-
-function version(): string {
-  return JSON.parse(readFileSync(join(projectRoot(), "package.json"), "utf8")).version;
 }

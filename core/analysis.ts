@@ -120,7 +120,7 @@ export function restOf(image: ReadImage, files: readonly FinalFile[], without: r
 }
 
 /** The facts of files that are still there, of the layer that brought the file last. */
-function finalFacts(image: ReadImage, files: readonly FinalFile[]): Map<string, PackageFact> {
+export function finalFacts(image: ReadImage, files: readonly FinalFile[]): Map<string, PackageFact> {
   const layerOf = new Map(files.map((f) => [f.path, f.layer]));
   const facts = new Map<string, PackageFact>();
   image.layers.forEach((layer, index) => {

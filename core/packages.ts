@@ -1,7 +1,8 @@
+import type { GoBuild } from "./go-build.ts";
 import type { FinalFile } from "./rootfs.ts";
 
 /** Who installed a package. `path`: bytes that the image's definition names itself, such as a downloaded binary. */
-export type PackageManager = "dpkg" | "apk" | "pip" | "npm" | "cargo" | "path";
+export type PackageManager = "dpkg" | "apk" | "pip" | "npm" | "cargo" | "go" | "path";
 
 /** One installed package and the bytes of its files that are in the final file system. */
 export interface PackageSize {
@@ -10,7 +11,7 @@ export interface PackageSize {
   readonly version: string;
   readonly bytes: number;
   readonly files: number;
-  /** Cargo: crates that were linked in, by name and version. */
+  /** Cargo and Go: crates or modules that were linked in, by name and version. */
   readonly contains?: readonly string[];
 }
 
@@ -19,6 +20,15 @@ export interface DpkgEntry {
   readonly name: string;
   readonly version: string;
   readonly architecture: string;
+  /** The source package that it was built from, where that has another name or version. */
+  readonly source?: { readonly name: string; readonly version: string };
+}
+
+/** What `os-release` says of a distribution. @example { id: "debian", version: "12", name: "Debian GNU/Linux 12 (bookworm)" } */
+export interface OsRelease {
+  readonly id: string;
+  readonly version: string;
+  readonly name: string;
 }
 
 /** What a package database's file says, read while its layer streams by; the path says where it stood. */
@@ -28,13 +38,26 @@ export type PackageFact =
   | { readonly kind: "apk"; readonly packages: readonly { name: string; version: string; files: readonly string[] }[] }
   | { readonly kind: "pip"; readonly name: string; readonly version: string; readonly files: readonly string[] }
   | { readonly kind: "npm"; readonly name: string; readonly version: string }
-  | { readonly kind: "cargo"; readonly name: string; readonly version: string; readonly crates: readonly string[] };
+  | {
+      readonly kind: "cargo";
+      readonly name: string;
+      readonly version: string;
+      readonly crates: readonly string[];
+      /** Of `crates`, those that come from no registry: a workspace's own, or git's. */
+      readonly own?: readonly string[];
+    }
+  | ({ readonly kind: "go" } & GoBuild)
+  | ({ readonly kind: "os" } & OsRelease);
+
+/** The second is what the first links to, where that is a link (os-release(5)). */
+const OS_RELEASE: ReadonlySet<string> = new Set(["etc/os-release", "usr/lib/os-release"]);
 
 /** Whether a file belongs to a package database, so that its content is worth reading. */
 export function isPackageFile(path: string): boolean {
   return (
     /^var\/lib\/dpkg\/(?:status$|status\.d\/|info\/.*\.(?:list|md5sums)$)/.test(path) ||
     path === "lib/apk/db/installed" ||
+    OS_RELEASE.has(path) ||
     path.endsWith(".dist-info/RECORD") ||
     /(?:^|\/)node_modules\/(?:@[^/]+\/)?[^/]+\/package\.json$/.test(path)
   );
@@ -48,6 +71,7 @@ export function readPackageFile(path: string, text: string): PackageFact | undef
     return { kind: "dpkg-list", files: lines(text).map((f) => f.replace(/^\//, "")) };
   if (path.startsWith("var/lib/dpkg/")) return { kind: "dpkg-status", entries: dpkgEntries(text) };
   if (path === "lib/apk/db/installed") return { kind: "apk", packages: apkPackages(text) };
+  if (OS_RELEASE.has(path)) return osRelease(text);
   if (path.endsWith("/RECORD")) return pipRecord(path, text);
   return npmPackage(text);
 }
@@ -60,8 +84,24 @@ export function dpkgEntries(text: string): DpkgEntry[] {
     const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(paragraph)?.[1]?.trim();
     const [name, status] = [field("Package"), field("Status")];
     if (!name || (status !== undefined && !status.endsWith(" installed"))) return [];
-    return [{ name, version: field("Version") ?? "", architecture: field("Architecture") ?? "" }];
+    const version = field("Version") ?? "";
+    const source = sourceOf(field("Source"), name, version);
+    return [{ name, version, architecture: field("Architecture") ?? "", ...(source && { source }) }];
   });
+}
+
+/** `Source: glibc` or `Source: gcc-defaults (1.203)`: the version stands there where it is another one. */
+function sourceOf(field: string | undefined, name: string, version: string): DpkgEntry["source"] {
+  const parts = /^(\S+)(?:\s+\((\S+)\))?$/.exec(field ?? "");
+  if (parts === null) return undefined;
+  const source = { name: parts[1] ?? name, version: parts[2] ?? version };
+  return source.name === name && source.version === version ? undefined : source;
+}
+
+function osRelease(text: string): PackageFact | undefined {
+  const field = (key: string) => new RegExp(`^${key}=(["']?)(.*)\\1$`, "m").exec(text)?.[2] ?? "";
+  const id = field("ID");
+  return id === "" ? undefined : { kind: "os", id, version: field("VERSION_ID"), name: field("PRETTY_NAME") };
 }
 
 function apkPackages(text: string) {
@@ -121,12 +161,21 @@ export function readCrates(json: unknown): PackageFact | undefined {
   const crates = json.packages.flatMap((entry: unknown) => {
     if (typeof entry !== "object" || entry === null) return [];
     if (!("name" in entry) || !("version" in entry)) return [];
-    return [{ name: String(entry.name), version: String(entry.version), root: "root" in entry && entry.root === true }];
+    const own = "source" in entry && (entry.source === "local" || entry.source === "git");
+    return [{ name: `${entry.name}`, version: `${entry.version}`, own, root: "root" in entry && entry.root === true }];
   });
   const root = crates.find((crate) => crate.root);
   if (!root) return undefined;
-  const linked = crates.filter((crate) => !crate.root).map((crate) => `${crate.name} ${crate.version}`);
-  return { kind: "cargo", name: root.name, version: root.version, crates: linked.sort() };
+  const linked = crates.filter((crate) => !crate.root);
+  const names = (of: typeof crates) => of.map((crate) => `${crate.name} ${crate.version}`).toSorted();
+  const own = names(linked.filter((crate) => crate.own));
+  return {
+    kind: "cargo",
+    name: root.name,
+    version: root.version,
+    crates: names(linked),
+    ...(own.length > 0 && { own }),
+  };
 }
 
 /** Which packages the bytes belong to, and the files that none claims. */
@@ -179,6 +228,11 @@ export function accountPackages(
     if (fact.kind === "pip") claim(own("pip", fact.name, fact.version), fact.files);
     if (fact.kind === "npm") byFolder.set(path.slice(0, path.lastIndexOf("/")), own("npm", fact.name, fact.version));
     if (fact.kind === "cargo") claim(own("cargo", fact.name, fact.version, fact.crates), [path]);
+    if (fact.kind === "go") {
+      const { path: name, version } = fact.main;
+      const modules = fact.modules.map((module) => `${module.path} ${module.version}`);
+      claim(own("go", name, version, modules), [path]);
+    }
   }
   const roots = named.map((path) => ({ path: normalise(path), owner: own("path", `/${normalise(path)}`, "") }));
   const unexplained: FinalFile[] = [];

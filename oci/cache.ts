@@ -5,7 +5,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { LayerScan } from "../core/layer.ts";
 
 /** Grows when scans find more than before, so that older ones are made anew. */
-const SCHEMA = 2;
+const SCHEMA = 3;
 
 /** Longest scan that is read back, in bytes. */
 const LIMIT = 1024 * 1024 * 1024;

@@ -3,6 +3,7 @@ import { pipeline, Readable } from "node:stream";
 import { createGunzip, createZstdDecompress, type Gunzip, inflateSync, type ZstdDecompress } from "node:zlib";
 import { elfSection, isElf, readElf } from "../core/elf.ts";
 import type { FatbinReport } from "../core/fatbin.ts";
+import { readGoBuild } from "../core/go-build.ts";
 import type { LayerScan, ScannedEntry } from "../core/layer.ts";
 import { isPackageFile, normalise, type PackageFact, readCrates, readPackageFile } from "../core/packages.ts";
 import { findSecrets, type SecretHit, secretName } from "../core/secrets.ts";
@@ -132,7 +133,7 @@ class Scanner {
     if (isElf(bytes)) {
       const elf = readElf(bytes);
       if (elf) this.#note(this.entries.length - 1, { elf });
-      if (whole) this.#crates(path, bytes);
+      if (whole) this.#linked(path, bytes);
       return size <= ELF_LIMIT;
     }
     if (size > TEXT_LIMIT || bytes.subarray(0, 8192).includes(0)) return false;
@@ -143,6 +144,14 @@ class Scanner {
     }
     for (const hit of findSecrets(bytes.toString("latin1"))) this.secrets.push({ path, ...hit });
     return false;
+  }
+
+  /** What a program was linked from, where its compiler left that in it. */
+  #linked(path: string, bytes: Buffer): void {
+    const go = elfSection(bytes, ".go.buildinfo");
+    const build = go && readGoBuild(go);
+    if (build) this.facts.push([path, { kind: "go", ...build }]);
+    this.#crates(path, bytes);
   }
 
   #crates(path: string, bytes: Buffer): void {

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { canonicalJson } from "../core/hash.ts";
 import { type Terms, termsHash, VERDICT_SCHEME, type Verdict, verdictText } from "../core/verdict.ts";
+import { attach } from "./attach.ts";
 import type { FetchedManifest, RegistryClient } from "./client.ts";
 import { RegistryError } from "./errors.ts";
-import { type Descriptor, MEDIA, parseAs, parseJson } from "./schemas.ts";
+import { type Descriptor, parseAs, parseJson } from "./schemas.ts";
 
 /** Type of the artifact that says what smoke test and gates said of an image, and of the JSON in it. */
 export const VERDICT = "application/vnd.keelson.verdict.v1+json";
@@ -107,29 +108,19 @@ async function orNone<T>(reading: Promise<T>): Promise<T | undefined> {
 }
 
 /**
- * Keeps a verdict beside the image, as an artifact that refers to it (OCI image specification 1.1); on registries without
- * a list of referrers it stands under the tag `sha256-<digest of the image>`. Equal verdicts are one artifact.
+ * Keeps a verdict beside the image. Equal verdicts are one artifact.
  * @param subject the index' descriptor
  * @throws RegistryError
  */
 export async function putVerdict(
   client: RegistryClient,
   repository: string,
-  { mediaType, digest, size }: FetchedManifest["descriptor"],
+  subject: FetchedManifest["descriptor"],
   verdict: Omit<Verdict, "subject">,
 ): Promise<void> {
-  const text = verdictText({ subject: digest, ...verdict });
-  const [config, layer] = [
-    await client.pushBytes(repository, Buffer.from("{}"), MEDIA.empty),
-    await client.pushBytes(repository, Buffer.from(text), VERDICT),
-  ];
-  await client.putManifest(repository, undefined, {
-    schemaVersion: 2,
-    mediaType: MEDIA.manifest,
-    artifactType: VERDICT,
-    config,
-    layers: [layer],
-    subject: { mediaType, digest, size },
+  await attach(client, repository, subject, {
+    type: VERDICT,
+    text: verdictText({ subject: subject.digest, ...verdict }),
     annotations: { [TERMS]: termsHash(verdict.terms) },
   });
 }
