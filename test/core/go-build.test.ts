@@ -45,8 +45,6 @@ describe("readGoBuild", () => {
 
   it("never throws", () => {
     const start = goSection("go1.24.6", LINES).subarray(0, 32);
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), (rest) => void readGoBuild(Buffer.concat([start, rest]))),
-    );
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (rest) => void readGoBuild(Buffer.concat([start, rest]))));
   });
 });
