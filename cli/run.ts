@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   report: async () => (await import("./report.ts")).reportCommand(),
   gates: async () => (await import("./gates.ts")).gatesCommand(),
   sbom: async () => (await import("./sbom.ts")).sbomCommand(),
+  scan: async () => (await import("./scan.ts")).scanCommand(),
   fix: async () => (await import("./fix.ts")).fixCommand(),
   reproduce: async () => (await import("./reproduce.ts")).reproduceCommand(),
   load: async () => (await import("./load.ts")).loadCommand(),

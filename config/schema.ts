@@ -4,6 +4,7 @@ import { CLOUDFLARE_KEYS, cloudflareSchema } from "./cloudflare.ts";
 import { HOST_KEYS, hostsSchema } from "./hosts.ts";
 import { KUBERNETES_KEYS, kubernetesSchema } from "./kubernetes.ts";
 import { cudaArchsSchema, cudaTrackSchema, MACHINE_KEYS, machineSchema } from "./machine.ts";
+import { SCAN_KEYS, scanSchema } from "./scan.ts";
 import { SOURCE_KEYS, sourcesSchema } from "./sources.ts";
 import { WHEELHOUSE_KEYS, wheelhouseSchema } from "./wheelhouse.ts";
 import { WORKLOAD_KEYS, workloadsSchema } from "./workloads.ts";
@@ -113,6 +114,7 @@ export const stackSchema = z
     bases: z.enum(["auto", "upstream", "bootstrapped"]).default("auto"),
     cache: z.enum(["none", "registry", "gha"]).default("none"),
     gates: gatesSchema.default({ severity: {}, allow: [] }),
+    scan: scanSchema,
     machine: unset(machineSchema),
     gateway: unset(gatewaySchema),
     cudaArchs: unset(cudaArchsSchema),
@@ -165,5 +167,6 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   ...CLOUDFLARE_KEYS,
   ...HOST_KEYS,
   ...KUBERNETES_KEYS,
+  ...SCAN_KEYS,
   ...WORKLOAD_KEYS,
 };

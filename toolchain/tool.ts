@@ -46,7 +46,7 @@ export interface ToolDefinition {
   readonly plugin?: string;
   /** Not needed for an `up`. */
   readonly optional?: boolean;
-  /** Of use to a cluster of the lab or to charts alone: got when one of them is asked for, and by no `up` without. */
+  /** Of use to a cluster of the lab, to charts or to a scan alone: got when one of them is asked for, and by no `up` without. */
   readonly lab?: boolean;
   /** In order of preference. */
   readonly sources: readonly Source[];

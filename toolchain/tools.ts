@@ -19,6 +19,7 @@ import {
   kubeScheduler,
   kwok,
 } from "./tools/kubernetes.ts";
+import { osvScanner } from "./tools/osv-scanner.ts";
 import { pulumi } from "./tools/pulumi.ts";
 import { uv } from "./tools/uv.ts";
 
@@ -36,6 +37,7 @@ export const CATALOGUE = {
   skopeo,
   uv,
   hadolint,
+  "osv-scanner": osvScanner,
   etcd,
   "kube-apiserver": kubeApiserver,
   "kube-controller-manager": kubeControllerManager,
@@ -52,7 +54,7 @@ export type ToolName = keyof typeof CATALOGUE;
 
 export const TOOL_NAMES = Object.keys(CATALOGUE) as ToolName[];
 
-/** What `keelson tools` gets when none is named: neither a test's nor a lab cluster's alone. */
+/** What `keelson tools` gets when none is named: neither a test's alone, nor what is got when it is asked for. */
 export const DEFAULT_TOOLS: readonly ToolName[] = TOOL_NAMES.filter(
   (name) => name !== "skopeo" && !("lab" in CATALOGUE[name]),
 );

@@ -7,7 +7,7 @@ import { HttpStatusError } from "./retry.ts";
 /** Milliseconds without a byte until a mirror counts as gone. */
 const IDLE = 30_000;
 /** As many as browsers and curl follow by default or fewer; a mirror network needs two. */
-const REDIRECTS = 8;
+export const REDIRECTS = 8;
 
 /** Connections through the machine's proxies, kept open between files. */
 export function openTransport(): HttpTransport {
@@ -38,7 +38,11 @@ export async function download(
   await pipeline(answer.body, atMost(limit), createWriteStream(file, { flags: "wx", mode: 0o644 }), options);
 }
 
-async function follow(
+/**
+ * Asks for a file, wherever its address leads, never from https to http. `headers` go to the first address alone.
+ * @param left redirects that may follow
+ */
+export async function follow(
   transport: HttpTransport,
   url: URL,
   left: number,
