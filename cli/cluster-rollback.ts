@@ -19,6 +19,7 @@ export async function clusterRollback(
   cluster: OpenCluster,
   [service = "", digest]: readonly string[],
   listener: Listener,
+  stack: string,
 ): Promise<number> {
   const workload = await findWorkload(cluster, service);
   const { kind, namespace, applied, live } = workload;
@@ -38,8 +39,15 @@ export async function clusterRollback(
     (of === "ConfigMap" ? configs : secrets).some((object) => nameOf(object) === name);
   const revisions = revisionsOf(at(live, "metadata", "uid") as string, sets as ReplicaSet[]);
   const { template, image, lost } = revisionBefore(service, live, revisions, digest, isThere);
+  const { profile } = cluster;
   // Loaded images have such names; all others are a registry's.
-  if (cluster.profile !== undefined && /:sha256-[0-9a-f]+$/.test(image)) await requireOnNode(cluster.profile, image);
+  if (profile !== undefined && /:sha256-[0-9a-f]+$/.test(image))
+    await requireOnNode(profile, image, async () => {
+      const { loadAgain } = await import("./minikube.ts");
+      const done = await loadAgain(stack, image, profile);
+      if (done !== undefined) listener.stderr(Buffer.from(`${done}\n`));
+      return done !== undefined;
+    });
   const say = (line: string) => listener.stderr(Buffer.from(`${line}\n`));
   if (lost.length > 0) say(`${service}: its settings of then are gone (${lost.join(", ")}); it gets those of now`);
   const inputs = applied.inputs as KubernetesObject;

@@ -1,7 +1,9 @@
 import { rm } from "node:fs/promises";
 import { Command } from "commander";
 import { UserError } from "../core/error.ts";
+import { repositoryOf } from "../core/reference.ts";
 import { imageArchive } from "../oci/archive.ts";
+import { findDigest } from "../oci/find-digest.ts";
 import { readPlatforms } from "../oci/platforms.ts";
 import { prepareHome } from "../toolchain/home.ts";
 import { scratch } from "../toolchain/leftovers.ts";
@@ -36,6 +38,21 @@ export function minikubeCommand(): Command {
       console.log(removed.length === 0 ? "nothing to remove" : `removed ${removed.join(", ")}`);
     });
   return command;
+}
+
+/**
+ * Loads an image that a node had once, as the stack's registry has it still.
+ * @param name as components/kubernetes/minikube-image.ts names it. @example "todo-backend:sha256-0ab1c2d3e4f50617"
+ * @returns a line on what was done; undefined where the registry has it no more
+ */
+export async function loadAgain(stack: string, name: string, profile: string): Promise<string | undefined> {
+  const [, image = "", begin = ""] = /^([^:]+):sha256-([0-9a-f]+)$/.exec(name) ?? [];
+  const { client, prefix } = await openStack(stack);
+  const repository = repositoryOf(prefix, image);
+  const reference = await findDigest(client, repository, begin);
+  return reference === undefined
+    ? undefined
+    : loadTarget({ name: image, client, repository, reference }, name, profile);
 }
 
 /** Loads one image's platform of this machine's kind. @returns a line on what was done */

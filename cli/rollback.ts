@@ -20,7 +20,8 @@ export function rollbackCommand(): Command {
       const args = wanted === undefined ? [service] : [service, wanted];
       process.exitCode = await runAt(stack, name, `roll back ${service}`, {
         host: (host) => rollBack(host, stack, args),
-        cluster: async (cluster) => (await import("./cluster-rollback.ts")).clusterRollback(cluster, args, passOn),
+        cluster: async (cluster) =>
+          (await import("./cluster-rollback.ts")).clusterRollback(cluster, args, passOn, stack),
       });
     });
 }

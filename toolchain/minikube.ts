@@ -132,11 +132,21 @@ export async function minikubeImages(profile: string, run: RunMinikube = runMini
   return parsed.data.map(({ id, repoTags }) => ({ id: hex(id), tags: (repoTags ?? []).map(wholeName) }));
 }
 
-/** @throws UserError where a profile's node lacks an image by that name, which no registry has */
-export async function requireOnNode(profile: string, name: string, run: RunMinikube = runMinikube): Promise<void> {
+/**
+ * Sees to it that a profile's node has an image by a name that it once had.
+ * @param again loads it; false where there is none to load any more
+ * @throws UserError where it is nowhere
+ */
+export async function requireOnNode(
+  profile: string,
+  name: string,
+  again: () => Promise<boolean>,
+  run: RunMinikube = runMinikube,
+): Promise<void> {
   if ((await minikubeImages(profile, run)).some(({ tags }) => tags.includes(wholeName(name)))) return;
+  if (await again()) return;
   throw new UserError(
-    `Minikube's profile ${profile} has no ${name} any more: an image is removed when its successor serves`,
+    `Minikube's profile ${profile} has no ${name} any more, and neither has the registry: an image is removed when its successor serves`,
     "check out the revision that built it, then `npm run up`: it is loaded again and nothing is built anew",
   );
 }

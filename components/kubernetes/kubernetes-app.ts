@@ -15,6 +15,7 @@ import { UserError } from "../../core/error.ts";
 import type { Health } from "../../core/image.ts";
 import type { AppIngress, AppRoute } from "../../core/kubernetes/entrance.ts";
 import { probesOf } from "../../core/kubernetes/probes.ts";
+import { REPLICAS_STAY } from "../../core/kubernetes/replicas.ts";
 import { ROLLBACK } from "../../core/kubernetes/rollback.ts";
 import { workloadImage } from "../../core/kubernetes/workload-image.ts";
 import { type PullLogin, pullSecret } from "./pull-secret.ts";
@@ -89,12 +90,16 @@ export class KubernetesApp extends pulumi.ComponentResource {
     const metadata = { name, namespace: args.namespace, labels: app.labels };
     const scaled = typeof args.replicas === "object" ? args.replicas : undefined;
     const migration = args.migrate === undefined ? [] : [migrationJob(name, args, app, args.migrate, child)];
+    const annotations = {
+      ...(args.rollback === true ? { [ROLLBACK]: "true" } : {}),
+      ...(scaled === undefined ? {} : { [REPLICAS_STAY]: "true" }),
+    };
     this.deployment = new Deployment(
       name,
       {
-        metadata: args.rollback === true ? { ...metadata, annotations: { [ROLLBACK]: "true" } } : metadata,
+        metadata: Object.keys(annotations).length === 0 ? metadata : { ...metadata, annotations },
         spec: {
-          // With an autoscaler the number is its own.
+          // With an autoscaler the number is its own; until it says one, that of before stays.
           ...(scaled === undefined ? { replicas: args.replicas === undefined ? 1 : (args.replicas as number) } : {}),
           revisionHistoryLimit: 3,
           ...(args.timeout === undefined ? {} : { progressDeadlineSeconds: args.timeout }),

@@ -7,6 +7,7 @@ import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1/networkPolicy.js
 import type { input } from "@pulumi/kubernetes/types/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { PlannedDatabase } from "../../core/cluster-plan.ts";
+import { KEEPS_DATA } from "../../core/kubernetes/keeps-data.ts";
 import { probesOf } from "../../core/kubernetes/probes.ts";
 import { type PullLogin, pullSecret } from "./pull-secret.ts";
 
@@ -127,7 +128,12 @@ function small(resource: string, args: PostgresArgs, child: pulumi.CustomResourc
     ...(size === undefined ? {} : { volumeClaimTemplates: [claim(size, storageClass)] }),
   };
   // What is there under another policy keeps it: Kubernetes changes none, and to make the set anew would stop the database.
-  const set = new StatefulSet(resource, { metadata, spec }, { ...child, ignoreChanges: ["spec.podManagementPolicy"] });
+  const kept = { ...metadata, annotations: { [KEEPS_DATA]: "true" } };
+  const set = new StatefulSet(
+    resource,
+    { metadata: kept, spec },
+    { ...child, ignoreChanges: ["spec.podManagementPolicy"] },
+  );
   const ports = [{ name: "postgres", port: PORT, targetPort: "postgres" }];
   new Service(resource, { metadata, spec: { clusterIP: "None", selector, ports } }, child);
   const from = [{ podSelector: {} }];

@@ -12,6 +12,9 @@ const PREDECESSORS: readonly { readonly prefix: string; readonly operation: "App
 /** Who an object is created by; its first update takes the fields over (see {@link takeOver}). */
 export const CREATOR = "pulumi-kubernetes";
 
+/** Who has a Deployment's number of pods between this stack, which says none any more, and its autoscaler, which has said none yet. */
+export const KEEPER = "keelson-replicas";
+
 /** True for a manager that {@link takeOver} takes fields from. */
 export function isPredecessor(manager: string): boolean {
   return PREDECESSORS.some(({ prefix }) => manager.startsWith(prefix));
@@ -67,6 +70,13 @@ export function isTheirs(live: KubernetesObject, manager: string, path: readonly
   const has = (entry: KubernetesObject) => isObject(entry.fieldsV1) && valueAt(entry.fieldsV1, ...keys) !== undefined;
   const holders = entriesOf(live).filter(has);
   return holders.length > 0 && holders.every((entry) => entry.manager !== manager);
+}
+
+/** Whether a field is a manager's own, or of those that it takes over. @param path keys, without list positions */
+export function isOwn(live: KubernetesObject, manager: string, path: readonly string[]): boolean {
+  const keys = path.map((key) => `f:${key}`);
+  const has = (entry: KubernetesObject) => isObject(entry.fieldsV1) && valueAt(entry.fieldsV1, ...keys) !== undefined;
+  return entriesOf(live).some((entry) => has(entry) && (entry.manager === manager || isTaken(entry)));
 }
 
 /** The managers that a conflict's message names. */

@@ -1,8 +1,18 @@
+import { replicasStay } from "../../core/kubernetes/replicas.ts";
 import { UNKNOWN, type Value } from "../common/wire.ts";
 import { RefusedError } from "./call.ts";
 import type { Cluster } from "./cluster.ts";
 import { NO_KIND } from "./cluster.ts";
-import { CREATOR, isPredecessor, isTheirs, isUnmanaged, managersIn, takeOver } from "./managed-fields.ts";
+import {
+  CREATOR,
+  isOwn,
+  isPredecessor,
+  isTheirs,
+  isUnmanaged,
+  KEEPER,
+  managersIn,
+  takeOver,
+} from "./managed-fields.ts";
 import {
   ANNOTATION,
   annotationOf,
@@ -85,6 +95,8 @@ export async function updateObject(
   if (taken !== undefined && !preview) live = await takenOver(name, live, around);
   const wanted = keepIgnored(inputs, live, ignored, fieldManager);
   const force = isForced(inputs, settings) || isUnmanaged(live);
+  const kept = keptReplicas(wanted, live, fieldManager);
+  if (kept !== undefined && !preview) await cluster.apply(kept, { fieldManager: KEEPER, dryRun: false, force: true });
   let applied: Awaited<ReturnType<Cluster["apply"]>>;
   try {
     applied = await cluster.apply(wanted, { ...writing(around), force });
@@ -94,7 +106,32 @@ export async function updateObject(
     applied = await cluster.apply(wanted, { ...writing(around), force: true });
   }
   for (const warning of due(applied.warnings, inputs)) around.warn(warning);
-  return preview ? applied.object : await ready(inputs, applied.object, around);
+  // The dry run knows of no keeper.
+  if (preview)
+    return kept === undefined ? applied.object : { ...applied.object, spec: replicasOf(applied.object, kept) };
+  return await ready(inputs, applied.object, around);
+}
+
+/**
+ * A Deployment's number of pods alone, as it is now, where this stack gives it up to somebody else: an apply without it would
+ * make it 1 (kubernetes.io/docs/reference/using-api/server-side-apply, transferring ownership).
+ */
+function keptReplicas(
+  wanted: KubernetesObject,
+  live: KubernetesObject,
+  fieldManager: string,
+): KubernetesObject | undefined {
+  const { apiVersion, kind } = kindOf(wanted);
+  const replicas = valueAt(live, "spec", "replicas");
+  if (!replicasStay(kind, wanted) || replicas === undefined || !isOwn(live, fieldManager, ["spec", "replicas"]))
+    return undefined;
+  const metadata = { name: nameOf(live), namespace: namespaceOf(live) };
+  return { apiVersion, kind, metadata, spec: { replicas } };
+}
+
+function replicasOf(object: KubernetesObject, kept: KubernetesObject): KubernetesObject {
+  const spec = isObject(object.spec) ? object.spec : {};
+  return { ...spec, replicas: valueAt(kept, "spec", "replicas") ?? null };
 }
 
 /** How often fields are taken over of an object that others change at the same time: its status. */

@@ -65,12 +65,24 @@ const told = (pattern: RegExp) => (error: unknown) =>
   error instanceof UserError && pattern.test(`${error.message}\n${error.fix}`);
 
 describe("an image that Minikube is to go back to", () => {
-  it("is told where the node has it no more", async () => {
-    const there = { "image ls": [ok([image(ID, "docker.io/library/web:sha256-1a2b"), PAUSE])] };
-    await requireOnNode("minikube", "web:sha256-1a2b", minikube(there).run);
+  const { run } = minikube({ "image ls": [ok([image(ID, "docker.io/library/web:sha256-1a2b"), PAUSE])] });
+  const again = (found: boolean, calls: string[]) => async () => {
+    calls.push("again");
+    return found;
+  };
+
+  it("is loaded again where the node has it no more, and not where it has", async () => {
+    const calls: string[] = [];
+    await requireOnNode("minikube", "web:sha256-1a2b", again(true, calls), run);
+    assert.deepEqual(calls, []);
+    await requireOnNode("minikube", "web:sha256-9f8e", again(true, calls), run);
+    assert.deepEqual(calls, ["again"]);
+  });
+
+  it("is told where the registry has it no more either", async () => {
     await assert.rejects(
-      requireOnNode("minikube", "web:sha256-9f8e", minikube(there).run),
-      (error: unknown) => error instanceof UserError && /has no web:sha256-9f8e any more/.test(error.message),
+      requireOnNode("minikube", "web:sha256-9f8e", again(false, []), run),
+      (error: unknown) => error instanceof UserError && /has no web:sha256-9f8e any more, and/.test(error.message),
     );
   });
 });

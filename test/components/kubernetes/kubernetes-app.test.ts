@@ -162,6 +162,9 @@ describe("KubernetesApp", () => {
   it("lets the autoscaler decide where it is asked to", async () => {
     const all = await made({ replicas: { min: 2, max: 5 } });
     assert.equal(of(all, "Deployment", "spec.replicas"), undefined);
+    // An apply that says no number any more would make it one pod.
+    const asked = of(all, "Deployment", "metadata.annotations") as Record<string, string>;
+    assert.equal(asked["keelson.dev/replicas-stay"], "true");
     const spec = (path: string) => of(all, "HorizontalPodAutoscaler", `spec.${path}`);
     assert.deepEqual([spec("minReplicas"), spec("maxReplicas"), spec("scaleTargetRef.name")], [2, 5, "todo-backend"]);
     assert.equal(of(await made({ replicas: 3 }), "Deployment", "spec.replicas"), 3);

@@ -354,6 +354,81 @@ describe("kubernetes plugin: what the API server refuses", () => {
     assert.deepEqual(versions, ["1", "2", "apply"]);
   });
 
+  it("refuses in a preview to make a set anew for its volumes that keeps data", async () => {
+    const metadata = { name: "todo", namespace: "shop", annotations: { "keelson.dev/keeps-data": "true" } };
+    const set = (storage: string) => ({
+      ...{ apiVersion: "apps/v1", kind: "StatefulSet", metadata },
+      spec: { volumeClaimTemplates: [{ metadata: { name: "data" }, spec: { resources: { requests: { storage } } } }] },
+    });
+    const request = new provider.CheckRequest();
+    request.setUrn(urn("kubernetes:apps/v1:StatefulSet"));
+    const failures = async (before: string, after: string) => {
+      request.setOlds(struct.Struct.fromJavaScript(set(before)));
+      request.setNews(struct.Struct.fromJavaScript(set(after)));
+      return (await ask<provider.CheckResponse>("check", request)).getFailuresList();
+    };
+    const [failure] = await failures("1Gi", "2Gi");
+    assert.equal(failure?.getProperty(), "spec.volumeClaimTemplates");
+    assert.match(failure?.getReason() ?? "", /kubectl -n shop patch pvc data-todo-0/);
+    assert.deepEqual(await failures("1Gi", "1Gi"), []);
+  });
+
+  describe("the number of pods that an autoscaler has from now on", () => {
+    const metadata = { name: "web", namespace: "shop" };
+    const before = { apiVersion: "apps/v1", kind: "Deployment", metadata, spec: { replicas: 3, paused: false } };
+    const asks = { ...metadata, annotations: { "keelson.dev/replicas-stay": "true", "pulumi.com/skipAwait": "true" } };
+    const path = "/apis/apps/v1/namespaces/shop/deployments/web";
+    const update = async (inputs: object, holder: { manager: string; operation: string }, preview = false) => {
+      const managedFields = [{ ...holder, fieldsV1: { "f:spec": { "f:replicas": {} } } }];
+      double.answer(`GET ${path}`, { status: 200, body: { ...before, metadata: { ...metadata, managedFields } } });
+      // As the API server has it for who gives up the only claim.
+      const body = { ...before, metadata: asks, spec: { replicas: 1, paused: false } };
+      double.answer(`PATCH ${path}`, { status: 200, body });
+      const request = new provider.UpdateRequest();
+      request.setUrn(urn("kubernetes:apps/v1:Deployment"));
+      request.setOlds(struct.Struct.fromJavaScript({ ...before, __inputs: before, __fieldManager: "own" }));
+      request.setNews(struct.Struct.fromJavaScript(inputs as WireMap));
+      request.setPreview(preview);
+      const answer = await ask<provider.UpdateResponse>("update", request);
+      return properties(answer.getProperties()) as typeof before;
+    };
+    const applies = () =>
+      double.seen.flatMap(({ line, query, body }) =>
+        line.startsWith("PATCH") && !Array.isArray(body)
+          ? [[query.fieldManager, (body as { spec: { replicas?: number } }).spec.replicas, query.force]]
+          : [],
+      );
+    const bounds = { ...before, metadata: asks, spec: { paused: false } };
+    const own = { manager: "own", operation: "Apply" };
+
+    it("stays until then", async () => {
+      await update(bounds, own);
+      assert.deepEqual(
+        applies().map(([manager, replicas]) => [manager, replicas]),
+        [
+          ["keelson-replicas", 3],
+          ["own", undefined],
+        ],
+      );
+    });
+
+    it("stays in a preview, which sends nothing", async () => {
+      const { spec } = await update(bounds, own, true);
+      assert.equal(spec.replicas, 3);
+      assert.ok(double.seen.every(({ line, query }) => !line.startsWith("PATCH") || query.dryRun === "All"));
+      assert.deepEqual(applies().length, 1);
+    });
+
+    it("is left alone once it is somebody else's, and where nobody asks for it", async () => {
+      await update(bounds, { manager: "kube-controller-manager", operation: "Update" });
+      await update({ ...bounds, metadata: { ...metadata, annotations: { "pulumi.com/skipAwait": "true" } } }, own);
+      assert.deepEqual(
+        applies().map(([manager]) => manager),
+        ["own", "own"],
+      );
+    });
+  });
+
   it("tells in a preview who else has what will be set, where not all of it is known yet", async () => {
     const cause = { reason: "FieldManagerConflict", message: 'conflict with "hand"', field: ".data.A" };
     const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
