@@ -5,6 +5,7 @@ import { bottom } from "../config/prisma.ts";
 import { readStack } from "../config/read-stack.ts";
 import { isSalted } from "../config/stack-file.ts";
 import type { PlannedMinikube } from "../core/cluster-plan.ts";
+import { buildsByDockerAlone } from "../core/docker-alone.ts";
 import { UserError } from "../core/error.ts";
 import type { Plan } from "../core/plan.ts";
 import { prismaProjects } from "../core/prisma/project.ts";
@@ -18,22 +19,30 @@ import { findTargets, openStack } from "./targets.ts";
 import { up } from "./up.ts";
 
 /** `keelson build-and-load`: 002's build script in one command. */
-export function buildAndLoadCommand(run: (stack: string) => Promise<number> = buildAndLoad): Command {
+export function buildAndLoadCommand(run: (stack: string, docker: boolean) => Promise<number> = buildAndLoad): Command {
   return new Command("build-and-load")
     .description(
       "check and mend Prisma schemas, build and check a stack's images, start Minikube, load what its node lacks",
     )
     .option("-s, --stack <name>", "stack with a Minikube in keelson:kubernetes", "todo")
-    .action(async ({ stack }: { stack: string }) => {
-      const code = await run(stack);
+    .option("--docker", "build by Docker alone and start nothing of keelson's own, as on macOS and Windows", false)
+    .action(async ({ stack, docker }: { stack: string; docker: boolean }) => {
+      const code = await run(stack, docker);
       // A schema that could not be mended has set one already.
       if (code !== 0) process.exitCode = code;
     });
 }
 
-async function buildAndLoad(stack: string): Promise<number> {
+async function buildAndLoad(stack: string, asked: boolean): Promise<number> {
   const root = projectRoot();
-  const { images } = await readStack(root, stack);
+  const config = await readStack(root, stack);
+  const { images } = config;
+  if (buildsByDockerAlone({ os: process.platform, asked, builder: config.builder, bases: config.bases })) {
+    const { buildByDockerAlone } = await import("./docker-alone.ts");
+    await buildByDockerAlone({ root, stack, config }, (plan) => mendSchemas(root, plan));
+    if (Object.values(config.kubernetes).some(({ minikube }) => minikube !== undefined)) console.log(NEXT);
+    return 0;
+  }
   const { plan } = await openStack(stack);
   const profiles = profilesOf(plan);
   if (profiles.length === 0)
@@ -42,10 +51,7 @@ async function buildAndLoad(stack: string): Promise<number> {
       `add one to keelson:kubernetes in Pulumi.${stack}.yaml: { minikube: { minikube: {} } }`,
     );
   await givePassphrase(root, stack);
-  for (const folder of sourcesOf(plan)) {
-    const dir = join(root, folder);
-    if (prismaProjects(readPrismaFiles(dir)).length > 0) await fixProject(dir, baseOf(plan, folder));
-  }
+  await mendSchemas(root, plan);
   for (const profile of profiles) {
     console.log(`Minikube's profile ${profile.profile}: ${await ensureMinikube(profile)}`);
   }
@@ -56,8 +62,18 @@ async function buildAndLoad(stack: string): Promise<number> {
       const { version } = target.planned ?? {};
       console.log(await loadTarget(target, `${target.name}:${version}`, profile));
     }
-  console.log("Next: helm upgrade --install evolution-todo ./helm/todo-chatbot");
+  console.log(NEXT);
   return 0;
+}
+
+/** 002's command, which takes the images as they are named now. */
+const NEXT = "Next: helm upgrade --install evolution-todo ./helm/todo-chatbot";
+
+async function mendSchemas(root: string, plan: Plan): Promise<void> {
+  for (const folder of sourcesOf(plan)) {
+    const dir = join(root, folder);
+    if (prismaProjects(readPrismaFiles(dir)).length > 0) await fixProject(dir, baseOf(plan, folder));
+  }
 }
 
 /**

@@ -83,7 +83,7 @@ export async function up(options: UpOptions): Promise<number> {
   const root = projectRoot();
   const config = await readStack(root, stack);
   const loaded = await loadPlan(root, stack, config, surroundings(root));
-  report(await judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, true)));
+  reportFindings(await judgePlan(loaded, config.gates, await hadolintReport(loaded, config.gates, true)));
   await requireLogins(loaded.plan, root);
   const home = prepareHome();
   await requireRoom(home, config);
@@ -149,7 +149,7 @@ function tell(line: string): void {
 }
 
 /** Warnings are told; errors end the run before anything is started. */
-function report(findings: readonly Finding[]): void {
+export function reportFindings(findings: readonly Finding[]): void {
   const errors = findings.filter((f) => f.severity === "error");
   if (errors.length > 0)
     throw new UserError(

@@ -1,11 +1,13 @@
+import { buffer } from "node:stream/consumers";
 import type { ReadImage, ReadLayer } from "../core/analysis.ts";
 import type { LayerScan } from "../core/layer.ts";
 import type { ScanCache } from "./cache.ts";
 import type { RegistryClient } from "./client.ts";
 import { RegistryError } from "./errors.ts";
+import type { LayoutImage } from "./image-source.ts";
 import { scanLayer } from "./layers.ts";
-import { type PlatformImage, readPlatforms } from "./platforms.ts";
-import type { Descriptor, ImageConfig } from "./schemas.ts";
+import { type PlatformImage, platformName, readPlatforms } from "./platforms.ts";
+import { type Descriptor, type ImageConfig, imageConfig, parseAs, parseJson } from "./schemas.ts";
 
 /** An image to read. */
 export interface ReadRequest {
@@ -37,49 +39,76 @@ export async function readImage(request: ReadRequest): Promise<ReadPlatform[]> {
   const found = await readPlatforms(client, repository, reference);
   const wanted = platforms ? found.filter((p) => platforms.includes(p.platform)) : found;
   const read: ReadPlatform[] = [];
-  for (const source of wanted) read.push({ source, image: await readPlatform(request, source) });
+  for (const source of wanted) read.push({ source, image: await readPlatform(inRegistry(request), source) });
   return read;
 }
 
-async function readPlatform(request: ReadRequest, source: PlatformImage): Promise<ReadImage> {
-  const { client, repository, reference } = request;
+/**
+ * {@link readImage} for an image that a builder wrote into a folder.
+ * @example await readLayout(await imageInLayout("web", "/…/layout"))
+ * @throws RegistryError, for layers that are none too
+ */
+export async function readLayout(image: LayoutImage, cache?: ScanCache): Promise<ReadPlatform> {
+  const { manifest, descriptor, label } = image;
+  const config = parseAs(imageConfig, parseJson(await buffer(image.blob(manifest.config))));
+  const annotations = manifest.annotations ?? {};
+  const source = { platform: platformName(config), descriptor, manifest, config, annotations };
+  const place: Place = { reference: label, label, blob: (layer) => image.blob(layer) };
+  return { source, image: await readPlatform(cache === undefined ? place : { ...place, cache }, source) };
+}
+
+/** Where layers come from. */
+interface Place {
+  /** Of the image, for reports. */
+  readonly reference: string;
+  /** Before a layer's digest, for messages. */
+  readonly label: string;
+  blob(layer: Descriptor): AsyncIterable<Buffer>;
+  readonly cache?: ScanCache;
+}
+
+function inRegistry({ client, repository, reference, cache }: ReadRequest): Place {
+  const label = `${client.host}/${repository}`;
+  return {
+    reference: `${label}${reference.includes(":") ? "@" : ":"}${reference}`,
+    label,
+    blob: (layer) => client.getBlob(repository, layer),
+    ...(cache === undefined ? {} : { cache }),
+  };
+}
+
+async function readPlatform(place: Place, source: PlatformImage): Promise<ReadImage> {
   const { config, manifest, descriptor, platform } = source;
   const history = (config.history ?? []).map((h) => ({ createdBy: h.created_by ?? "", empty: h.empty_layer === true }));
   const makers = history.filter((h) => !h.empty);
   const layers: ReadLayer[] = [];
   for (const [index, layer] of manifest.layers.entries()) {
-    const scan = await readLayer(request, layer);
-    checkDiffId(request, layer, config.rootfs, index, scan);
+    const scan = await readLayer(place, layer);
+    checkDiffId(place, layer, config.rootfs, index, scan);
     // A history that does not match the layers explains none of them.
     const maker = makers.length === manifest.layers.length ? makers[index]?.createdBy : undefined;
     const { digest, mediaType, size } = layer;
     layers.push({ digest, mediaType, compressed: size, scan, ...(maker === undefined ? {} : { createdBy: maker }) });
   }
-  const mark = reference.includes(":") ? "@" : ":";
-  return {
-    reference: `${client.host}/${repository}${mark}${reference}`,
-    platform,
-    digest: descriptor.digest,
-    layers,
-    history,
-  };
+  return { reference: place.reference, platform, digest: descriptor.digest, layers, history };
 }
 
-async function readLayer({ client, repository, cache }: ReadRequest, layer: Descriptor): Promise<LayerScan> {
+async function readLayer(place: Place, layer: Descriptor): Promise<LayerScan> {
+  const { cache } = place;
   const known = await cache?.read(layer.digest);
   if (known) return known;
   try {
-    const scan = await scanLayer(client.getBlob(repository, layer));
+    const scan = await scanLayer(place.blob(layer));
     await cache?.write(layer.digest, scan);
     return scan;
   } catch (error) {
-    if (error instanceof RangeError) throw damaged({ client, repository }, layer, error.message);
+    if (error instanceof RangeError) throw damaged(place, layer, error.message);
     throw error;
   }
 }
 
 function checkDiffId(
-  request: ReadRequest,
+  place: Place,
   layer: Descriptor,
   rootfs: ImageConfig["rootfs"],
   index: number,
@@ -87,17 +116,10 @@ function checkDiffId(
 ): void {
   const expected = rootfs.diff_ids?.[index];
   if (expected !== undefined && expected !== scan.diffId) {
-    throw damaged(request, layer, `its config expects ${expected} unpacked, found ${scan.diffId}`);
+    throw damaged(place, layer, `its config expects ${expected} unpacked, found ${scan.diffId}`);
   }
 }
 
-function damaged(
-  { client, repository }: Pick<ReadRequest, "client" | "repository">,
-  layer: Descriptor,
-  what: string,
-): RegistryError {
-  return new RegistryError(
-    `the layer ${client.host}/${repository}@${layer.digest} is no layer: ${what}`,
-    "build and push the image anew",
-  );
+function damaged({ label }: Place, layer: Descriptor, what: string): RegistryError {
+  return new RegistryError(`the layer ${label}@${layer.digest} is no layer: ${what}`, "build and push the image anew");
 }

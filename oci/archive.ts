@@ -3,8 +3,9 @@ import { pipeline } from "node:stream/promises";
 import { pack } from "tar-stream";
 import { formatReference, parseReference } from "../core/reference.ts";
 import type { RegistryClient } from "./client.ts";
+import type { LayoutImage } from "./image-source.ts";
 import type { PlatformImage } from "./platforms.ts";
-import { MEDIA } from "./schemas.ts";
+import { type Descriptor, MEDIA } from "./schemas.ts";
 
 /** One platform of an image in a registry. */
 export interface ArchivedImage {
@@ -21,13 +22,30 @@ export interface ArchivedImage {
  * is damaged breaks the stream off before the archive's end.
  */
 export function imageArchive({ client, repository, image, name }: ArchivedImage): Readable {
+  return writeArchive(name, {
+    ...image,
+    bytes: async () => (await client.getManifest(repository, image.descriptor.digest)).bytes,
+    blob: (blob) => client.getBlob(repository, blob),
+  });
+}
+
+/** {@link imageArchive} for an image that a builder wrote into a folder. @example layoutArchive(image, "weft:latest") */
+export function layoutArchive(image: LayoutImage, name: string): Readable {
+  return writeArchive(name, { ...image, bytes: async () => image.bytes, blob: (blob) => image.blob(blob) });
+}
+
+interface Parts extends Pick<PlatformImage, "descriptor" | "manifest"> {
+  readonly bytes: () => Promise<Buffer>;
+  readonly blob: (blob: Descriptor) => AsyncIterable<Buffer>;
+}
+
+function writeArchive(name: string, { descriptor, manifest, bytes, blob }: Parts): Readable {
   const archive = pack();
-  const { descriptor, manifest } = image;
   const path = (digest: string) => `blobs/${digest.replace(":", "/")}`;
   const layers = [...new Map(manifest.layers.map((layer) => [layer.digest, layer])).values()];
   const text = (file: string, value: unknown) => archive.entry({ name: file }, JSON.stringify(value));
   const write = async () => {
-    const { bytes } = await client.getManifest(repository, descriptor.digest);
+    const document = await bytes();
     text("oci-layout", { imageLayoutVersion: "1.0.0" });
     text("index.json", {
       schemaVersion: 2,
@@ -45,9 +63,9 @@ export function imageArchive({ client, repository, image, name }: ArchivedImage)
     text("manifest.json", [
       { Config: path(manifest.config.digest), RepoTags: [name], Layers: manifest.layers.map((l) => path(l.digest)) },
     ]);
-    archive.entry({ name: path(descriptor.digest) }, bytes);
-    for (const blob of [manifest.config, ...layers])
-      await pipeline(client.getBlob(repository, blob), archive.entry({ name: path(blob.digest), size: blob.size }));
+    archive.entry({ name: path(descriptor.digest) }, document);
+    for (const part of [manifest.config, ...layers])
+      await pipeline(blob(part), archive.entry({ name: path(part.digest), size: part.size }));
     archive.finalize();
   };
   write().catch((error: unknown) => archive.destroy(error instanceof Error ? error : new Error(String(error))));

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RegistryClient } from "./client.ts";
 import type { BlobRef } from "./download.ts";
-import { type ImageManifest, imageIndex, parseAs, parseDocument, parseJson } from "./schemas.ts";
+import { type Descriptor, type ImageManifest, imageIndex, parseAs, parseDocument, parseJson } from "./schemas.ts";
 
 /** One platform's image, wherever its parts lie. */
 export interface ImageSource {
@@ -17,19 +17,27 @@ export interface ImageSource {
   blob(ref: BlobRef): AsyncIterable<Buffer>;
 }
 
+/** {@link ImageSource} of a folder, with what describes its manifest, and the manifest's bytes. */
+export interface LayoutImage extends ImageSource {
+  readonly descriptor: Pick<Descriptor, "mediaType" | "digest" | "size">;
+  readonly bytes: Buffer;
+}
+
 /**
  * An image that a builder wrote as an OCI image layout of one platform.
  * @throws RangeError where the folder holds something else
  */
-export async function imageInLayout(label: string, folder: string): Promise<ImageSource> {
+export async function imageInLayout(label: string, folder: string): Promise<LayoutImage> {
   const path = ({ digest }: { readonly digest: string }) => join(folder, "blobs", ...digest.split(":"));
   const index = parseAs(imageIndex, parseJson(await readFile(join(folder, "index.json"))));
   const [entry] = index.manifests;
   if (entry === undefined || index.manifests.length > 1)
     throw new RangeError(`expected one image in ${folder}, found ${index.manifests.length}`);
   const bytes = await readFile(path(entry));
+  const { mediaType, digest, size } = entry;
   return {
-    ...read(label, entry.digest, bytes, entry.mediaType),
+    ...read(label, digest, bytes, mediaType),
+    ...{ descriptor: { mediaType, digest, size }, bytes },
     blob: (ref) => createReadStream(path(ref), { highWaterMark: 1024 * 1024 }),
   };
 }

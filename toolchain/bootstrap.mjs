@@ -8,7 +8,7 @@ import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { ensureNode, home, isNewEnough, makeFolder } from "./bootstrap/node.mjs";
-import { diskFailure, Failure, npmCi, run, say, tellWait } from "./bootstrap/process.mjs";
+import { diskFailure, Failure, npmCi, npmProgram, run, say, tellWait } from "./bootstrap/process.mjs";
 import { withLock } from "./lock.mjs";
 
 /** V8's flag that Pulumi's SDK sets: code that node keeps is good for one set of flags; see language-host/runtime.ts. */
@@ -32,8 +32,10 @@ async function main(args) {
       throw diskFailure(error, root, "work in a copy of this checkout that you can write");
     }
   }
-  if (args[0] === "--script")
-    return run("npm", ["run", "--silent", args[1] ?? "", "--", ...args.slice(2)], { cwd: root });
+  if (args[0] === "--script") {
+    const [program, ...first] = npmProgram();
+    return run(program, [...first, "run", "--silent", args[1] ?? "", "--", ...args.slice(2)], { cwd: root });
+  }
   if (!isNew) return run(node, [SDK_FLAG, join(root, "cli", "main.ts"), ...args]);
   setFlagsFromString(SDK_FLAG);
   if (process.env.NODE_COMPILE_CACHE) module.enableCompileCache?.(process.env.NODE_COMPILE_CACHE);

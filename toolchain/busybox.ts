@@ -50,15 +50,34 @@ const readable = (path: string) =>
     () => false,
   );
 
-/** With Debian's tool, else with what knows `ar` and xz. */
+/** With Debian's tool, else with what knows `ar` and xz: a shell's, or the tar of macOS and Windows, which reads both. */
 async function unpack(deb: string, folder: string): Promise<void> {
-  const first = await execa("dpkg-deb", ["--extract", deb, folder], { reject: false });
-  if (!first.failed) return;
   const script = 'ar p "$1" data.tar.xz | tar -xJ -C "$2" ./bin/busybox';
-  const second = await execa("sh", ["-c", script, "sh", deb, folder], { reject: false });
-  if (second.failed)
-    throw new UserError(
-      `the program that polls an image's health can't be unpacked from ${deb}: ${second.stderr.trim() || second.shortMessage}`,
-      "install dpkg, or binutils with tar and xz",
-    );
+  const ways = [
+    [["dpkg-deb", "--extract", deb, folder]],
+    [["sh", "-c", script, "sh", deb, folder]],
+    [
+      ["tar", "-xf", deb, "-C", folder, "data.tar.xz"],
+      ["tar", "-xf", join(folder, "data.tar.xz"), "-C", folder, "./bin/busybox"],
+    ],
+  ];
+  const problems: string[] = [];
+  for (const way of ways) {
+    const problem = await tryAll(way);
+    if (problem === undefined) return;
+    problems.push(problem);
+  }
+  throw new UserError(
+    `the program that polls an image's health can't be unpacked from ${deb}: ${problems.join("; ")}`,
+    "install dpkg, or binutils with tar and xz, or bsdtar as tar",
+  );
+}
+
+/** Runs commands one after the other. @returns what the first that failed says */
+async function tryAll(commands: readonly (readonly string[])[]): Promise<string | undefined> {
+  for (const [program = "", ...args] of commands) {
+    const { failed, stderr, shortMessage } = await execa(program, args, { reject: false });
+    if (failed) return stderr.trim() || shortMessage;
+  }
+  return undefined;
 }

@@ -2,13 +2,21 @@ import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 import { execa } from "execa";
 
-/** The first executable of that name on PATH, or the absolute path itself where it is one. */
-export function findExecutable(name: string, path = process.env.PATH ?? ""): string | undefined {
-  if (isAbsolute(name)) return isExecutable(name) ? name : undefined;
+/**
+ * The first executable of that name on PATH, or the absolute path itself where it is one.
+ * @param os Windows' programs end in .exe, whatever calls them
+ */
+export function findExecutable(
+  name: string,
+  path = process.env.PATH ?? "",
+  os: string = process.platform,
+): string | undefined {
+  const file = os === "win32" && !name.endsWith(".exe") ? `${name}.exe` : name;
+  if (isAbsolute(file)) return isExecutable(file) ? file : undefined;
   return path
     .split(delimiter)
     .filter((folder) => isAbsolute(folder))
-    .map((folder) => join(folder, name))
+    .map((folder) => join(folder, file))
     .find(isExecutable);
 }
 

@@ -9,6 +9,8 @@ export interface Buildx {
   readonly path: string;
   /** BUILDX_CONFIG, DOCKER_CONFIG and the like, beside the plugin's own environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Where relative paths of arguments begin. Default: here. */
+  readonly cwd?: string;
 }
 
 export interface BuildxRun {
@@ -42,6 +44,7 @@ export async function runBuildx(buildx: Buildx, run: BuildxRun): Promise<BuildPr
   const progress = new BuildProgress();
   const silence = new AbortController();
   const child = execa(buildx.path, ["build", "--progress=rawjson", ...run.args], {
+    ...(buildx.cwd === undefined ? {} : { cwd: buildx.cwd }),
     env: { ...buildx.env, BUILDX_METADATA_PROVENANCE: "disabled", BUILDX_NO_DEFAULT_ATTESTATIONS: "1" },
     stdin: "ignore",
     stdout: "ignore",

@@ -9,12 +9,17 @@ import { ensureTool } from "../../toolchain/tools.ts";
 /**
  * Pushes an image of our own BuildKit: no registry from which this machine could pull the official one.
  * @param ca PEM file of who its registries' certificates are by
+ * @param more what else is in it, by path
  * @returns its reference in the registry.
  */
-export async function pushBuildkit(client: RegistryClient, ca?: string): Promise<string> {
+export async function pushBuildkit(
+  client: RegistryClient,
+  ca?: string,
+  more: Readonly<Record<string, Uint8Array>> = {},
+): Promise<string> {
   const config = { Entrypoint: ["/usr/bin/buildkitd"], Env: ["PATH=/usr/bin"] };
   const trust = ca === undefined ? {} : { "etc/ssl/certs/ca-certificates.crt": await readFile(ca) };
-  const files = { ...(await buildkitFiles()), ...trust };
+  const files = { ...(await buildkitFiles()), ...trust, ...more };
   return pushFlatImage(client, { repository: "keelson/lab-buildkit", platform: checkLab(), files, config });
 }
 

@@ -5,7 +5,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symli
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isNewEnough } from "../../toolchain/bootstrap/node.mjs";
-import { diskFailure, Failure } from "../../toolchain/bootstrap/process.mjs";
+import { diskFailure, Failure, npmProgram } from "../../toolchain/bootstrap/process.mjs";
 
 const toolchain = join(import.meta.dirname, "../../toolchain");
 /** Stands for npm in a checkout without packages: writes down its calls, and leaves the record that npm leaves. */
@@ -17,6 +17,19 @@ case "$1" in
   run) [ "$3" = slow ] && exec sleep 60; echo "ran $3 under $(node --version)" ; exit 7 ;;
 esac
 `;
+
+describe("npm", () => {
+  it("is a program, and on Windows a script of the node that runs or that npm itself runs on", () => {
+    const node = "C:\\Program Files\\nodejs\\node.exe";
+    const own = "C:\\Program Files\\nodejs\\node_modules\\npm\\bin\\npm-cli.js";
+    const other = "D:\\npm\\bin\\npm-cli.js";
+    assert.deepEqual(npmProgram("linux", {}, "/usr/bin/node"), ["npm"]);
+    assert.deepEqual(npmProgram("darwin", { npm_execpath: "/opt/npm-cli.js" }, "/usr/bin/node"), ["npm"]);
+    assert.deepEqual(npmProgram("win32", {}, node), [node, own]);
+    assert.deepEqual(npmProgram("win32", { npm_execpath: other }, node), [node, other]);
+    assert.deepEqual(npmProgram("win32", { npm_execpath: "C:\\pnpm.cjs" }, node), [node, own]);
+  });
+});
 
 describe("bootstrap", () => {
   let root: string;

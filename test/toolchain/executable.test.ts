@@ -41,6 +41,12 @@ describe("findExecutable", () => {
   it("takes the first that can be executed, in a folder with spaces too", () => {
     assert.equal(findExecutable("saw", path()), join(folder, "second", "saw"));
   });
+  it("takes Windows' programs by their ending, whatever calls them", () => {
+    writeFileSync(join(folder, "second", "saw.exe"), "", { mode: 0o755 });
+    assert.equal(findExecutable("saw", path(), "win32"), join(folder, "second", "saw.exe"));
+    assert.equal(findExecutable("saw.exe", path(), "win32"), join(folder, "second", "saw.exe"));
+    assert.equal(findExecutable("saw", path(), "darwin"), join(folder, "second", "saw"));
+  });
   it("takes no folder for a program", () => assert.equal(findExecutable("adze", path()), undefined));
   it("takes absolute paths as they are", () => {
     assert.equal(findExecutable(join(folder, "second", "saw"), ""), join(folder, "second", "saw"));

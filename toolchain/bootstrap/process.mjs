@@ -1,10 +1,21 @@
 // @ts-check
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
+import { win32 } from "node:path";
 import { describeHolder } from "../lock.mjs";
 
 const SIGNALS = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
 const NPM_CI = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+
+/**
+ * npm as a program with its first arguments: on Windows it is a script, which node starts and no other program can.
+ * @param {string} [os] @param {NodeJS.ProcessEnv} [env] @param {string} [node] @returns {[string, ...string[]]}
+ */
+export function npmProgram(os = process.platform, env = process.env, node = process.execPath) {
+  if (os !== "win32") return ["npm"];
+  const own = win32.join(win32.dirname(node), "node_modules", "npm", "bin", "npm-cli.js");
+  return [node, env.npm_execpath?.endsWith(".js") ? env.npm_execpath : own];
+}
 
 /** A failure that the user can mend. */
 export class Failure extends Error {
@@ -40,7 +51,8 @@ export const tellWait = (what) => (holder) => say(`waiting for ${what}: ${descri
  */
 export async function npmCi(cwd, what) {
   let said = "";
-  const code = await run("npm", NPM_CI, { cwd, stdio: ["ignore", "pipe", "pipe"] }, (text) => {
+  const [program, ...first] = npmProgram();
+  const code = await run(program, [...first, ...NPM_CI], { cwd, stdio: ["ignore", "pipe", "pipe"] }, (text) => {
     said += text;
   });
   if (code >= 128) process.exit(code);

@@ -1,3 +1,5 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { goSource } from "../sources/go.ts";
 import type { ToolDefinition } from "../tool.ts";
 
@@ -32,6 +34,12 @@ export const buildx: ToolDefinition = {
     "/usr/libexec/docker/cli-plugins/docker-buildx",
     "/usr/lib/docker/cli-plugins/docker-buildx",
     "/usr/local/lib/docker/cli-plugins/docker-buildx",
+    // Docker Desktop's, on macOS and Windows; Homebrew's are on PATH.
+    "/Applications/Docker.app/Contents/Resources/cli-plugins/docker-buildx",
+    join(homedir(), ".docker/cli-plugins/docker-buildx"),
+    "C:\\Program Files\\Docker\\cli-plugins\\docker-buildx",
+    "C:\\ProgramData\\docker\\cli-plugins\\docker-buildx",
+    "C:\\Program Files\\Docker\\Docker\\resources\\cli-plugins\\docker-buildx",
   ],
   versionArguments: ["version"],
   sources: [fromGo("buildx", BUILDX, "github.com/docker/buildx", 2)],

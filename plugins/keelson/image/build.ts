@@ -29,6 +29,8 @@ export interface Place {
   readonly onStatus: (status: string) => void;
   /** Throws where the registry gives no sign of life. */
   readonly ping: () => Promise<unknown>;
+  /** Where an image lies that is in no registry, as a build context names it. @example "oci-layout://web@sha256:…" */
+  readonly layout?: string;
 }
 
 /** Everything that one platform's build takes. */

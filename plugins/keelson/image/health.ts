@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { parseDuration } from "../../../core/duration.ts";
 import type { Health } from "../../../core/image.ts";
 import { platformSlug } from "../../../core/platform.ts";
-import type { RegistryClient } from "../../../oci/client.ts";
-import { readPlatforms } from "../../../oci/platforms.ts";
+import type { ImageConfig } from "../../../oci/schemas.ts";
 import type { Place } from "./build.ts";
 import type { ImageInputs, PlatformBuild } from "./inputs.ts";
 import { runInside } from "./inside.ts";
@@ -19,9 +18,10 @@ const EMULATED = 10;
 export interface HealthOrder {
   readonly place: Place;
   readonly build: PlatformBuild;
-  readonly client: RegistryClient;
   /** Digest of its manifest. */
   readonly digest: string;
+  /** Its config, as its registry has it. */
+  readonly config: () => Promise<ImageConfig | undefined>;
   /** Path of a static busybox for the platform. */
   readonly busybox: () => Promise<string>;
 }
@@ -37,11 +37,10 @@ export function hasHealth({ health }: ImageInputs, { mode }: PlatformBuild): boo
  * /dev, so it works in images that have no shell, and nothing of it stays in any layer.
  * @throws UserError with the last try's answer and the program's last lines; BuildFailure when it could not be run.
  */
-export async function healthTest({ place, build, client, digest, busybox }: HealthOrder): Promise<void> {
-  const { health, user, repository, folder } = place.inputs;
+export async function healthTest({ place, build, digest, config, busybox }: HealthOrder): Promise<void> {
+  const { health, user, folder } = place.inputs;
   if (health === undefined || !hasHealth(place.inputs, build)) return;
-  const [source] = await readPlatforms(client, repository, digest);
-  const { Entrypoint, Cmd } = source?.config.config ?? {};
+  const { Entrypoint, Cmd } = (await config())?.config ?? {};
   const program = [...(Entrypoint ?? []), ...(Cmd ?? [])];
   const tools = join(place.work, `health-${platformSlug(place.platform)}`);
   await mkdir(tools, { recursive: true });

@@ -7,6 +7,9 @@ import { BuildFailure, describeFailure } from "../failure.ts";
 import { stageDockerfile } from "../stage.ts";
 import { type Place, placeArguments } from "./build.ts";
 
+/** Name of the build context that stands for an image which is in no registry. */
+const LAYOUT = "keelson-image";
+
 /** A command to be run in a pushed image. */
 export interface InsideOrder {
   /** Of the platform's manifest. */
@@ -34,7 +37,9 @@ export async function runInside(place: Place, order: InsideOrder): Promise<void>
   const name = order.what.replaceAll(" ", "-");
   const empty = join(place.work, `${name}-context-${slug}`);
   await mkdir(empty, { recursive: true });
-  const ref = `${place.host}/${place.inputs.repository}@${order.digest}`;
+  const { layout } = place;
+  const ref = layout === undefined ? `${place.host}/${place.inputs.repository}@${order.digest}` : LAYOUT;
+  const contexts = layout === undefined ? order.contexts : { ...order.contexts, [LAYOUT]: layout };
   const text = `FROM ${ref}\nRUN --network=none ${order.flags.join(" ")} ${JSON.stringify(order.command)}\n`;
   const file = stageDockerfile(text, join(place.work, `${name}-dockerfile-${slug}`));
   try {
@@ -42,7 +47,7 @@ export async function runInside(place: Place, order: InsideOrder): Promise<void>
       args: [
         ...placeArguments(place),
         ...["--file", file],
-        ...Object.entries(order.contexts).flatMap(([name, folder]) => ["--build-context", `${name}=${folder}`]),
+        ...Object.entries(contexts).flatMap(([name, folder]) => ["--build-context", `${name}=${folder}`]),
         ...["--output", "type=cacheonly"],
         empty,
       ],

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { UserError } from "../../../core/error.ts";
 import type { Platform } from "../../../core/platform.ts";
+import { readPlatforms } from "../../../oci/platforms.ts";
 import { timed } from "../../../toolchain/timings.ts";
 import { Limiter } from "../limiter.ts";
 import type { StepCounts } from "../progress.ts";
@@ -207,15 +208,16 @@ async function examine(
 
 /** What runs the image: its smoke script, and its health, at once. @throws what failed first */
 async function runTests(
-  { registry, toolbox, call }: Production,
+  { inputs, registry, toolbox, call }: Production,
   build: PlatformBuild,
   place: Place,
   script: string | undefined,
   digest: string,
 ): Promise<void> {
   const busybox = () => toolbox.busybox(build.platform, call.signal);
+  const config = async () => (await readPlatforms(registry.client, inputs.repository, digest))[0]?.config;
   const [health, smoke] = await Promise.allSettled([
-    healthTest({ place, build, client: registry.client, digest, busybox }),
+    healthTest({ place, build, digest, config, busybox }),
     smokeTest(place, script, digest),
   ]);
   if (smoke.status === "rejected") throw smoke.reason;
