@@ -32,6 +32,7 @@ import { scratch } from "../toolchain/leftovers.ts";
 import { type Progress, plainProgress } from "../toolchain/progress.ts";
 import { answerSignals } from "./signals.ts";
 import { stackLogin } from "./stack-login.ts";
+import { stackWheelhouse, wheelhouseKeys } from "./stack-wheelhouse.ts";
 import { runSteps, type Step } from "./steps.ts";
 
 interface Options {
@@ -95,7 +96,12 @@ async function reproduce(name: string, { stack, platform: platforms, once }: Opt
   const registry = await registryInputs(stack, config.registry);
   const open = await toolbox.useRegistry(registry, plainProgress());
   if (once) await mustBePushed(image, builds, open);
-  const inputs = await plannedInputs(plan, image, registry, open);
+  const wheelhouse = await stackWheelhouse(
+    config.wheelhouse,
+    plan.volumes ?? [],
+    wheelhouseKeys(stack, plainProgress()),
+  );
+  const inputs = { ...(await plannedInputs(plan, image, registry, open)), ...(wheelhouse && { wheelhouse }) };
   const folder = await scratch(prepareHome().tmp, "reproduce");
   const cancel = new AbortController();
   const restore = answerSignals((signal) => cancel.abort(new UserError(`stopped by ${signal}`, "run it again")));

@@ -96,7 +96,20 @@ function issueFindings(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[], 
         "write another name",
       ),
     ];
-  return [finding(path, `${expected(issue)}, found ${found}`, `see the key's description in Pulumi.yaml`)];
+  return [finding(path, `${expected(issue)}, found ${found}`, quoting(issue, value) ?? SEE)];
+}
+
+const SEE = "see the key's description in Pulumi.yaml";
+
+/** YAML takes 8.9 and yes for what they look like, and "16" for a text. */
+function quoting(issue: z.core.$ZodIssue, value: unknown): string | undefined {
+  if (issue.code !== "invalid_type" || !issue.message.startsWith("Invalid")) return undefined;
+  if (issue.expected === "string" && (typeof value === "number" || typeof value === "boolean"))
+    return `write it in quotes, such as "${value}"`;
+  if (issue.expected === "boolean" && typeof value === "string" && /^(?:yes|no|on|off|true|false)$/i.test(value))
+    return `write ${/^(?:yes|on|true)$/i.test(value)}, without quotes`;
+  const isNumber = typeof value === "string" && /^-?\d+(?:\.\d+)?$/.test(value);
+  return issue.expected === "number" && isNumber ? `write it without quotes: ${value}` : undefined;
 }
 
 function unionFindings(

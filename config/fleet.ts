@@ -7,7 +7,7 @@ import { type Fleet, fleetWorkloads } from "../core/fleet.ts";
 import { APP, type WorkloadsChoice } from "../core/host-plan.ts";
 import { hint } from "../core/lineage.ts";
 import { type MachinePlan, planMachine, plannedMachine } from "../core/machine-plan.ts";
-import type { MachineInput } from "../core/plan.ts";
+import type { MachineInput, PlannedImage } from "../core/plan.ts";
 import type { OwnService } from "./own-service.ts";
 import type { StackConfig } from "./schema.ts";
 
@@ -63,18 +63,23 @@ export async function loadMachine(
  * @param known names of the catalogue's images
  */
 export function missingImages({ plan, images, own }: LoadedMachine, known: readonly string[]): Finding[] {
-  const needed = images.map((image) => own.find(({ name }) => name === image)?.base ?? image);
+  // A machine without a GPU has no track, which is told of the services that need one.
+  const isTold = (image: string) =>
+    plan?.cuda === undefined && plan?.services.some((service) => service.image === image && service.gpu);
+  const needed = images
+    .filter((image) => !isTold(image))
+    .map((image) => own.find(({ name }) => name === image)?.base ?? image);
   const findings = [...new Set(needed)]
     .filter((image) => !known.includes(image))
     .map((image): Finding => {
       const services = plan?.services.filter((s) => (s.base ?? s.image) === image).map((s) => s.service) ?? [];
       const stem = image.replace(/-cu\d+$/, "");
-      const tracks = known.filter((name) => name.replace(/-cu\d+$/, "") === stem);
+      const tracks = known.flatMap((name) => (name.startsWith(`${stem}-cu`) ? name.slice(stem.length + 1) : []));
       return {
         rule: "fleet/no-image",
         severity: "error",
         subject: image,
-        message: `no image of the catalogue, but ${services.length === 1 ? "1 service runs" : `${services.length} services run`} it: ${services.slice(0, 4).join(", ")}${services.length > 4 ? ", …" : ""}`,
+        message: `no image of the catalogue, but ${services.length === 1 ? "1 service runs" : `${services.length} services run`} it: ${some(services)}`,
         fix:
           tracks.length > 0
             ? `set keelson:cudaTrack to one that there is: ${tracks.join(", ")}`
@@ -82,6 +87,39 @@ export function missingImages({ plan, images, own }: LoadedMachine, known: reado
       };
     });
   return sortFindings(findings);
+}
+
+/**
+ * Services whose image is not built for their machine's platform: its definition lacks it, or `keelson:platforms` does.
+ * @param built the plan's images
+ */
+export function foreignImages(
+  { plan }: LoadedMachine,
+  built: readonly Pick<PlannedImage, "name" | "builds">[],
+): Finding[] {
+  if (plan === undefined) return [];
+  const { platform, machine, profile } = plan.profile;
+  return built
+    .filter(({ builds }) => builds.every((build) => build.platform !== platform))
+    .flatMap(({ name, builds }): Finding[] => {
+      const services = plan.services.filter(({ image }) => image === name).map(({ service }) => service);
+      if (services.length === 0) return [];
+      const platforms = builds.map((build) => build.platform).join(", ") || "none of the stack's platforms";
+      return [
+        {
+          rule: "fleet/platform",
+          severity: "error",
+          subject: name,
+          message: `is built for ${platforms}, but ${machine} (${profile}) is ${platform}: ${some(services)} can't run there`,
+          fix: `add ${platform} to keelson:platforms where the image has it, or leave the services out of keelson:services`,
+        },
+      ];
+    });
+}
+
+/** @example some(["a", "b", "c", "d", "e"]) // "a, b, c, d, …" */
+function some(names: readonly string[]): string {
+  return `${names.slice(0, 4).join(", ")}${names.length > 4 ? ", …" : ""}`;
 }
 
 /**
@@ -96,7 +134,8 @@ export function withFleet(
   within: (image: string) => Duration | undefined,
 ): { readonly workloads: WorkloadsChoice; readonly findings: readonly Finding[] } {
   const { host, channel } = machine ?? {};
-  if (plan === undefined || host === undefined) return { workloads: own, findings: [] };
+  if (plan === undefined) return { workloads: own, findings: [] };
+  if (host === undefined) return { workloads: own, findings: channel === undefined ? [] : [withoutHost(channel)] };
   const found = Object.hasOwn(hosts, host) ? hosts[host] : undefined;
   if (found === undefined) {
     const known = Object.keys(hosts).toSorted();
@@ -124,5 +163,15 @@ export function withFleet(
       message: `${name} is a service of the machine's fleet already`,
       fix: "give the workload another name, or leave the service out of keelson:services",
     })),
+  };
+}
+
+function withoutHost(channel: string): Finding {
+  return {
+    rule: "config/no-host",
+    severity: "warning",
+    subject: "keelson:machine.channel",
+    message: `${JSON.stringify(channel)} is followed by nothing: the machine names no host that runs its services`,
+    fix: "name one of keelson:hosts in keelson:machine.host, or remove the key",
   };
 }

@@ -146,7 +146,14 @@ export async function loadPlan(
   const prisma = catalogue.some(hasPrisma)
     ? (await import("./prisma.ts")).prismaFindings(root, sourcesBase, host, made.plan, catalogue)
     : [];
-  const found = machine === undefined ? [] : [...machine.findings, ...(fleet?.missingImages(machine, known) ?? [])];
+  const found =
+    machine === undefined || fleet === undefined
+      ? []
+      : [
+          ...machine.findings,
+          ...fleet.missingImages(machine, known),
+          ...fleet.foreignImages(machine, made.plan.images),
+        ];
   const all = [
     ...[...findings, ...made.findings, ...locks, ...found, ...(volumes?.findings ?? []), ...(onHosts?.findings ?? [])],
     ...(fleetHosted?.findings ?? []),
@@ -225,8 +232,15 @@ async function placed(findings: readonly Finding[], root: string, stack: string)
 /** Keys that only say something of a machine's images and services. */
 function withoutMachine(config: StackConfig, stack: string): Finding[] {
   if (config.machine !== undefined) return [];
-  return (["cudaArchs", "services"] as const)
-    .filter((key) => config[key] !== undefined)
+  const { cudaArchs, services, families } = config;
+  const isSet = {
+    cudaArchs: cudaArchs !== undefined,
+    cudaTrack: config.cudaTrack !== "auto",
+    services: services !== undefined,
+    families: Object.keys(families).length > 0,
+  };
+  return (["cudaArchs", "cudaTrack", "services", "families"] as const)
+    .filter((key) => isSet[key])
     .map((key) => ({
       rule: "config/no-machine",
       severity: "warning",

@@ -5,12 +5,13 @@ import { TRACKS } from "../core/cuda/tracks.ts";
 import type { Finding } from "../core/finding.ts";
 import { resolveMachine } from "../core/machine/profile.ts";
 
-const size = z.string().regex(/^\d+(?:\.\d+)? ?(?:MB|GB|MiB|GiB)$/, "a size with its unit, such as 24 GiB");
+const SIZE = "a size with its unit, such as 24 GiB";
+const size = z.string({ error: `expected ${SIZE}` }).regex(/^\d+(?:\.\d+)? ?(?:MB|GB|MiB|GiB)$/, SIZE);
 
 /** `keelson:machine`: what the stack's machine is. Numbers beyond reason are the plan's findings, with what is allowed. */
 export const machineSchema = z
   .object({
-    profile: z.string().min(1),
+    profile: z.string({ error: "expected a machine of the catalogue, such as rtx-4090" }).min(1),
     cores: z.number().optional(),
     memory: size.optional(),
     gpuMemory: size.optional(),
@@ -48,14 +49,33 @@ export const MACHINE_KEYS: readonly string[] = Object.keys(machineSchema.shape);
  * else that is wrong in a stack's config; what the schema refuses is left to it.
  */
 export function machineFindings(raw: Readonly<Record<string, unknown>>, file: string): Finding[] {
-  const machine = machineSchema.safeParse(raw.machine);
+  const machine = fitting(raw.machine);
   const archs = cudaArchsSchema.safeParse(raw.cudaArchs);
   const found: Finding[] = [];
-  if (machine.success) {
-    const { profile, bake: _, host: __, channel: ___, after: ____, ...overrides } = machine.data;
+  if (machine.profile !== undefined) {
+    const { profile, bake: _, host: __, channel: ___, after: ____, ...overrides } = machine;
     found.push(...resolveMachine("keelson:machine", profile, overrides).findings);
   }
   if (archs.success && archs.data !== "")
     found.push(...parseArchs(archs.data, { subject: "keelson:cudaArchs" }).findings);
   return found.map((finding) => ({ ...finding, where: { file } }));
+}
+
+type Machine = z.infer<typeof machineSchema>;
+
+/** Of a machine as somebody wrote it, the fields whose form is right: one that is not keeps the others' faults from nobody. */
+function fitting(raw: unknown): Partial<Machine> {
+  if (raw === null || typeof raw !== "object") return {};
+  const fields = Object.entries(machineSchema.shape).flatMap(([key, schema]) => {
+    const found = key === "environment" ? texts((raw as Machine)[key]) : (raw as Record<string, unknown>)[key];
+    const { success, data } = schema.safeParse(found);
+    return success && data !== undefined ? [[key, data]] : [];
+  });
+  return Object.fromEntries(fields);
+}
+
+/** A map's values that are texts. */
+function texts(map: unknown): unknown {
+  if (map === null || typeof map !== "object") return undefined;
+  return Object.fromEntries(Object.entries(map).filter(([, value]) => typeof value === "string"));
 }

@@ -13,7 +13,7 @@ export const sourcesSchema = z.record(
   z.string().min(1),
   z
     .object({
-      path: z.string().min(1),
+      path: z.string().regex(/[^/]/, "a folder of sources, relative to the project"),
       package: z
         .string()
         .regex(/^[A-Za-z0-9_-]+$/, "a Cargo package's name")
@@ -139,7 +139,7 @@ export function unusedSources(
       subject: `keelson:sources.${name}`,
       message: definitions.some((d) => d.name === name)
         ? `${name} is built from no sources but its own folder`
-        : `"${name}" is no image of the catalogue`,
+        : `"${name}" is no image of the catalogue${services.length > 0 ? ", and no service that the machine runs" : ""}`,
       fix: `remove it, or write one of: ${takers.toSorted().join(", ")}${hint(name, takers)}`,
     }));
 }

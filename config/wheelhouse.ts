@@ -17,9 +17,12 @@ export const wheelhouseSchema = z
   })
   .strict()
   .refine(({ index, volume }) => (index === undefined) !== (volume === undefined), "either index or volume")
-  .refine(({ index, username }) => index !== undefined || username === undefined, "a login of an index alone")
   .refine(
-    ({ username, password }) => (username === undefined) === (password === undefined),
+    ({ volume, username, password }) => volume === undefined || (username ?? password) === undefined,
+    "a login of an index alone",
+  )
+  .refine(
+    ({ index, username, password }) => index === undefined || (username === undefined) === (password === undefined),
     "username and password together, or neither",
   )
   .refine(({ index = "", password }) => password === undefined || isPrivate(index), {
@@ -34,7 +37,7 @@ export type WheelhouseConfig = z.infer<typeof wheelhouseSchema>;
 
 function hasNoLogin(address: string): boolean {
   const url = URL.parse(address);
-  return url !== null && url.username === "" && url.password === "";
+  return url === null || (url.username === "" && url.password === ""); // what is no address is told as that
 }
 
 /** Whether nobody on the way can read what is sent there. */

@@ -194,7 +194,10 @@ function findCycles(nodes: readonly LineageNode[]): string[][] {
 
 /** `; did you mean "x"?` where a known name is near: at most two letters away. */
 export function hint(found: string, known: readonly string[]): string {
-  const near = known.map((k) => [editDistance(found, k), k] as const).filter(([d]) => d > 0 && d <= 2);
+  const near = known
+    .filter((k) => k !== found)
+    .map((k) => [editDistance(found.toLowerCase(), k.toLowerCase()), k] as const)
+    .filter(([d]) => d <= 2);
   const best = near.toSorted(([a, x], [b, y]) => a - b || (x < y ? -1 : 1))[0];
   return best === undefined ? "" : `; did you mean "${best[1]}"?`;
 }

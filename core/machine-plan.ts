@@ -12,6 +12,7 @@ import { type Finding, sortFindings } from "./finding.ts";
 import {
   type EarlierWaves,
   exchangeFamilies,
+  exchangeFindings,
   type Fleet,
   type FleetSelection,
   type PlacedWave,
@@ -69,6 +70,8 @@ export interface PlannedCuda {
   readonly track: Track;
   /** Why this track. */
   readonly reason: string;
+  /** Whether `keelson:cudaArchs` names them; else they are the card's own. */
+  readonly listed: boolean;
   readonly archs: readonly CudaArch[];
 }
 
@@ -141,7 +144,8 @@ export function planMachine(input: MachinePlanInput): {
   const { fleet, findings: exchange } = exchangeFamilies(input.fleet, input.families);
   const placed = placeFleet(fleet);
   const { placements: here, findings: selection } = selectServices(placed.placements, stack, input.services);
-  const found = [...impossible, ...(parsed?.findings ?? []), ...exchange, ...placed.findings, ...selection];
+  const rows = exchangeFindings(input.fleet, input.families, placed.findings, here);
+  const found = [...impossible, ...(parsed?.findings ?? []), ...exchange, ...rows, ...selection];
   if (profile === undefined) return { findings: sortFindings(found) };
   const { gpu } = profile;
   const { modelEvictThresholdPct = 0 } = machineDefaults(profile);
@@ -205,7 +209,8 @@ function planCuda(
       ? chooseTrack({ name: machine, driver: gpu.tegra ? undefined : driver, card: gpu.capability })
       : { track: asked, reason: "keelson:cudaTrack names it" };
   const own: CudaArch = { capability: gpu.capability, variant: "", sass: true, ptx: false };
-  return { ...choice, archs: archs === undefined || archs.length === 0 ? [own] : archs };
+  const listed = archs !== undefined && archs.length > 0;
+  return { ...choice, listed, archs: listed ? archs : [own] };
 }
 
 /** What bakes /etc/machine-profile.json into an image: MACHINE, as 004 has it, and the file's content. */

@@ -3,7 +3,10 @@ import {
   type CudaArch,
   type CudaTarget,
   type CudaWish,
+  compareCapabilities,
+  GENERATIONS,
   selectFor,
+  TRACKS,
   type Track,
   toolkitRefuses,
   torchArchList,
@@ -121,6 +124,9 @@ function unsupported(subject: string, arch: CudaArch, track: Track, toolkit: str
   const refusal = toolkitRefuses(toolkit, arch);
   if (refusal === undefined || refusal.reason === "unknown") return [];
   const early = refusal.reason === "not-yet";
+  const ptx = newestBelow(arch, toolkit);
+  const tracks = TRACKS.filter((one) => toolkitRefuses(trackToolkit(one).version, arch) === undefined);
+  const other = tracks.length > 0 ? `set keelson:cudaTrack to ${tracks.join(" or ")}` : "";
   return [
     finding(
       refusal.reason,
@@ -128,11 +134,25 @@ function unsupported(subject: string, arch: CudaArch, track: Track, toolkit: str
       subject,
       `track ${track} (CUDA ${toolkit}) ${early ? "does not compile yet" : "no longer compiles"} for ${archName(arch)}: ` +
         (early ? `the first toolkit that does is ${refusal.first}` : `the last toolkit that did is ${refusal.last}`),
-      early
-        ? `use a track of CUDA ${refusal.first} or newer, or take ${archName(arch)} off the list`
-        : `use a track of CUDA ${refusal.last} or older, or take ${archName(arch)} off the list`,
+      [
+        other,
+        early && ptx !== undefined ? `write ${ptx}+PTX for it, which its driver compiles` : "",
+        `take ${archName(arch)} off keelson:cudaArchs`,
+      ]
+        .filter(Boolean)
+        .join(", or "),
     ),
   ];
+}
+
+/** The newest capability up to a card's that a toolkit compiles for: the card's driver goes on from its PTX. */
+function newestBelow({ capability: card }: CudaArch, toolkit: string): string | undefined {
+  return GENERATIONS.filter(
+    ({ capability, tegra }) =>
+      !tegra &&
+      compareCapabilities(capability, card) <= 0 &&
+      toolkitRefuses(toolkit, { capability, variant: "" }) === undefined,
+  ).at(-1)?.capability;
 }
 
 function runnable(subject: string, archs: readonly CudaArch[], target: CudaTarget, found: string): Finding[] {

@@ -10,10 +10,13 @@ const cudaArchPlan: Gate<MachinePlan> = {
   id: "cuda-arch",
   description: "the machine's card runs what keelson:cudaArchs lists, and the track's toolkit compiles for it",
   severity: "error",
-  check({ profile: { machine, gpu }, cuda }) {
+  check({ profile: { machine, gpu }, cuda, services }) {
     if (gpu === undefined || cuda === undefined) return [];
+    const { archs, track, listed } = cuda;
+    // The card's own, which nobody wrote, is nothing to services that run without it.
+    if (!listed && services.length > 0 && services.every((service) => !service.gpu)) return [];
     const targets = [{ machine, capability: gpu.capability }];
-    return cudaPlanFindings({ subject: "keelson:cudaArchs", archs: cuda.archs, track: cuda.track, targets });
+    return cudaPlanFindings({ subject: listed ? "keelson:cudaArchs" : "keelson:machine", archs, track, targets });
   },
 };
 

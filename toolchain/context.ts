@@ -34,12 +34,22 @@ const NOT_SOURCE = [
   "**/__pycache__",
 ];
 
+/** What a Python service keeps beside its code (seed 004, section C): gigabytes, which a volume brings. Modules of that name are code. */
+const PYTHON_DATA = ["models", "!models/**/*.py", "data", "!data/**/*.py"];
+
 /**
  * Somebody's sources as a build receives them: as {@link readContext} gives them under their own .dockerignore, without
- * what no build reads, whatever that file says.
+ * what no build reads, whatever that file says. Of a Python application (one with a requirements.lock) the folders `models` and
+ * `data` are left out as well, but for modules; its .dockerignore brings them back with `!models`.
  */
 export async function readSource(dir: string): Promise<ContextEntry[]> {
-  return readEntries(dir, await readIgnore(dir, undefined, `\n${NOT_SOURCE.join("\n")}\n`));
+  const isPython = (await readIfThere(join(dir, "requirements.lock"))) !== undefined;
+  const before = isPython ? lines(PYTHON_DATA) : "";
+  return readEntries(dir, await readIgnore(dir, undefined, { before, after: `\n${lines(NOT_SOURCE)}` }));
+}
+
+function lines(patterns: readonly string[]): string {
+  return patterns.map((pattern) => `${pattern}\n`).join("");
 }
 
 /** Everything below a directory, as {@link readContext} gives it where no ignore file is. */
@@ -54,20 +64,24 @@ async function readEntries(dir: string, ignore: IgnoreMatcher): Promise<ContextE
   return sortEntries(entries);
 }
 
-async function readIgnore(dir: string, dockerfile: string | undefined, always = ""): Promise<IgnoreMatcher> {
+async function readIgnore(
+  dir: string,
+  dockerfile: string | undefined,
+  { before, after } = { before: "", after: "" },
+): Promise<IgnoreMatcher> {
   const own = dockerfile === undefined ? undefined : `${dockerfile}.dockerignore`;
   const shared = join(dir, ".dockerignore");
   for (const file of own === undefined ? [shared] : [own, shared]) {
     const text = await readIfThere(file);
     if (text === undefined) continue;
     try {
-      return ignoreMatcher(`${text}${always}`);
+      return ignoreMatcher(`${before}${text}${after}`);
     } catch (error) {
       if (!(error instanceof IgnorePatternError)) throw error;
       throw new UserError(`${file}: ${error.message}`, "write it as Docker documents .dockerignore patterns");
     }
   }
-  return ignoreMatcher(always);
+  return ignoreMatcher(`${before}${after}`);
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {

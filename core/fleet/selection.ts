@@ -36,6 +36,49 @@ export function exchangeFamilies(
 }
 
 /**
+ * What the rows of a fleet get wrong, with the faults of an exchange told once, by its key, and for the services that run here alone.
+ * @param found of the rows with their families exchanged
+ * @param here placements that run
+ */
+export function exchangeFindings(
+  fleet: Fleet,
+  exchanged: Readonly<Record<string, string>> = {},
+  found: readonly Finding[],
+  here: readonly Placement[],
+): Finding[] {
+  const pairs = Object.entries(exchanged).map(([from, to]) => ({ from, to, family: resolveBase(from, fleet)?.family }));
+  const isLack = ({ rule }: Finding) => rule === "fleet/missing-need";
+  const moved = fleet.rows.flatMap((row) => {
+    const family = resolveBase(row.base, fleet)?.family;
+    const pair = pairs.find((one) => one.family === family && resolveBase(one.to, fleet)?.family !== family);
+    return pair === undefined ? [] : [{ ...pair, row: row.service }];
+  });
+  const others = found.filter((one) => !isLack(one) || !moved.some(({ row }) => row === one.subject));
+  const lacks = found.filter(isLack).flatMap((one) => {
+    const pair = moved.find(({ row }) => row === one.subject);
+    return pair !== undefined && here.some(({ row }) => row === pair.row) ? [{ ...one, pair }] : [];
+  });
+  return [
+    ...others,
+    ...[...Map.groupBy(lacks, ({ pair, message }) => `${pair.from} ${message}`).values()].flatMap((same): Finding[] => {
+      const [first] = same;
+      if (first === undefined) return [];
+      const { pair, message, fix, rule, severity } = first;
+      const names = same.map(({ subject }) => subject);
+      return [
+        {
+          rule,
+          severity,
+          subject: `keelson:families.${pair.from}`,
+          message: `${names.slice(0, 4).join(", ")}${names.length > 4 ? ` and ${names.length - 4} more` : ""}: ${message}`,
+          fix: `${fix}, or leave ${names.length === 1 ? "it" : "them"} out of keelson:services`,
+        },
+      ];
+    }),
+  ];
+}
+
+/**
  * The placements of a machine that a stack wants, with what they can't do without: Redis, where one of them uses it.
  * @returns the placements, and a finding for each name that the machine has no service of.
  */

@@ -78,6 +78,7 @@ export function resolveMachine(
       `write one of: ${known.join(", ")}${hint(name, known)}`,
       "profile",
     );
+    checkNumbers(overrides, check);
     return { findings: check.findings };
   }
   const cores = check.integer("cores", "CPU cores", overrides.cores ?? entry.cores, LIMITS.cores);
@@ -85,7 +86,7 @@ export function resolveMachine(
   const gpu = entry.gpu === undefined ? undefined : resolveGpu(GPUS[entry.gpu], memory, overrides, check);
   if (gpu === undefined) refuseGpuFields(overrides, check);
   else checkDriver(overrides.driver, gpu, check);
-  checkEnvironment(overrides.environment ?? {}, check);
+  checkEnvironment(overrides.environment ?? {}, gpu?.count ?? 0, check);
   if (check.findings.length > 0) return { findings: check.findings };
   const { driver, environment } = overrides;
   return {
@@ -135,6 +136,15 @@ class Check {
     );
     return MIN_MEMORY;
   }
+}
+
+/** What is impossible on any machine: told also where the catalogue lacks the machine. */
+function checkNumbers({ cores, memory, gpus, gpuMemory, environment = {} }: MachineOverrides, check: Check): void {
+  if (cores !== undefined) check.integer("cores", "CPU cores", cores, LIMITS.cores);
+  if (memory !== undefined) check.size("memory", "main memory", memory, LIMITS.memory);
+  if (gpus !== undefined) check.integer("gpus", "GPUs", gpus, LIMITS.gpus);
+  if (gpuMemory !== undefined) check.size("gpuMemory", "GPU memory", gpuMemory, LIMITS.gpuMemory);
+  checkEnvironment(environment, gpus ?? LIMITS.gpus, check);
 }
 
 function resolveGpu(
@@ -198,7 +208,9 @@ function checkDriver(driver: string | undefined, gpu: NonNullable<MachineProfile
     );
 }
 
-function checkEnvironment(environment: Readonly<Record<string, string>>, check: Check): void {
+/** @param gpus how many the machine has */
+function checkEnvironment(environment: Readonly<Record<string, string>>, gpus: number, check: Check): void {
+  checkCards(environment.GPU_VISIBLE_DEVICES, gpus, check);
   for (const name of Object.keys(environment))
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
       check.report(
@@ -207,6 +219,23 @@ function checkEnvironment(environment: Readonly<Record<string, string>>, check: 
         "write letters, digits and underscores, not starting with a digit",
         "environment",
       );
+}
+
+/** Cards by number must be there; names of other kinds (a UUID, `all`, `void`) are the machine's own. */
+function checkCards(cards: string | undefined, gpus: number, check: Check): void {
+  const absent = (cards?.split(",") ?? []).map((card) => card.trim()).filter((card) => !isCard(card, gpus));
+  if (absent.length === 0) return;
+  const [is, last] = [gpus === 1 ? "is" : "are", gpus - 1];
+  check.report(
+    "impossible",
+    `expected numbers of GPUs, of which there ${is} ${gpus}, found ${JSON.stringify(cards)}`,
+    gpus === 0 ? "write void, or take it out" : `write ${gpus === 1 ? "0" : `some of 0 to ${last}`}, all or void`,
+    "environment.GPU_VISIBLE_DEVICES",
+  );
+}
+
+function isCard(card: string, gpus: number): boolean {
+  return /^\d+$/.test(card) ? Number(card) < gpus : card !== "" && (gpus > 0 || card === "void");
 }
 
 function sizeOf(text: string): number | undefined {

@@ -61,7 +61,7 @@ describe("a stack with a machine", () => {
   it("lets a stack lower what the fleet's rules find, and no other finding of the plan", async () => {
     const loaded = await load({ machine: { profile: "none" }, services: ["SpeechRelayService"], images: ["nothing"] });
     const rules = async (gates = {}) => (await judgePlan(loaded, gates)).map((f) => `${f.severity} ${f.rule}`);
-    assert.deepEqual(await rules(), ["error fleet/no-gpu", "error config/unknown-image", "error fleet/no-image"]);
+    assert.deepEqual(await rules(), ["error fleet/no-gpu", "error config/unknown-image"]);
     const lowered = await rules({ severity: { fleet: "warning", config: "warning" } });
     assert.ok(lowered.includes("error config/unknown-image"), lowered.join());
     assert.ok(lowered.includes("warning fleet/no-gpu"), lowered.join());
@@ -73,9 +73,59 @@ describe("a stack with a machine", () => {
     const { plan, findings } = await load(llm, "mainpc");
     assert.match(
       text(findings),
-      /^error fleet\/no-image service-llm-cu118 .*1 service runs it: LearningManager; set keelson:cudaTrack to one that there is: service-llm-cu121/m,
+      /^error fleet\/no-image service-llm-cu118 .*1 service runs it: LearningManager; set keelson:cudaTrack to one that there is: cu121$/m,
     );
     assert.deepEqual(plan.images, []);
+  });
+
+  it("fails services whose image is not for their machine's platform, by its definition or by keelson:platforms", async () => {
+    const orin = await load({
+      machine: { profile: "jetson-orin" },
+      services: ["SpeechRelayService", "TieredResponder"],
+    });
+    assert.match(
+      text(orin.findings),
+      /^error fleet\/platform service-torch-audio-cu121 .*: is built for linux\/amd64, but pc2 \(jetson-orin\) is linux\/arm64: SpeechRelayService can't run there; /,
+    );
+    assert.equal(orin.findings.length, 1, text(orin.findings));
+    const { findings } = await load({ machine, services, platforms: ["linux/arm64"] });
+    assert.deepEqual(
+      findings.map((f) => `${f.rule} ${f.subject}`),
+      ["fleet/platform service-cpu", "fleet/platform service-web"],
+    );
+  });
+
+  it("asks nothing of CUDA for a card that no track compiles for, where no service uses it", async () => {
+    const blackwell = { profile: "rtx-5090", driver: "580.65.06" };
+    const judge = async (more: Record<string, unknown>) =>
+      text(await judgePlan(await load({ machine: blackwell, ...more })));
+    assert.equal(await judge({ services }), "");
+    assert.match(
+      await judge({ services: ["SpeechRelayService"] }),
+      /^error cuda-arch\/not-yet keelson:machine .*: track cu121 .* does not compile yet for 12\.0: .*; write 9\.0\+PTX for it, which its driver compiles, or take 12\.0 off/,
+    );
+    assert.match(await judge({ services, cudaArchs: "12.0" }), /^error cuda-arch\/not-yet keelson:cudaArchs /);
+  });
+
+  it("tells once, by its key, that a family which services are moved to lacks what those that run here need", async () => {
+    const { findings } = await load({ machine, families: { "family-torch": "family-cpu-pydeps" } });
+    assert.match(
+      text(findings),
+      /^error fleet\/missing-need keelson:families\.family-torch .*: RealTimeAudioPipelinePC2, SpeechRelayService: needs gpu, which base-cpu-pydeps lacks; .*keelson:services$/,
+    );
+    assert.equal(findings.length, 1, text(findings));
+    const others = await load({ machine, services, families: { "family-torch": "family-cpu-pydeps" } });
+    assert.deepEqual(others.findings, []);
+  });
+
+  it("warns of a channel that nothing follows, and of keys that want a machine", async () => {
+    const { findings } = await load({ machine: { ...machine, channel: "stable" }, services });
+    assert.match(text(findings), /^warning config\/no-host keelson:machine\.channel /);
+    const without = await load({ cudaTrack: "cu118", families: { "family-torch": "family-llm" } });
+    assert.deepEqual(
+      without.findings.map((f) => `${f.rule} ${f.subject}`),
+      ["config/no-machine keelson:cudaTrack", "config/no-machine keelson:families"],
+    );
   });
 
   it("goes to another CUDA track by one key, in its GPU images alone", async () => {

@@ -40,6 +40,16 @@ describe("keelson:wheelhouse", () => {
     }
   });
 
+  it("tells each mistake once", () => {
+    for (const wrong of [
+      { index: "wheels" },
+      { volume: "wheels", username: "ci" },
+      { index: INDEX, username: "ci" },
+      {},
+    ])
+      assert.equal(findings(wrong).length, 1, findings(wrong).join("\n"));
+  });
+
   it("drops the password's value where the engine hands it over decrypted", () => {
     const value = JSON.stringify({ index: INDEX, username: "ci", password: "hunter2" });
     const config = engineStackConfig({ "keelson:wheelhouse": value }, new Set(["keelson:wheelhouse"]), "test");

@@ -78,6 +78,29 @@ describe("readContext", () => {
     assert.deepEqual(await found(), [".dockerignore", "Cargo.toml", "crates/a/target/mod.rs"]);
   });
 
+  it("of a Python application has neither models nor data, but the modules of that name, unless its ignore file wants them", async () => {
+    const kept = [
+      "app/data/seed.json",
+      "app/models/user.py",
+      "models/__init__.py",
+      "models/sub/user.py",
+      "requirements.lock",
+    ];
+    for (const path of [...kept, "models/llama.gguf", "data/cache.db", "app/__pycache__/x.pyc"]) write(path);
+    const found = async () => (await readSource(dir)).flatMap((e) => (e.kind === "file" ? [e.path] : []));
+    assert.deepEqual(await found(), kept);
+    write(".dockerignore", "!data\n");
+    assert.deepEqual(await found(), [
+      ".dockerignore",
+      "app/data/seed.json",
+      "app/models/user.py",
+      "data/cache.db",
+      ...kept.slice(2),
+    ]);
+    rmSync(join(dir, "requirements.lock"));
+    assert.ok((await found()).includes("models/llama.gguf"), "a Next.js application's models are code");
+  });
+
   it("does not follow links: a loop is a link like any other", async () => {
     symlinkSync(".", join(dir, "self"));
     symlinkSync("..", join(dir, "up"));
