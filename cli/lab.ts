@@ -25,6 +25,7 @@ export function labCommand(): Command {
       if (wanted === 0) return;
       for (const host of await startLab(wanted, plainProgress(), release))
         console.log(`${host.name}  ${sshCommand(host)}  registry ${host.registry}`);
+      console.log("next: npm run up -- --stack lab, which deploys weft to vps1");
     });
   command
     .command("status")

@@ -24,7 +24,7 @@ export async function openPlaces(stack: string, name?: string): Promise<Places> 
         ? `stack ${stack} has no hosts and no clusters`
         : `stack ${stack} has no host or cluster "${name}"`,
       known.length === 0
-        ? `add one to keelson:hosts or keelson:kubernetes in Pulumi.${stack}.yaml`
+        ? `name another stack with --stack, or add one to keelson:hosts or keelson:kubernetes in Pulumi.${stack}.yaml`
         : `name one of: ${known.join(", ")}${hint(name ?? "", known)}`,
     );
   if (name !== undefined && name in hosts && name in kubernetes)

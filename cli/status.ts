@@ -42,7 +42,9 @@ export async function hostStatus(host: OpenHost): Promise<HostStatus> {
     const notes = Buffer.concat(error).toString().split("\n").filter(Boolean);
     return { host: host.name, services: parseStatus(Buffer.concat(out).toString()), notes, healthy: code === 0 };
   } catch (failure) {
-    return { host: host.name, services: [], notes: [(failure as Error).message], healthy: false, unreachable: true };
+    const { message, fix } = failure as Error & { fix?: string };
+    const notes = [message, ...(fix === undefined ? [] : [fix])];
+    return { host: host.name, services: [], notes, healthy: false, unreachable: true };
   }
 }
 

@@ -25,11 +25,18 @@ export async function readStack(root: string, stack: string): Promise<StackConfi
 export async function withUnknownNames(root: string, stack: string, error: unknown): Promise<unknown> {
   if (!(error instanceof ConfigError)) return error;
   const { file, findings, rest } = error;
-  const named = rest === undefined ? [] : await namesOf(root, stack, rest);
+  const named = rest === undefined ? [] : (await namesOf(root, stack, rest)).filter((one) => !isThere(one, findings));
   const told = new Set(findings.map(({ subject }) => subject));
   const more = named.filter(({ subject }) => !told.has(subject)).map((f) => ({ ...f, where: f.where ?? { file } }));
   const text = await readFile(join(root, file), "utf8").catch(() => "");
   return new ConfigError(file, locate([...findings, ...more], text, file), rest);
+}
+
+/** A host that stands there, and can't be used as it does, is no unknown one. */
+function isThere({ rule, message }: Finding, findings: readonly Finding[]): boolean {
+  if (rule !== "host/unknown") return false;
+  const broken = findings.flatMap(({ subject }) => /^keelson:hosts\.([^.]+)/.exec(subject)?.[1] ?? []);
+  return broken.some((name) => message.startsWith(`"${name}" `));
 }
 
 async function namesOf(root: string, stack: string, config: StackConfig): Promise<Finding[]> {

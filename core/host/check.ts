@@ -46,6 +46,9 @@ function serviceFaults(service: HostService, waves: ReadonlyMap<string, number>)
     ...volumes
       .filter((v) => !/^(?:config|data|\/.+)$/.test(v.source))
       .map((v) => `a volume's source is config, data or an absolute path, found ${JSON.stringify(v.source)}`),
+    ...volumes
+      .filter((v) => !/^\/./.test(v.target))
+      .map((v) => `a volume's target is an absolute path in the container, found ${JSON.stringify(v.target)}`),
     ...[hooks?.before, hooks?.after]
       .filter((h) => h !== undefined && !/^\/\S+$/.test(h))
       .map((h) => `a hook is the absolute path of a program, found ${JSON.stringify(h)}`),

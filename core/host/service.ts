@@ -38,7 +38,7 @@ export interface HostService {
    * data that only one may hold. Default: beside with a port, replace without.
    */
   readonly update?: "beside" | "replace";
-  /** How long requests that run on the old container may last after the switch. Default: 30 s. */
+  /** How long requests that run on the old container may last after the switch; a job's run, after a change of it. Default: 30 s. */
   readonly drain?: Duration;
   /** From TERM to KILL. Default: 10 s. */
   readonly stop?: Duration;

@@ -82,6 +82,22 @@ describe("a plan that is not whole", () => {
     });
   });
 
+  it("takes no host for unknown that stands there and is wrong", async () => {
+    const weft = "  keelson:workloads: { weft: { image: right, hosts: [vps1, vps2] } }\n";
+    writeFileSync(
+      join(root, "Pulumi.dev.yaml"),
+      `config:\n  keelson:images: [right]\n  keelson:hosts: { vps1: { adress: 203.0.113.7, hostKey: ssh-ed25519 AAAA } }\n${weft}`,
+    );
+    await assert.rejects(readStack(root, "dev"), (error) => {
+      assert.ok(error instanceof ConfigError);
+      assert.deepEqual(
+        error.findings.filter((f) => f.rule === "host/unknown").map((f) => f.message),
+        ['"vps2" is no host of keelson:hosts'],
+      );
+      return true;
+    });
+  });
+
   it("tells the line of the stack's file that a name stands below", async () => {
     writeFileSync(join(root, "Pulumi.dev.yaml"), "config:\n  keelson:builder: embedded\n  keelson:images: [rihgt]\n");
     const { findings } = await loadPlan(root, "dev", { ...config, images: ["rihgt"] }, around);

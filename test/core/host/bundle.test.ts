@@ -90,6 +90,10 @@ describe("a host's bundle", () => {
       [{ ...WEFT, volumes: [{ source: "../x", target: "/x" }] }],
       /a volume's source is config, data or/,
     ],
+    "a volume that is mounted at no absolute path": [
+      [{ ...WEFT, volumes: [{ source: "data", target: "data" }] }],
+      /a volume's target is an absolute path in the container, found "data"/,
+    ],
     "an option in a volume": [
       [{ ...WEFT, volumes: [{ source: "/x,readonly", target: "/x" }] }],
       /has a blank, comma or quote/,

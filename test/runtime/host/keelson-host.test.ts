@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { execaSync } from "execa";
+import { execa, execaSync } from "execa";
 import { renderBundle } from "../../../core/host/bundle.ts";
 import { renderSecrets } from "../../../core/host/secrets.ts";
 import type { HostService } from "../../../core/host/service.ts";
@@ -24,7 +25,7 @@ describe("the host program", () => {
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
   const inRoot = (text: string) =>
-    ["/usr/local/lib/keelson", "/var/lib/keelson", "/etc/keelson", "/etc/systemd/system"].reduce(
+    ["/usr/local/lib/keelson", "/var/lib/keelson", "/var/lib/systemd", "/etc/keelson", "/etc/systemd/system"].reduce(
       (all, path) => all.replaceAll(path, join(root, path)),
       text,
     );
@@ -200,6 +201,24 @@ describe("the host program", () => {
       said(program(`${unit("active")}DropInPaths=${path}\\n`, `/keelson-clawft-weft-a ${image}`));
     assert.equal(added("/etc/systemd/system/keelson-clawft-weft-a.service.d/override.conf"), "unit-edited");
     assert.equal(added("/run/systemd/system/service.d/10-of-all.conf"), "");
+    const listens = `image ${image}\nlisten 80\n`;
+    write("var/lib/keelson/clawft/services/weft/a/section", listens);
+    for (const path of ["etc/keelson/clawft/weft.cfg", "var/lib/keelson/clawft/services/weft/proxy.cfg"])
+      write(path, "  bind *:80\n");
+    const proxied = (slot: string) => {
+      const proxy = "\\nId=keelson-clawft-weft-proxy.service\\nActiveState=active\\n";
+      const asked = program(`${unit("active")}${proxy}`, `/keelson-clawft-weft-a ${image}`);
+      const listening = `ss() { echo "LISTEN 0 1 *:80 *:*"; }; sent_by() { echo "${slot}"; }; part() { cat "$UNITS/keelson-clawft-weft-proxy.service"; };`;
+      write("etc/systemd/system/keelson-clawft-weft-proxy.service", "");
+      return said(`${listening} ${asked}`);
+    };
+    assert.equal(proxied("keelson-clawft-weft-proxy a"), "");
+    assert.equal(proxied(""), "");
+    assert.equal(proxied("keelson-clawft-weft-proxy b"), "proxy-elsewhere");
+    assert.equal(proxied("keelson-clawft-weft-proxy -"), "proxy-elsewhere");
+    write("etc/keelson/clawft/weft.cfg", "  bind *:80\n# by hand\n");
+    assert.equal(proxied("keelson-clawft-weft-proxy a"), "proxy-edited");
+    slot("weft", "a", image);
     write("etc/systemd/system/keelson-clawft-weft-a.service", "[Unit]\n# by hand\n");
     write("etc/systemd/system/keelson-clawft-weft-b.service", "");
     assert.equal(said(program(unit("active"), `/keelson-clawft-weft-a ${image}`)), "unit-edited\nunfinished");
@@ -487,6 +506,36 @@ describe("the host program", () => {
     assert.equal(run("sleep() { :; }; ask() { return 28; }; send weft b ready").code, 1);
   });
 
+  it("asks proxies which slot they send to, and those that do not answer are no answer", async () => {
+    const stat = (a: string, b: string) =>
+      `# pxname,svname,${",".repeat(14)}\nin,FRONTEND,,,0${",".repeat(13)}OPEN\nout,a${",".repeat(16)}${a},1\nout,b${",".repeat(16)}${b},1\n\n`;
+    const servers = Object.entries({
+      "keelson-clawft-one-proxy": stat("UP", "MAINT"),
+      "keelson-clawft-two-proxy": stat("DRAIN", "DOWN 1/3"),
+      "keelson-clawft-both-proxy": stat("UP", "no check"),
+      "keelson-clawft-none-proxy": stat("MAINT", "MAINT"),
+    }).map(([unit, answer]) => {
+      mkdirSync(join(root, "run", unit), { recursive: true });
+      return createServer((socket) => socket.once("data", () => socket.end(answer))).listen(
+        join(root, "run", unit, "socket"),
+      );
+    });
+    mkdirSync(join(root, "run/keelson-clawft-silent-proxy"));
+    writeFileSync(join(root, "run/keelson-clawft-silent-proxy/socket"), "");
+    try {
+      const asked = `source ${root}/program; sent_by ${root}/run/*/socket; sent_by "${root}/none/*/socket"`;
+      const { stdout } = await execa("bash", ["-c", asked]);
+      assert.deepEqual(stdout.split("\n").toSorted(), [
+        "keelson-clawft-both-proxy -",
+        "keelson-clawft-none-proxy -",
+        "keelson-clawft-one-proxy a",
+        "keelson-clawft-two-proxy b",
+      ]);
+    } finally {
+      for (const server of servers) server.close();
+    }
+  });
+
   it("leaves nothing of a service that becomes a job, nor of a job that becomes a service", () => {
     const units = "etc/systemd/system";
     const doubles = `engine() { :; }; systemctl() { case $1 in disable|stop) echo "$*" ;; is-active|is-enabled) true ;; esac; }; serves() { :; }; send() { :; };`;
@@ -767,6 +816,32 @@ describe("the host program", () => {
     assert.ok(units().includes("keelson-clawft-weft-a.timer"));
   });
 
+  it("lets a job's run that goes on end when the job changes, for as long as `drain` says", () => {
+    const changed = (runs: number, drain: number) => {
+      rmSync(join(root, "var"), { recursive: true, force: true });
+      rmSync(join(root, "etc"), { recursive: true, force: true });
+      serving(job("r@1"));
+      write("etc/systemd/system/keelson-clawft-weft-a.timer", "OnCalendar=daily of r@1\n");
+      write("var/lib/systemd/timers/stamp-keelson-clawft-weft-a.timer", "");
+      const asked = `${root}/asked`;
+      const activity = `sleep() { :; }; systemctl() { case "$*" in --version) echo "systemd 252 (x)" ;; "show -P ActiveState keelson-clawft-weft-a.service")
+        echo >>${asked}; [ $(wc -l <${asked}) -gt ${runs} ] && echo inactive || echo activating ;; *) echo "systemctl $*" >>$work/calls ;; esac; };`;
+      write("asked", "");
+      const text = deploy(job("r@2").replace("drain 0", `drain ${drain}`), activity);
+      assert.deepEqual(units(), ["keelson-clawft-weft-b.service", "keelson-clawft-weft-b.timer"]);
+      // The slot's next timer would make up for what it missed since.
+      assert.equal(existsSync(join(root, "var/lib/systemd/timers/stamp-keelson-clawft-weft-a.timer")), false);
+      return text;
+    };
+    const done = "weft: r@1 -> r@2\nfailed ";
+    assert.equal(changed(0, 30), done);
+    assert.equal(changed(5, 30), `weft: a run of before has 30 s to end\n${done}`);
+    assert.equal(
+      changed(1e6, 0),
+      `weft: a run of before has 0 s to end\nweft: it did not end, and is stopped\n${done}`,
+    );
+  }).timeout(60_000);
+
   it("fails where the disk is full when it switches, and what served before serves on", () => {
     serving(section("r@1"));
     const full = `await() { ln -s /dev/full ${root}/${WEFT}/active.new; };`;
@@ -936,7 +1011,21 @@ describe("the host program", () => {
     assert.match(run("settle weft").said, /^error: \S+\/active says ''/);
   });
 
+  it("names the services that there are to who asks for one that there is not", () => {
+    slot("weft", "a", "r@1");
+    slot("job", "a", "r@1");
+    const none = /^error: no service wef of clawft serves on this host\n {2}there is job, weft; /;
+    for (const verb of ["logs wef", "run_in wef sh", "rollback wef"]) {
+      const { code, said: text } = run(`journalctl() { :; }; ${verb}`);
+      assert.equal(code, 1, text);
+      assert.match(text, none);
+    }
+    // What left, or never served, may have said something.
+    assert.equal(said("journalctl() { echo its last words; }; logs wef"), "its last words");
+  });
+
   it("asks the journal for what is wanted of a service, in both of its slots", () => {
+    slot("weft", "a", "r@1");
     const asked = (words: string) => run(`journalctl() { printf '%s ' "$@"; }; logs ${words}`);
     const tags = "CONTAINER_TAG=keelson-clawft-weft-a + CONTAINER_TAG=keelson-clawft-weft-b ";
     const common = "--no-pager -q -o short-iso -n";
