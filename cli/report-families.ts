@@ -1,17 +1,14 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { cudaRecord } from "../config/cuda-record.ts";
 import { UserError } from "../core/error.ts";
-import type { Plan, PlannedImage } from "../core/plan.ts";
+import type { Plan } from "../core/plan.ts";
 import { type FamiliesReport, makeFamiliesReport, SINGLE_STAGE, singleStageHash } from "../core/report/families.ts";
 import { imageEntries, platformName } from "../oci/platforms.ts";
 import { findTargets, type Stack, type Target } from "./targets.ts";
 
 const PLATFORM = "linux/amd64";
-/** What is read of `keelson report cuda --json`. */
-const built = z.array(
-  z.object({ platform: z.string(), compressed: z.int().positive(), locks: z.record(z.string(), z.string()) }),
-);
 const record = z.object({ platform: z.literal(PLATFORM), compressed: z.int().positive(), builtFrom: z.string() });
 
 /**
@@ -27,7 +24,7 @@ export async function familiesOf(stack: Stack, root: string): Promise<FamiliesRe
     const singleStage = singleStageOf(root, target.name);
     const gpu = target.planned?.cuda !== undefined;
     const found = await compressedOf(target);
-    const compressed = found ?? recordOf(root, target.planned);
+    const compressed = found ?? (target.planned && cudaRecord(root, target.planned, PLATFORM)?.compressed);
     const recorded = found === undefined && compressed !== undefined;
     inputs.push({ name: target.name, gpu, compressed, ...(recorded ? { recorded } : {}), singleStage });
   }
@@ -48,18 +45,6 @@ async function compressedOf({ client, repository, reference }: Target): Promise<
   const manifest = entry && (await client.findManifest(repository, entry.digest));
   if (manifest?.document.kind !== "manifest") return undefined;
   return manifest.document.manifest.layers.reduce((sum, { size }) => sum + size, 0);
-}
-
-/** What a GPU image too large to be everywhere weighed when it was built from the locks that it has now. */
-export function recordOf(root: string, planned: PlannedImage | undefined): number | undefined {
-  const track = /-(cu\d+)$/.exec(planned?.name ?? "")?.[1];
-  const file = join(root, planned?.folder ?? "", `${track}.built.json`);
-  if (planned === undefined || track === undefined || !existsSync(file)) return undefined;
-  const locks = Object.values(planned.contexts).flatMap((c) => (c.kind === "lock" ? [c.hash] : []));
-  const same = built
-    .parse(JSON.parse(readFileSync(file, "utf8")))
-    .find((one) => one.platform === PLATFORM && Object.values(one.locks).every((hash) => locks.includes(hash)));
-  return same?.compressed;
 }
 
 /** What bench single-stage has measured of a family; undefined for others. */

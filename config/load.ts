@@ -166,8 +166,12 @@ export async function loadPlan(
       ...(sandboxCheck?.sandboxFindings(made.plan) ?? []),
     ],
   ];
+  const plan =
+    machine?.plan?.cuda === undefined
+      ? made.plan
+      : (await import("./machine-costs.ts")).withCosts(root, made.plan, machine.plan);
   return {
-    plan: made.plan,
+    plan,
     findings: sortFindings(await placed(all, root, stack)),
     catalogue,
     ...(machine?.plan === undefined ? {} : { machine: machine.plan }),

@@ -2,6 +2,7 @@
 export * from "./cuda/arch.ts";
 export * from "./cuda/capability.ts";
 export * from "./cuda/compatibility.ts";
+export * from "./cuda/cost.ts";
 export * from "./cuda/generations.ts";
 export * from "./cuda/notation.ts";
 export * from "./cuda/render.ts";

@@ -3,6 +3,7 @@ import {
   type CudaArch,
   chooseTrack,
   cmakeArchitectures,
+  type MachineCost,
   parseArchs,
   type Track,
   torchArchList,
@@ -96,6 +97,8 @@ export interface PlannedMachine {
     readonly track: Track;
     readonly reason: string;
     readonly archs: { readonly torch: string; readonly cmake: string; readonly vllm: string };
+    /** Each image with CUDA code or the machine's profile: one for several machines against one for each. */
+    readonly costs?: readonly MachineCost[];
   };
   /** Each starts when every service of the one before is healthy; services by their names. */
   readonly waves: readonly { readonly name: string; readonly services: readonly string[] }[];

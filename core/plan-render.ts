@@ -1,7 +1,9 @@
 import type { PlannedSandbox } from "./cloudflare/sandbox-plan.ts";
 import { describePlace, type PlannedApp, type PlannedCluster } from "./cluster-plan.ts";
+import type { MachineCost } from "./cuda.ts";
 import type { PlannedMachine } from "./machine-plan.ts";
 import type { Plan, PlannedImage } from "./plan.ts";
+import { formatBytes } from "./size.ts";
 import { formatTable } from "./table.ts";
 import type { PlannedVolume } from "./volume/volume.ts";
 
@@ -69,6 +71,20 @@ function replicas({ replicas: wanted }: PlannedApp): string {
     : `${wanted.min} to ${wanted.max} pods`;
 }
 
+/** What each choice costs, images of the same cost in one row. */
+function formatCosts(costs: readonly MachineCost[]): string[] {
+  if (costs.length === 0) return [];
+  const rows = [...Map.groupBy(costs, (c) => [c.together, c.apart, c.source].join())].map(([, [cost, ...rest]]) => [
+    rest.length === 0 ? (cost?.image ?? "") : `${cost?.image} and ${rest.length} more`,
+    bytesOrUnknown(cost?.together),
+    bytesOrUnknown(cost?.apart),
+    cost?.source ?? "",
+  ]);
+  return ["", formatTable(["image", "one for all machines adds", "one for each adds, a machine", "because"], rows)];
+}
+
+const bytesOrUnknown = (bytes: number | undefined): string => (bytes === undefined ? "unknown" : formatBytes(bytes));
+
 function formatMachine({ profile, cuda, waves, services }: PlannedMachine): string[] {
   const { machine, gpu, cores } = profile;
   const rows = services.map((s) => [
@@ -87,6 +103,7 @@ function formatMachine({ profile, cuda, waves, services }: PlannedMachine): stri
           `CUDA track ${cuda.track}: ${cuda.reason}`,
           `architectures: torch ${cuda.archs.torch}, CMake ${cuda.archs.cmake}, vllm ${cuda.archs.vllm}`,
         ]),
+    ...formatCosts(cuda?.costs ?? []),
     "",
     formatTable(["service", "wave", "image", "port", "GPU", ""], rows),
   ];

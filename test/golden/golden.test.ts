@@ -165,7 +165,8 @@ describe("switching from mainpc to pc2", () => {
     const [a, b] = await plans();
     assert.ok(a.machine?.cuda && b.machine?.cuda);
     assert.deepEqual(differing(a.machine, b.machine), ["cuda", "environment", "profile", "services", "waves"]);
-    assert.deepEqual(differing(a.machine.cuda, b.machine.cuda), ["archs", "reason"]);
+    // Costs follow from the profile, which is baked in, and from the images that the services want.
+    assert.deepEqual(differing(a.machine.cuda, b.machine.cuda), ["archs", "costs", "reason"]);
     assert.deepEqual(
       [a, b].map((plan) => plan.machine?.cuda?.archs),
       [
