@@ -61,6 +61,8 @@ const schema = z.object({
   TOOL_LOADER_GRACE: number(GRACE),
   TOOL_LOADER_LEASE_BEAT: number(10),
   TOOL_LOADER_LEASE_STALE: number(35),
+  /** Compile also where a network failed, and not only where no prebuilt binary runs. */
+  TOOL_LOADER_COMPILE: flag,
   TOOL_LOADER_NO_LIMITS: flag,
 });
 

@@ -26,7 +26,7 @@ export async function list(json: boolean): Promise<number> {
     const there = marker === undefined ? undefined : await realpath(shop.at.visible(spec)).catch(() => undefined);
     rows.push({
       tool: spec.name,
-      version: spec.version,
+      version: marker?.version ?? spec.version,
       priority: spec.priority,
       status:
         seen[spec.name] ??

@@ -5,7 +5,7 @@ import { syncDirectory, syncTree } from "../local/durable.ts";
 import { fingerprint } from "../local/fingerprint.ts";
 import { layout } from "../local/layout.ts";
 import { type Lock, takeLock } from "../local/lock.ts";
-import { type Marker, type Source, writeMarker } from "../local/marker.ts";
+import { type Marker, writeMarker } from "../local/marker.ts";
 import { activate, deactivate, installedTool, removeTree } from "../local/store.ts";
 import { sweep } from "../run/sweep.ts";
 import { specNamed } from "../spec/named.ts";
@@ -46,11 +46,16 @@ export async function acquire(shop: Workshop, spec: ToolSpec, how = { install: t
   }
 }
 
-function announce(shop: Workshop, spec: ToolSpec, marker: Pick<Marker, "source" | "seconds">, saved: boolean): void {
+function announce(
+  shop: Workshop,
+  spec: ToolSpec,
+  marker: Pick<Marker, "version" | "source" | "seconds">,
+  saved: boolean,
+): void {
   shop.report({
     event: "installed",
     tool: spec.name,
-    version: spec.version,
+    version: marker.version,
     source: marker.source,
     seconds: marker.seconds,
     saved,
@@ -155,15 +160,11 @@ async function volumeOrLease(
   const { volume, keeper, config, clock, random, owner } = shop;
   if (volume === undefined || keeper === undefined) return undefined;
   const kept = keptAs(shop, spec);
-  let asked = 0;
   try {
     const right = await leaseOr(
       volume,
       leaseKey(spec, kept.fingerprint),
-      () => {
-        if (++asked === 2) shop.report({ event: "phase", tool: spec.name, phase: "waiting" });
-        return keeper.manifest(kept);
-      },
+      () => keeper.manifest(kept),
       timeoutOf(spec),
       {
         clock,
@@ -173,6 +174,7 @@ async function volumeOrLease(
         staleAfter: config.TOOL_LOADER_LEASE_STALE,
         poll: Math.min(2, config.TOOL_LOADER_LEASE_BEAT / 3),
         signal: shop.signal,
+        onWait: () => shop.report({ event: "phase", tool: spec.name, phase: "waiting" }),
       },
     );
     shop.report({ event: "volume", fault: null, message: volume.description });
@@ -204,7 +206,13 @@ async function restore(shop: Workshop, spec: ToolSpec, manifest: Manifest, start
       if (error instanceof ToolError) await shop.keeper?.forget(kept, manifest, `does not work: ${error.message}`);
       throw error;
     }
-    await finish(shop, spec, tree, "volume", started, manifest.archive.sha256);
+    await finish(
+      shop,
+      spec,
+      tree,
+      { version: manifest.version, source: "volume", archive: manifest.archive.sha256 },
+      started,
+    );
     return true;
   } catch (error) {
     shop.signal.throwIfAborted();
@@ -222,32 +230,29 @@ async function restore(shop: Workshop, spec: ToolSpec, manifest: Manifest, start
 }
 
 async function installAnew(shop: Workshop, spec: ToolSpec, tree: string, started: number): Promise<void> {
-  await install(shop, spec, tree, (name) => acquire(shop, specNamed(shop.specs, name)));
+  const version = await install(shop, spec, tree, (name) => acquire(shop, specNamed(shop.specs, name)));
   await syncTree(tree);
-  await finish(shop, spec, tree, shop.baking ? "baked" : "download", started);
+  await finish(shop, spec, tree, { version, source: shop.baking ? "baked" : "download" }, started);
 }
 
 async function finish(
   shop: Workshop,
   spec: ToolSpec,
   tree: string,
-  source: Source,
+  what: Pick<Marker, "version" | "source" | "archive">,
   started: number,
-  archive?: string,
 ): Promise<void> {
   const marker: Marker = {
     tool: spec.name,
-    version: spec.version,
+    ...what,
     fingerprint: keptAs(shop, spec).fingerprint,
-    source,
     // An image says nothing of the day and the machine that it was built on.
     installed: shop.baking ? "" : shop.clock.date().toISOString(),
     seconds: shop.baking ? 0 : Math.round((shop.clock.now() - started) * 1000) / 1000,
-    ...(archive === undefined ? {} : { archive }),
   };
   await writeMarker(tree, marker);
   await activate(shop.at, spec, tree);
-  announce(shop, spec, marker, archive !== undefined);
+  announce(shop, spec, marker, what.archive !== undefined);
 }
 
 /** Keeps an installed tool on the volume; that it can't be kept changes nothing for whoever uses it. */
@@ -260,7 +265,7 @@ export async function save(shop: Workshop, spec: ToolSpec, lease?: Lease): Promi
     if (shop.keeper === undefined || marker === undefined || marker.source === "baked") return;
     shop.report({ event: "phase", tool: spec.name, phase: "saving" });
     const tree = await realpath(shop.at.visible(spec));
-    const archive = await shop.keeper.save(kept, tree);
+    const archive = await shop.keeper.save(kept, tree, marker.version);
     await writeMarker(tree, { ...marker, archive });
     shop.report({ event: "saved", tool: spec.name });
     shop.report({ event: "volume", fault: null, message: shop.volume?.description ?? "" });

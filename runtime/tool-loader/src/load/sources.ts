@@ -17,6 +17,8 @@ export interface Way {
   readonly requires: readonly string[];
   /** True where it compiles: never tried because a network failed, for compiling is what runs out of memory. */
   readonly compiles: boolean;
+  /** What it installs. */
+  readonly version: string;
   /** Fills the prefix. */
   readonly run: (shop: Workshop, prefix: string) => Promise<void>;
 }
@@ -32,19 +34,23 @@ export function waysTo(spec: ToolSpec, platform: Platform): Way[] {
       label: "the prebuilt archive",
       requires: [],
       compiles: false,
+      version: spec.version,
       run: (shop, prefix) => fetchPrebuilt(shop, spec, url, checksum.replace("sha256:", ""), prefix),
     });
   const commands = [
-    { installCmd: spec.installCmd, requires: spec.requires, compiles: spec.compiles },
+    { installCmd: spec.installCmd, requires: spec.requires, compiles: spec.compiles, version: spec.version },
     ...spec.fallbacks,
   ];
   for (const way of commands) {
     if (way.installCmd.length === 0) continue;
+    const { version = spec.version } = way;
     ways.push({
       label: way.installCmd[0] as string,
       requires: way.requires,
       compiles: way.compiles,
-      run: (shop, prefix) => inScratch(shop, spec, (work) => runInstaller(shop, spec, way, prefix, work)),
+      version,
+      run: (shop, prefix) =>
+        inScratch(shop, spec, (work) => runInstaller(shop, { ...spec, version }, way, prefix, work)),
     });
   }
   return ways;
@@ -52,7 +58,9 @@ export function waysTo(spec: ToolSpec, platform: Platform): Way[] {
 
 /**
  * Fills an empty prefix with a working tool: each way in turn, until one ends with a tool that verifies.
+ * Compiling doesn't follow a network that failed, unless TOOL_LOADER_COMPILE says that it may.
  * @param require gets what a way needs
+ * @returns the version that is there now
  * @throws ToolError with what every way ended with
  */
 export async function install(
@@ -60,10 +68,15 @@ export async function install(
   spec: ToolSpec,
   prefix: string,
   require: (name: string) => Promise<void>,
-): Promise<void> {
+): Promise<string> {
   const failures: { way: Way; error: ToolError }[] = [];
+  let held = "";
   for (const way of waysTo(spec, shop.platform)) {
-    if (way.compiles && failures.some((f) => f.error.kind === "transient")) continue;
+    const network = failures.some((f) => f.error.kind === "transient");
+    if (way.compiles && network && !shop.config.TOOL_LOADER_COMPILE) {
+      held = "; it is not compiled for that, unless TOOL_LOADER_COMPILE=1";
+      continue;
+    }
     try {
       for (const name of way.requires) await require(name);
       await removeTree(prefix);
@@ -71,7 +84,7 @@ export async function install(
       await way.run(shop, prefix);
       shop.report({ event: "phase", tool: spec.name, phase: "verifying" });
       await verify(shop, spec, prefix);
-      return;
+      return way.version;
     } catch (error) {
       shop.signal.throwIfAborted();
       await removeTree(prefix);
@@ -83,7 +96,7 @@ export async function install(
     }
   }
   if (failures.length === 0) throw new ToolError("permanent", `there is no way to ${spec.name} on ${shop.platform}`);
-  const message = failures.map((f) => `${f.way.label}: ${f.error.message}`).join("; ");
+  const message = failures.map((f) => `${f.way.label}: ${f.error.message}`).join("; ") + held;
   const kind = failures.some((f) => f.error.kind === "transient") ? "transient" : "permanent";
   throw new ToolError(kind, message, { log: failures.at(-1)?.error.log });
 }

@@ -19,7 +19,7 @@ export function fingerprint(spec: ToolSpec, platform: Platform, root: string, sy
         spec.checksum[platform] ?? null,
         spec.strip,
         spec.into ?? null,
-        spec.fallbacks.map((f) => f.installCmd),
+        spec.fallbacks.map((f) => (f.version === undefined ? f.installCmd : [f.version, ...f.installCmd])),
         Object.entries(spec.files).toSorted(([a], [b]) => (a < b ? -1 : 1)),
         spec.relocatable ? null : [root, system],
       ]),

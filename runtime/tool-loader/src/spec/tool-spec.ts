@@ -4,6 +4,9 @@ import { PLATFORMS } from "../platform.ts";
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const VERSION = /^[0-9][A-Za-z0-9.+_-]{0,63}$/;
 
+const exactVersion = z
+  .string()
+  .regex(VERSION, 'expected an exact version such as "0.8.1"; "latest" and ranges are refused');
 const name = z
   .string()
   .regex(NAME, "expected letters, digits, dots, dashes and underscores, at most 64, a letter or digit first");
@@ -23,15 +26,17 @@ export const FOR_GOOD = 78;
 /** A way of installing: a command, and the tools that it needs while it runs. */
 const wayOfInstalling = z.strictObject({
   installCmd: argv.min(1),
+  /** What it installs where it isn't the spec's own version, for instance because its source has not that one. */
+  version: exactVersion.optional(),
   requires: z.array(name).default([]),
-  /** True where it compiles: then it is used only where no prebuilt binary runs. */
+  /** True where it compiles: then it is used only where no prebuilt binary runs, unless the settings allow more. */
   compiles: z.boolean().default(false),
 });
 
 /** @see ToolSpec */
 export const toolSpecSchema = z.strictObject({
   name,
-  version: z.string().regex(VERSION, 'expected an exact version such as "0.8.1"; "latest" and ranges are refused'),
+  version: exactVersion,
   installCmd: argv,
   verifyCmd: z.string().min(1).max(4096),
   priority: z.enum(["immediate", "deferred", "on-demand"]),
@@ -88,7 +93,7 @@ export const toolSpecSchema = z.strictObject({
  *   directory: "ck", bin: { ck: "bin/ck" } }
  *
  * - `installCmd`: exit code 78 says that it will never work here; any other failure is tried again. Its own `requires` and those
- *   of `fallbacks`, which follow in their order, are got when its turn comes.
+ *   of `fallbacks`, which follow in their order, are got when its turn comes. A fallback's `version` is what it installs instead.
  * - `priority`: `immediate` comes with the image and is only verified; `deferred` loads once the gateway is healthy;
  *   `on-demand` when a command of its own is first called, or when prefetched.
  * - `estimatedTime`: seconds, for people; the default `timeout` is five times as long, at least five minutes.

@@ -149,9 +149,10 @@ export class Keeper {
 
   /**
    * Keeps an installed tree. The archive comes first, the manifest last: who finds a manifest finds the archive.
+   * @param version what the tree holds (default: what the spec asks for)
    * @returns the archive's sha256
    */
-  async save(kept: Kept, tree: string): Promise<string> {
+  async save(kept: Kept, tree: string, version = kept.spec.version): Promise<string> {
     const there = await this.manifest(kept);
     if (there !== undefined) return there.archive.sha256;
     const file = join(this.#o.staging, `save-${kept.spec.name}-${randomBytes(6).toString("hex")}`);
@@ -160,7 +161,7 @@ export class Keeper {
       const manifest: Manifest = {
         schema: SCHEMA,
         tool: kept.spec.name,
-        version: kept.spec.version,
+        version,
         platform: kept.platform,
         fingerprint: kept.fingerprint,
         encoding: this.#o.encoding,

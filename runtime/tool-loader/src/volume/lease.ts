@@ -16,6 +16,8 @@ export interface LeaseOptions {
   readonly staleAfter?: number;
   readonly poll?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Told once, when another has it. */
+  readonly onWait?: () => void;
 }
 
 /** The right to install a tool for all containers on a volume. Losing it costs double work, never a wrong result. */
@@ -49,6 +51,7 @@ export async function leaseOr<T>(
     if (mine !== undefined) return await stillToDo(hold(volume, key, mine, options), done);
     const other = await volume.get(key);
     if (other !== undefined) {
+      if (seen === undefined) options.onWait?.();
       if (seen?.etag !== other.etag) seen = { etag: other.etag, since: clock.now() };
       else if (clock.now() - seen.since > staleAfter) {
         const taken = await volume.replace(key, body(owner, 0), other.etag);

@@ -40,6 +40,8 @@ describe("acquire", () => {
     assert.deepEqual(sources(first.events), ["x download"]);
     assert.ok(first.events.some((e) => e.event === "saved"));
     assert.deepEqual(await readdir(join(root, "volume/v1/leases")), []);
+    // Nobody else was at it.
+    assert.ok(!first.events.some((e) => e.event === "phase" && e.phase === "waiting"));
     // A restart: the local disk is new, and what installs is gone.
     await rm(join(root, "tools"), { recursive: true });
     const second = await workshop(root, [shellTool("x")], { ...volume, PATH: "/usr/bin:/bin" });
@@ -135,9 +137,33 @@ describe("acquire", () => {
     assert.deepEqual(sources(events), ["fallback download"]);
     const failed = failure(events);
     assert.ok(
-      failed?.tool === "compiled" && failed.transient && /ECONNREFUSED/.test(failed.message),
+      failed?.tool === "compiled" && failed.transient && /ECONNREFUSED.*TOOL_LOADER_COMPILE=1/.test(failed.message),
       JSON.stringify(failed),
     );
+    // Whoever has the memory says so: then what a network doesn't bring is compiled.
+    const allowed = await workshop(root, [shellTool("compiled", { ...compiled, checksum })], {
+      TOOL_LOADER_COMPILE: "1",
+    });
+    (allowed.shop as { clock: object }).clock = { ...allowed.shop.clock, sleep: async () => {} };
+    await runJob(allowed.shop, "acquire", ["compiled"]);
+    assert.deepEqual(sources(allowed.events), ["compiled download"]);
+  });
+
+  it("says which version a way installed that has another one, also after it came from the volume", async function () {
+    const root = await temporary(this);
+    await mkdir(join(root, "volume"));
+    const [sh, flags, script] = shellTool("x").installCmd as [string, string, string];
+    const other = { installCmd: [sh, flags, `${script}; echo "$TOOL_VERSION {version}" >"$TOOL_PREFIX/told"`] };
+    const tools = [shellTool("x", { installCmd: ["false"], fallbacks: [{ ...other, version: "1.0.2" }] })];
+    const versions = (events: readonly JobEvent[]) =>
+      events.flatMap((e) => (e.event === "installed" ? [`${e.version} ${e.source}`] : []));
+    for (const told of ["1.0.2 download", "1.0.2 volume"]) {
+      const { shop, events } = await workshop(root, tools, { TOOL_LOADER_VOLUME: `dir://${root}/volume` });
+      await runJob(shop, "acquire", ["x"]);
+      assert.deepEqual(versions(events), [told]);
+      assert.equal(await readFile(join(root, "tools/x/told"), "utf8"), "1.0.2 1.0.2\n");
+      await rm(join(root, "tools"), { recursive: true });
+    }
   });
 
   it("takes a prebuilt archive by its checksum, and goes on to compiling when it doesn't run here", async function () {
