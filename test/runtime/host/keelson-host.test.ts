@@ -874,6 +874,28 @@ describe("the host program", () => {
     assert.equal(said(`stat -c %a $state/services/weft/previous/secrets/TOKEN`), "600");
   }).timeout(60_000);
 
+  it("tells how far a pull has come, and ends as it does", () => {
+    const lines = [
+      "ghcr.io/acme/weft@sha256:1: Pulling from acme/weft",
+      "0a1b2c3d4e5f: Already exists",
+      "1a1b2c3d4e5f: Pulling fs layer",
+      "2a1b2c3d4e5f: Pulling fs layer",
+      "2a1b2c3d4e5f: Download complete",
+      "1a1b2c3d4e5f: Download complete",
+    ];
+    write("work/layers", `${lines.join("\n")}\n`);
+    const attended = (code: number) =>
+      run(
+        `sleep 3 & slow=$!; sleep() { command sleep 0.01; }; (wait_for() { while kill -0 $slow 2>/dev/null; do sleep; done; }; wait_for; exit ${code}) & attend weft $!`,
+      );
+    const { code, said: text } = attended(0);
+    assert.equal(code, 0, text);
+    assert.match(text, /^weft: pulling: 1 of 3 layers, 2 downloaded, \d+ s$/m);
+    assert.equal(attended(7).code, 7);
+    write("work/layers", "");
+    assert.match(attended(0).said, /^weft: pulling, \d+ s$/m);
+  }).timeout(60_000);
+
   it("forgets what was pulled and never served, whenever that was", () => {
     const removed = () => read("work/calls").match(/(?<=engine image rm ).*/g) ?? [];
     const pulling = `engine() { case "$*" in "image inspect --format"*) dpkg --print-architecture ;; "image inspect"*) return 1 ;; *) echo "engine $*" >>$work/calls ;; esac; }
