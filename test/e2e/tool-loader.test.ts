@@ -12,6 +12,7 @@ import { systemClock } from "../../runtime/tool-loader/src/clock.ts";
 import type { JobEvent } from "../../runtime/tool-loader/src/events.ts";
 import { processesOf } from "../../runtime/tool-loader/src/run/sweep.ts";
 import { VolumeError } from "../../runtime/tool-loader/src/volume/volume.ts";
+import { killTree } from "../../runtime/tool-loader/testing/kill.ts";
 import {
   type Bucket,
   type Container,
@@ -685,25 +686,6 @@ async function killAt(
     child.on("exit", () => resolve());
   });
   await killTree(child.pid ?? 0, env.TOOL_LOADER_ROOT ?? "");
-}
-
-/** Ends a process and all that was started for a root, as a container's end does: at once, without a word. */
-async function killTree(pid: number, root: string): Promise<void> {
-  for (let round = 0; round < 3; round++) {
-    const pids = [pid];
-    for (const entry of await readdir("/proc"))
-      if (/^\d+$/.test(entry) && Number(entry) !== process.pid) {
-        const environ = await readFile(`/proc/${entry}/environ`, "latin1").catch(() => "");
-        if (environ.includes(`${root}/`) || environ.includes(`TOOL_LOADER_ROOT=${root}\0`)) pids.push(Number(entry));
-      }
-    for (const one of pids)
-      try {
-        process.kill(one, "SIGKILL");
-      } catch {
-        // gone already
-      }
-    if (pids.length === 1 && round > 0) return;
-  }
 }
 
 /** The loader's server-sent events, as text. */

@@ -228,6 +228,8 @@ export class Loader implements Source {
           this.#apply({ event: "lost", tool, message: reason ?? "the job ended without a word" });
         else if (tools.includes(tool) && state.status === "installing")
           this.#apply({ event: "lost", tool, message: reason ?? "the job ended without a word" });
+      // What a container before had installed, and was killed before it kept it.
+      if (GETTING.has(kind) && this.#volume.state === "ok") this.#saveMissed();
       this.#tick();
       this.#maybePrune();
     });

@@ -250,6 +250,32 @@ describe("Loader", () => {
     await running;
   });
 
+  it("keeps what a killed container had installed and not kept, also where the volume is known to work before", async () => {
+    const volume = { TOOL_LOADER_VOLUME: "dir:///v" };
+    const w = world([shellTool("a"), shellTool("b")], volume, ["a", "b"]);
+    w.gateway.up = true;
+    const running = w.loader.run();
+    await settle();
+    assert.deepEqual(w.names(), ["restore a+b", "probe "]);
+    w.jobs[1]?.tell({ event: "volume", fault: null, message: "ok" });
+    w.jobs[1]?.end();
+    await settle();
+    w.jobs[0]?.tell(installed("a", { saved: false }));
+    w.jobs[0]?.tell(installed("b", { source: "volume" }));
+    await settle();
+    assert.equal(w.jobs.length, 2, "the job may still keep it");
+    w.jobs[0]?.end();
+    await settle();
+    assert.deepEqual(w.names().slice(2), ["save a"]);
+    // What can't be kept is not tried again and again.
+    w.jobs[2]?.tell({ event: "unsaved", tool: "a", message: "no" });
+    w.jobs[2]?.end();
+    await settle();
+    assert.deepEqual(w.names().slice(3), ["prune "]);
+    await w.loader.stop(1);
+    await running;
+  });
+
   it("says when the gateway answers no more, starts nothing meanwhile, and sees it come back", async () => {
     const w = world([shellTool("a", { priority: "on-demand" })]);
     w.gateway.up = true;
