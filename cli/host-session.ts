@@ -29,6 +29,8 @@ export interface OpenHost {
   readonly app: string;
   /** Runs one verb of the host's program in a session. @param input default: none. @returns its exit code. */
   run(verb: HostVerb, args: readonly string[], listener: Listener, input?: Input): Promise<number>;
+  /** Runs a command line as it stands. @param what it is, for a failure's message. @returns its exit code. */
+  execute(what: string, command: string, listener: Listener, input?: Input): Promise<number>;
 }
 
 /**
@@ -53,7 +55,13 @@ export async function hostsOf(stack: string, hosts: HostsConfig, name?: string):
       const choice = hosts[host];
       const app = (typeof choice === "object" && choice.app) || APP;
       const login = { ...access.get(host), ...(await credentials(stack, host, choice)) };
-      return { name: host, app, run: (...asked) => session(host, login, app, ...asked) };
+      const execute: OpenHost["execute"] = (...asked) => session(host, login, ...asked);
+      return {
+        name: host,
+        app,
+        execute,
+        run: (verb, args, ...rest) => execute(verb, sessionCommand(verb, app, args), ...rest),
+      };
     }),
   );
 }
@@ -77,9 +85,8 @@ async function credentials(stack: string, name: string, choice: HostsConfig[stri
 async function session(
   name: string,
   login: Record<string, unknown>,
-  app: string,
-  verb: HostVerb,
-  args: readonly string[],
+  what: string,
+  command: string,
   listener: Listener,
   input?: Input,
 ): Promise<number> {
@@ -94,7 +101,6 @@ async function session(
       "see that it runs and that its login is right",
     );
   });
-  const command = sessionCommand(verb, app, args);
   const { channel, ended } = await execute(dialled.client, command, [], () => {}, pseudoTerminal(input?.terminal));
   channel.on("data", listener.stdout);
   channel.stderr.on("data", listener.stderr);
@@ -104,7 +110,7 @@ async function session(
   const end = await ended;
   if (end === undefined)
     throw new UserError(
-      `the connection to host ${name} broke before it said how \`${verb}\` ended`,
+      `the connection to host ${name} broke before it said how \`${what}\` ended`,
       "a host ends what changes it without a connection: look with `keelson status`",
     );
   const [code] = end;

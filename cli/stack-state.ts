@@ -1,6 +1,7 @@
 import { execa } from "execa";
 import { z } from "zod";
 import { UserError } from "../core/error.ts";
+import type { ClearResource } from "../core/host/applied.ts";
 import type { StateResource } from "../core/kubernetes/applied.ts";
 import { projectRoot } from "../toolchain/home.ts";
 import { pulumiEnvironment } from "../toolchain/pulumi-environment.ts";
@@ -10,7 +11,15 @@ const values = z.record(z.string(), z.unknown()).optional();
 const schema = z.object({
   deployment: z.object({
     resources: z
-      .array(z.object({ type: z.string(), provider: z.string().optional(), inputs: values, outputs: values }))
+      .array(
+        z.object({
+          type: z.string(),
+          parent: z.string().optional(),
+          provider: z.string().optional(),
+          inputs: values,
+          outputs: values,
+        }),
+      )
       .optional(),
   }),
 });
@@ -20,8 +29,18 @@ const schema = z.object({
  * @throws UserError where the backend has no such stack, or the state can't be read
  */
 export async function stackResources(stack: string): Promise<readonly StateResource[]> {
+  return exported(stack, []);
+}
+
+/** The same with what is secret in them in clear, which comes over a pipe and goes nowhere but to the host that it is of. */
+export async function clearResources(stack: string): Promise<readonly ClearResource[]> {
+  return exported(stack, ["--show-secrets"]);
+}
+
+async function exported(stack: string, options: readonly string[]) {
   const { path } = await ensureTool("pulumi");
-  const { stdout, stderr, exitCode } = await execa(path, ["stack", "export", "--stack", stack, "--non-interactive"], {
+  const args = ["stack", "export", "--stack", stack, "--non-interactive", ...options];
+  const { stdout, stderr, exitCode } = await execa(path, args, {
     cwd: projectRoot(),
     env: pulumiEnvironment(),
     reject: false,
@@ -37,6 +56,6 @@ export async function stackResources(stack: string): Promise<readonly StateResou
 }
 
 /** The resources of what `pulumi stack export` says. */
-export function resourcesOf(state: unknown): readonly StateResource[] {
+export function resourcesOf(state: unknown): readonly (StateResource & ClearResource)[] {
   return schema.parse(state).deployment.resources ?? [];
 }

@@ -260,11 +260,15 @@ const prepareStack: Step<Up>["run"] = async ({ root, stack, environment }, progr
   );
 };
 
+function hasHosts({ hosts }: StackConfig): boolean {
+  return Object.keys(hosts).length > 0;
+}
+
 /** What an `up` ends with that its user did not want when it was previewed. */
 const DECLINED = 1;
 
 /** Shows what would be done. @returns whether to do it */
-async function previewed({ root, stack, environment }: Up, yes: boolean, refresh: boolean): Promise<boolean> {
+async function previewed({ root, stack, config, environment }: Up, yes: boolean, refresh: boolean): Promise<boolean> {
   const args = ["preview", "--stack", stack, "--suppress-outputs", "--suppress-progress"];
   if (refresh) args.push("--refresh");
   const { exitCode, stopped } = await runEngine(args, { cwd: root, env: environment });
@@ -274,13 +278,17 @@ async function previewed({ root, stack, environment }: Up, yes: boolean, refresh
     );
     return false;
   }
+  if (refresh && hasHosts(config)) {
+    const drift = await (await import("./host-refresh.ts")).hostDrift(stack, config.hosts);
+    for (const line of drift) tell(`drift of ${line}`);
+  }
   if (yes || (await confirm(`Bring stack ${stack} to that?`))) return true;
   console.error("nothing was done");
   return false;
 }
 
 async function runPulumi(context: Up, refresh: boolean, next: boolean): Promise<number> {
-  const { root, stack, environment } = context;
+  const { root, stack, config, environment } = context;
   const log = join(root, ".keelson", `${EVENTS}${randomUUID()}.json`);
   const args = ["up", "--yes", "--skip-preview", "--stack", stack, "--suppress-outputs", "--suppress-progress"];
   args.push("--event-log", log);
@@ -297,6 +305,7 @@ async function runPulumi(context: Up, refresh: boolean, next: boolean): Promise<
       console.error(`\nstack ${stack} is not up: ${stopped ? "stopped; run this again to go on" : why}`);
       return stopped ? 130 : exitCode;
     }
+    if (refresh && hasHosts(config)) await (await import("./host-refresh.ts")).refreshHosts(stack, config.hosts);
     await summarize(context, changedImages(log), next);
     return 0;
   } finally {

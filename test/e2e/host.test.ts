@@ -303,6 +303,24 @@ describe("a host", () => {
     assert.match(last.text, /^job: removed\nworker: removed\n0 changed, 1 unchanged$/);
   });
 
+  it("does without an optional service that fails, says so, and tries it again", async () => {
+    const same = { ...weft, environment: { N: "2" } };
+    const extra: HostService = { name: "extra", image: image(digests.index), optional: true };
+    const bad = await vps.apply([{ ...extra, command: ["no-such-command"] }, same], secrets);
+    assert.equal(bad.code, 0, bad.text);
+    assert.match(bad.text, /^extra: it failed, and the others do without it/m);
+    const { code, text } = await vps.verb("status");
+    assert.equal(code, 3);
+    assert.match(text, /^extra\tdrift\t\S+@sha256:\w+\t-\tfailed\t/m);
+    assert.equal((await vps.apply([extra, same], secrets)).code, 0);
+    assert.equal((await vps.verb("status")).code, 0);
+    const worse = await vps.apply([{ ...extra, command: ["no-such-command"] }, same], secrets);
+    assert.equal(worse.code, 0, worse.text);
+    assert.match((await vps.verb("status")).text, /^extra\tdrift\t.*\tnot-updated\t/m);
+    assert.equal((await vps.apply([same], secrets)).code, 0);
+    assert.equal((await vps.verb("status")).code, 0);
+  });
+
   it("gives logs, and runs commands", async () => {
     assert.match((await vps.verb("logs", "weft", "50")).text, /weft/);
     assert.equal((await vps.verb("exec", "weft", "whoami")).text, "weft");

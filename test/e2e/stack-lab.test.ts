@@ -55,6 +55,16 @@ describe("stack lab", () => {
     assert.match(await up(), /Resources:\n {4}6 unchanged/);
   });
 
+  it("puts back what was stopped by hand, where it is asked to look", async () => {
+    await ssh("vps1", "systemctl stop 'keelson-*-weft-proxy.service'");
+    const preview = await run("npm run --silent up -- -s lab --preview --yes --refresh");
+    assert.equal(preview.exitCode, 0, preview.all);
+    assert.match(preview.all, /^drift of vps1: weft: proxy-stopped,/m);
+    assert.match(preview.all, /^vps1: 1 changed, 0 unchanged$/m);
+    const status = await keelson("status", "-s", "lab");
+    assert.equal(status.exitCode, 0, status.all);
+  });
+
   it("changes what changed alone; a secret of it stands nowhere in clear", async () => {
     const file = join(clone, "Pulumi.lab.yaml");
     const text = readFileSync(file, "utf8");
