@@ -161,6 +161,29 @@ describe("the todo images", () => {
       assert.deepEqual([ready.status, await ready.json()], [200, { database: "ok", backend: "ok" }]);
     });
 
+    it("go back to a version of before a migration, and not to one that lost a migration", async () => {
+      const job = async (...command: string[]) => {
+        const one = container("migrate", image("todo-backend"), JSON.stringify(["python3", ...command]), env);
+        return { code: await one.ended, text: one.log() };
+      };
+      const sql = (text: string) =>
+        job(
+          "-c",
+          `import asyncio, os, asyncpg\nasync def run():\n  await (await asyncpg.connect(os.environ["DATABASE_URL"])).execute("""${text}""")\nasyncio.run(run())`,
+        );
+      const insert = (name: string) => sql(`INSERT INTO schema_migration (name, sha256) VALUES ('${name}', '0')`);
+      const later = await insert("9999_later.sql");
+      assert.equal(later.code, 0, later.text);
+      const back = await job("-m", "todo.migrate");
+      assert.equal(back.code, 0, back.text);
+      assert.match(back.text, /the schema is of a later version, and stays as it is: 9999_later\.sql/);
+      assert.equal((await insert("0001_lost.sql")).code, 0);
+      const lost = await job("-m", "todo.migrate");
+      assert.notEqual(lost.code, 0);
+      assert.match(lost.text, /the database has 0001_lost\.sql, which this version should have and has not/);
+      assert.equal((await sql("DELETE FROM schema_migration WHERE sha256 = '0'")).code, 0);
+    });
+
     it("create, list, finish and delete todos, from forms that work without scripts", async () => {
       assert.deepEqual(await page(), []);
       for (const title of ["milk", "bread <b>&</b> butter"]) {

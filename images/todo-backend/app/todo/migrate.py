@@ -2,7 +2,8 @@
 
 Each file of migrations/ runs once, in order, all of them in one transaction: the schema is the new one or the old one.
 Several of these at a time wait for each other. What ran is remembered with its hash: a file that was changed
-afterwards is an error, and so is a database that is further than this program.
+afterwards is an error. A database that is further than this program is left as it is, or nobody could go back to the
+version before: a migration keeps what that one reads and writes.
 """
 
 import argparse
@@ -27,8 +28,8 @@ class MigrationError(Exception):
     """Schema and files don't fit together."""
 
 
-async def migrate(connection: asyncpg.Connection, folder: Path = FOLDER) -> list[str]:
-    """Runs what has not run yet. Returns the names of those files."""
+async def migrate(connection: asyncpg.Connection, folder: Path = FOLDER) -> tuple[list[str], list[str]]:
+    """Runs what has not run yet. Returns the names of those files, and what of a later version ran before."""
     files = sorted(folder.glob("*.sql"))
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
@@ -37,9 +38,11 @@ async def migrate(connection: asyncpg.Connection, folder: Path = FOLDER) -> list
             " (name text PRIMARY KEY, sha256 text NOT NULL, at timestamptz NOT NULL DEFAULT now())"
         )
         ran = dict(await connection.fetch("SELECT name, sha256 FROM schema_migration"))
+        last = files[-1].name if files else ""
         unknown = sorted(ran.keys() - {file.name for file in files})
-        if unknown:
-            raise MigrationError(f"the database has {', '.join(unknown)}, which this version does not know: run a newer one")
+        lost = [name for name in unknown if name < last]
+        if lost:
+            raise MigrationError(f"the database has {', '.join(lost)}, which this version should have and has not")
         fresh = []
         for file in files:
             text = file.read_text()
@@ -50,7 +53,7 @@ async def migrate(connection: asyncpg.Connection, folder: Path = FOLDER) -> list
                 fresh.append(file.name)
             elif ran[file.name] != sha256:
                 raise MigrationError(f"{file.name} was changed after it ran: put it back, and write another file")
-        return fresh
+        return fresh, unknown
 
 
 async def connect(wait: float) -> asyncpg.Connection:
@@ -77,9 +80,12 @@ async def main() -> None:
     )
     connection = await connect(parser.parse_args().wait)
     try:
-        fresh = await migrate(connection)
+        fresh, later = await migrate(connection)
     finally:
         await connection.close()
+    if later:
+        print(f"the schema is of a later version, and stays as it is: {', '.join(later)}")
+        return
     print(f"ran {', '.join(fresh)}" if fresh else "the schema is up to date")
 
 
