@@ -289,7 +289,9 @@ async function readImage(
     (c) => "setting" in c && c.setting !== undefined && settings[c.setting] !== undefined,
   );
   const configured = wish !== undefined || chosen;
-  return { image: { definition, lines, folder, dockerfile, context, contexts, configured }, findings };
+  const args = { ...definition.args, ...source?.args };
+  const told = Object.keys(args).length === 0 ? definition : { ...definition, args };
+  return { image: { definition: told, lines, folder, dockerfile, context, contexts, configured }, findings };
 }
 
 /** Version of the Rust compiler that an image's locks hold. @example "1.96.0" */

@@ -37,6 +37,8 @@ export const SOURCE_KEYS: readonly string[] = ["path", "package", "binary", "app
 export interface ReadSource {
   readonly context: Extract<CatalogueContext, { kind: "source" }>;
   readonly findings: readonly Finding[];
+  /** What sources say of themselves, for those of the definition's arguments that its labels are made from. */
+  readonly args?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -74,7 +76,19 @@ export async function readImageSource(
     ...optionFindings(subject, own.kind, sourceOptions(definition), wish),
     ...(await kindFindings(definition, { subject, folder: path, files, read, rust })),
   ];
-  return { context: { kind: "source", path, entries }, findings };
+  const args = await ownArgs(definition, files, read);
+  return { context: { kind: "source", path, entries }, findings, args };
+}
+
+async function ownArgs({ source, args = {} }: ImageDefinition, files: readonly string[], read: Sources["read"]) {
+  if (source === undefined || !("cargo" in source)) return {};
+  const { cargoArgs } = await import("../core/cargo.ts");
+  const said = cargoArgs(source.cargo.package, cargoManifests(files, read));
+  return Object.fromEntries(Object.entries(said).filter(([name]) => name in args));
+}
+
+function cargoManifests(files: readonly string[], read: Sources["read"]): Map<string, string> {
+  return new Map(files.filter((file) => /(?:^|\/)Cargo\.toml$/.test(file)).map((file) => [file, read(file)]));
 }
 
 /** What a stack says of a source that its kind does not have. */
@@ -111,7 +125,7 @@ async function kindFindings({ source }: ImageDefinition, sources: Sources): Prom
   if (source === undefined) return [];
   if ("cargo" in source) {
     const { cargoFindings } = await import("../core/cargo.ts");
-    const manifests = texts((file) => /(?:^|\/)Cargo\.toml$/.test(file));
+    const manifests = cargoManifests(found.files, read);
     return cargoFindings({ ...found, package: source.cargo.package, binary: source.cargo.binary, manifests, rust });
   }
   const { nextFindings, pythonFindings } = await import("../core/app-source.ts");

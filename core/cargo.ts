@@ -97,6 +97,27 @@ export function cargoFindings(workspace: CargoWorkspace): Finding[] {
   return [...lock, ...target, ...rust];
 }
 
+/**
+ * What a package's manifest says of it, for the arguments that an image's OCI labels are made from; "" for what it does not say.
+ * @example cargoArgs("weft-cli", manifests) // { VERSION: "1.4.0", SOURCE: "https://github.com/…", DESCRIPTION: "…" }
+ */
+export function cargoArgs(name: string, manifests: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
+  const parsed = [...manifests.values()].flatMap((text): Table[] => {
+    try {
+      return [parse(text)];
+    } catch {
+      return []; // which cargoFindings tells
+    }
+  });
+  const root = parsed.find((manifest) => manifest.workspace !== undefined) ?? {};
+  const own = parsed.find((manifest) => table(manifest.package).name === name) ?? {};
+  const said = (key: string) => {
+    const value = inherited(own, root, key);
+    return typeof value === "string" ? value : "";
+  };
+  return { VERSION: said("version"), SOURCE: said("repository"), DESCRIPTION: said("description") };
+}
+
 function isLoadable(manifest: Table): boolean {
   const kinds = table(manifest.lib)["crate-type"];
   return Array.isArray(kinds) && kinds.includes("cdylib");
@@ -118,12 +139,15 @@ function binariesOf(name: string, manifest: Table, dir: string, files: readonly 
   return [...found].toSorted();
 }
 
-/** The package's own, or its workspace's where it says so. */
 function rustVersion(manifest: Table, root: Table): string | undefined {
-  const own = table(manifest.package)["rust-version"];
-  const inherited = table(table(root.workspace).package)["rust-version"];
-  const version = table(own).workspace === true ? inherited : own;
+  const version = inherited(manifest, root, "rust-version");
   return typeof version === "string" ? version : undefined;
+}
+
+/** A key of a package's own, or its workspace's where it says so. */
+function inherited(manifest: Table, root: Table, key: string): unknown {
+  const own = table(manifest.package)[key];
+  return table(own).workspace === true ? table(table(root.workspace).package)[key] : own;
 }
 
 function olderThan(rust: string, wanted: string): boolean {

@@ -8,7 +8,12 @@ export default defineImage({
   version: "1.0.0",
   base: "debian:bookworm-slim",
   platforms: ["linux/amd64"],
-  args: { VERSION: "1.0.0" },
+  // As its Cargo.toml says them: those of another workspace are its own.
+  args: {
+    VERSION: "1.0.0",
+    SOURCE: "https://github.com/keelson/keelson",
+    DESCRIPTION: "weft's answers as a WebAssembly component: a file to copy, no program",
+  },
   contexts: { packages: { lock: "packages.lock.json" } },
   source: { cargo: { path: "component", package: "weft-wasm" } },
   budget: { compressed: "120 kB", files: { "/weft.wasm": "300 kB" } },

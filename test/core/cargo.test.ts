@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type CargoWorkspace, cargoFindings } from "../../core/cargo.ts";
+import { type CargoWorkspace, cargoArgs, cargoFindings } from "../../core/cargo.ts";
 import { withSource } from "../../core/source.ts";
 import weft from "../../images/weft/image.ts";
 import wasm from "../../images/weft-wasm/image.ts";
@@ -91,5 +91,29 @@ describe("withSource", () => {
       ...wasm.args,
       PACKAGE: "clawft-wasm",
     });
+  });
+});
+
+describe("cargoArgs", () => {
+  const root =
+    '[workspace]\nmembers = ["a"]\n[workspace.package]\nversion = "1.4.0"\nrepository = "https://example.org/clawft"\n';
+  const own = '[package]\nname = "clawft-cli"\nversion.workspace = true\nrepository.workspace = true\n';
+
+  it("are the package's own words, or its workspace's where it says so", () => {
+    const manifests = new Map([
+      ["Cargo.toml", root],
+      ["a/Cargo.toml", `${own}description = "a gateway"\n`],
+    ]);
+    assert.deepEqual(cargoArgs("clawft-cli", manifests), {
+      VERSION: "1.4.0",
+      SOURCE: "https://example.org/clawft",
+      DESCRIPTION: "a gateway",
+    });
+  });
+
+  it("are empty where it says nothing, or is none", () => {
+    const empty = { VERSION: "", SOURCE: "", DESCRIPTION: "" };
+    assert.deepEqual(cargoArgs("clawft-cli", new Map([["Cargo.toml", '[package]\nname = "clawft-cli"\n']])), empty);
+    assert.deepEqual(cargoArgs("clawft-cli", new Map([["Cargo.toml", "[package"]])), empty);
   });
 });
