@@ -1,10 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
+import { parseDocument } from "yaml";
 import { renderBundle } from "../core/host/bundle.ts";
 import type { HostService } from "../core/host/service.ts";
 import { installCommand, sessionCommand } from "../core/host/session.ts";
+import { APP } from "../core/host-plan.ts";
 import { median } from "../core/median.ts";
 import { openRegistry } from "../oci/open.ts";
 import { readPlatforms } from "../oci/platforms.ts";
@@ -22,6 +24,8 @@ import { type Bench, type Figure, ratio, seconds } from "./measure.ts";
 /** Fewer where a machine has no time: `BENCH_UPDATES=5 BENCH_SERVICES=10 npm run bench -- host`. */
 const UPDATES = Number(process.env.BENCH_UPDATES ?? 50);
 const SERVICES = Number(process.env.BENCH_SERVICES ?? 60);
+/** Times that a stack with one service is brought up with a change of it. */
+const UPS = 5;
 const [PORT, PEER_PORT] = [80, 8081];
 /** Each of these is an application of the bench's own. */
 const [ONE, MANY] = ["bench", "bench-many"];
@@ -35,40 +39,72 @@ export const hostBench: Bench = {
   title: `${UPDATES} updates on a host under load, against systemctl restart; ${SERVICES} services`,
   async run(say) {
     if ((await labHosts()).length > 0) throw new Error("the lab runs: `npm run lab -- down` first");
-    const digests = await buildWeft(say);
+    const folder = mkdtempSync(join(tmpdir(), "keelson-bench-host-"));
     try {
+      const root = join(folder, "keelson");
+      const digests = await buildWeft(root, say);
       const [host] = await startLab(1);
       if (host === undefined) throw new Error("no host");
       const images = digests.map((digest) => `${host.registry}/weft@${digest}`);
-      return [...(await updates(host, images, say)), ...(await manyServices(host, images, say))];
+      return [
+        ...(await updates(host, images, say)),
+        ...(await ups(host, root, say)),
+        ...(await manyServices(host, images, say)),
+      ];
     } finally {
       await stopLab();
+      rmSync(folder, { recursive: true, force: true });
     }
   },
 };
 
-/** weft's image, by two digests: of its index, and of its manifest for this machine. */
-async function buildWeft(say: (line: string) => void): Promise<readonly [string, string]> {
-  const folder = mkdtempSync(join(tmpdir(), "keelson-bench-host-"));
-  try {
-    say("building weft, or finding it built");
-    const platform = nativePlatform();
-    if (platform === undefined) throw new Error(`no lab runs on ${process.arch}`);
-    const { root } = await benchCheckout(join(folder, "keelson"), { images: ["weft"], platforms: [platform] });
-    await execa(process.execPath, [join(root, "cli/main.ts"), "up"], { cwd: root });
-    const env = { ...pulumiEnvironment(root), PATH: String(pulumiEnvironment(projectRoot()).PATH) };
-    const output = ["stack", "output", "images", "--json", "--stack", "dev"];
-    const { stdout } = await execa("pulumi", output, { cwd: root, env });
-    const index: string = JSON.parse(stdout).weft.digest;
-    const registry = await ensureRegistry(silent);
-    const client = await openRegistry(registry.host, { caFile: registry.ca, env: process.env });
-    const own = (await readPlatforms(client, "weft", index)).find((image) => image.platform === platform);
-    client.close();
-    if (own === undefined) throw new Error("weft has no image for this machine");
-    return [index, own.descriptor.digest];
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+/** weft's image, by two digests: of its index, and of its manifest for this machine. @param root a checkout to be made, whose stack dev has it */
+async function buildWeft(root: string, say: (line: string) => void): Promise<readonly [string, string]> {
+  say("building weft, or finding it built");
+  const platform = nativePlatform();
+  if (platform === undefined) throw new Error(`no lab runs on ${process.arch}`);
+  await benchCheckout(root, { images: ["weft"], platforms: [platform] });
+  await up(root);
+  const env = { ...pulumiEnvironment(root), PATH: String(pulumiEnvironment(projectRoot()).PATH) };
+  const output = ["stack", "output", "images", "--json", "--stack", "dev"];
+  const { stdout } = await execa("pulumi", output, { cwd: root, env });
+  const index: string = JSON.parse(stdout).weft.digest;
+  const registry = await ensureRegistry(silent);
+  const client = await openRegistry(registry.host, { caFile: registry.ca, env: process.env });
+  const own = (await readPlatforms(client, "weft", index)).find((image) => image.platform === platform);
+  client.close();
+  if (own === undefined) throw new Error("weft has no image for this machine");
+  return [index, own.descriptor.digest];
+}
+
+/** What `npm run up` is, without npm. */
+function up(root: string): Promise<unknown> {
+  return execa(process.execPath, [join(root, "cli/main.ts"), "up"], { cwd: root });
+}
+
+/** The same by `npm run up` of a stack: plan, gates, engine and session are in it. */
+async function ups(host: LabHost, root: string, say: (line: string) => void): Promise<Figure[]> {
+  const file = join(root, "Pulumi.dev.yaml");
+  const stack = parseDocument(readFileSync(file, "utf8"));
+  stack.setIn(["config", "keelson:hosts"], { [host.name]: "lab" });
+  const weft = { image: "weft", hosts: [host.name], port: { container: 8080, publish: PORT } };
+  const [whole, switched]: [number[], number[]] = [[], []];
+  for (let n = 0; n <= UPS; n++) {
+    stack.setIn(["config", "keelson:workloads"], { weft: { ...weft, environment: { N: String(n) } } });
+    writeFileSync(file, stack.toString());
+    const begin = Date.now() / 1000;
+    const took = await seconds(() => up(root));
+    // The first one sets the host up.
+    if (n === 0) continue;
+    whole.push(took);
+    switched.push(Number(await ssh(host, `stat -c %.3Y /var/lib/keelson/${APP}/services/weft/active`)) - begin);
+    say(`up: ${took.toFixed(1)} s`);
   }
+  await ssh(host, sessionCommand("remove", APP, ["--data"]));
+  return [
+    { name: "from `up` to the switch", value: median(switched), unit: "s" },
+    { name: "that `up`, whole", value: median(whole), unit: "s" },
+  ];
 }
 
 async function updates(host: LabHost, images: readonly string[], say: (line: string) => void): Promise<Figure[]> {
