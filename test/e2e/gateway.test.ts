@@ -13,6 +13,7 @@ import { ensureBase } from "../../toolchain/bases.ts";
 import { projectRoot } from "../../toolchain/home.ts";
 import { ensureServices, type Services } from "../../toolchain/services/index.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
+import { UNTRACED } from "./buildctl.ts";
 import { catalogueBuild } from "./catalogue-image.ts";
 import { startDockerd, type TestDocker } from "./dockerd.ts";
 import { freePort } from "./port.ts";
@@ -53,7 +54,9 @@ describe("the gateway image", () => {
   async function build(dir: string, options: readonly string[]): Promise<string> {
     const local = ["--local", `context=${dir}`, "--local", `dockerfile=${dir}`];
     const args = ["build", "--progress=plain", "--frontend=dockerfile.v0", "--opt", `platform=${NATIVE}`, ...local];
-    return (await execa(buildctl, ["--addr", services.buildkit.address, ...args, ...options], { all: true })).all;
+    return (
+      await execa(buildctl, ["--addr", services.buildkit.address, ...args, ...options], { env: UNTRACED, all: true })
+    ).all;
   }
 
   it("core is built from its lock, within its budget", async () => {

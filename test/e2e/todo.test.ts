@@ -8,6 +8,7 @@ import type { ImageResult } from "../../core/summary.ts";
 import { silent } from "../../toolchain/progress.ts";
 import { ensureServices, type Services } from "../../toolchain/services/index.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
+import { UNTRACED } from "./buildctl.ts";
 import { freePort } from "./port.ts";
 
 const project = join(import.meta.dirname, "../..");
@@ -57,6 +58,7 @@ describe("the todo images", () => {
     const local = ["--local", `context=${dir}`, "--local", `dockerfile=${dir}`];
     const args = ["build", "--progress=plain", "--frontend=dockerfile.v0", "--opt", `platform=${NATIVE}`, ...local];
     const run = execa(buildctl, ["--addr", services.buildkit.address, ...args], {
+      env: UNTRACED,
       all: true,
       reject: false,
       cancelSignal: controller.signal,

@@ -16,6 +16,7 @@ import { ensureServices, type Services } from "../../toolchain/services/index.ts
 import { ensureTls } from "../../toolchain/services/tls.ts";
 import { openStore, stageLock } from "../../toolchain/store.ts";
 import { ensureTool } from "../../toolchain/tools.ts";
+import { UNTRACED } from "./buildctl.ts";
 import { catalogueBuild } from "./catalogue-image.ts";
 
 const PLATFORMS: readonly Platform[] = ["linux/amd64", "linux/arm64"];
@@ -46,7 +47,7 @@ describe("worker images", () => {
   async function build(dir: string, platform: Platform, options: readonly string[]): Promise<void> {
     const local = ["--local", `context=${dir}`, "--local", `dockerfile=${dir}`];
     const args = ["build", "--progress=plain", "--frontend=dockerfile.v0", "--opt", `platform=${platform}`, ...local];
-    await execa(buildctl, ["--addr", services.buildkit.address, ...args, ...options], { all: true });
+    await execa(buildctl, ["--addr", services.buildkit.address, ...args, ...options], { env: UNTRACED, all: true });
   }
 
   /** Builds an image of the catalogue for one platform; its manifest's digest. */

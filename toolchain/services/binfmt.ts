@@ -33,7 +33,8 @@ export const EMULATORS: Readonly<Record<Platform, Emulator>> = {
 
 /**
  * Sees to it that the kernel runs the platform's programs through QEMU, in every container: an entry of binfmt_misc
- * with flag F, which opens the emulator once, on the host.
+ * with flag F, which opens the emulator once, on the host, and P, which tells it by what name a program was called: without it a
+ * busybox that calls itself for its commands (Debian's, static) takes each of them for a shell.
  * @param findEmulator path of the static QEMU for the platform; called only where the kernel has no entry yet.
  * @returns undefined when it does, else why not, and what to do.
  * @example await registerEmulator("linux/arm64", async () => (await ensureTool("qemu")).path)
@@ -62,11 +63,11 @@ export async function registerEmulator(
 
 /**
  * The line that binfmt_misc's `register` takes; its bytes are escaped, so that none is a colon or zero.
- * @example ":qemu-aarch64:M::\x7f\x45…:\xff…:/usr/bin/qemu-aarch64-static:F"
+ * @example ":qemu-aarch64:M::\x7f\x45…:\xff…:/usr/bin/qemu-aarch64-static:PF"
  */
 export function registration(emulator: Emulator, path: string): string {
   const escaped = (hex: string) => hex.replaceAll(/../g, "\\x$&");
-  return `:${emulator.entry}:M::${escaped(emulator.magic)}:${escaped(emulator.mask)}:${path}:F`;
+  return `:${emulator.entry}:M::${escaped(emulator.magic)}:${escaped(emulator.mask)}:${path}:PF`;
 }
 
 async function isRegistered(emulator: Emulator): Promise<boolean> {

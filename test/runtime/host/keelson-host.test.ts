@@ -725,9 +725,23 @@ describe("the host program", () => {
         said(script)
           .replace(/^installing.*\n/, "")
           .replace(" ca-certificates", ""),
-        `update\ninstall -y --no-install-recommends ${packages}`,
+        `-o APT::Update::Error-Mode=any update\ninstall -y --no-install-recommends ${packages}`,
       );
     });
+
+  it("asks for lists again that apt could not have for a moment, and goes on without those of a third party", () => {
+    const apt = (fails: number) => `
+      n=0; sleep() { :; }
+      apt() { n=$((n + 1)); echo "W: Failed to fetch http://x: try $n" >$work/apt; [ "$n" -gt ${fails} ] || case $* in *any*) return 100 ;; esac; }
+      read_lists; echo "$n"; cat $work/lists`;
+    assert.equal(said(apt(0)), "1");
+    assert.equal(said(apt(1)), "2");
+    assert.equal(said(apt(9)), "4\nW: Failed to fetch http://x: try 3");
+    const gone = said(
+      "sleep() { :; }; apt() { echo 'E: Failed to fetch http://x' >$work/apt; return 100; }; (read_lists) || echo ended",
+    );
+    assert.match(gone, /^ended\nerror: apt can.t read its lists/);
+  });
 
   it("sees by apt's words that a clock is wrong", () => {
     write("work/apt", "E: Release file for http://x/InRelease is not valid yet (invalid for another 23h 59min).\n");

@@ -19,13 +19,13 @@ describe("binfmt_misc registration", () => {
     assert.equal(matches(EMULATORS["linux/arm64"], program(AARCH64, CORE)), false);
   });
 
-  it("escapes every byte and asks the kernel to open the emulator at once", () => {
+  it("escapes every byte and asks the kernel to open the emulator at once, and to tell it names", () => {
     assert.equal(
       registration(EMULATORS["linux/arm64"], "/usr/bin/qemu-aarch64-static"),
       ":qemu-aarch64:M::" +
         "\\x7f\\x45\\x4c\\x46\\x02\\x01\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\xb7\\x00:" +
         "\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xfe\\xff\\xff\\xff:" +
-        "/usr/bin/qemu-aarch64-static:F",
+        "/usr/bin/qemu-aarch64-static:PF",
     );
   });
 });
