@@ -17,7 +17,7 @@ import { requireSpace } from "../toolchain/disk.ts";
 import { type DockerServer, ensureAlone, findDockerServer, loadIntoDocker } from "../toolchain/docker-alone.ts";
 import { prepareHome } from "../toolchain/home.ts";
 import { scratch } from "../toolchain/leftovers.ts";
-import { ensureMinikube, loadIntoMinikube } from "../toolchain/minikube.ts";
+import { ensureMinikube, type LoadPlaces, loadIntoMinikube } from "../toolchain/minikube.ts";
 import { ensureTool } from "../toolchain/tools.ts";
 import { answerSignals } from "./signals.ts";
 import { runSteps, type Step } from "./steps.ts";
@@ -66,7 +66,7 @@ export async function buildByDockerAlone(
         }),
       ),
       ...buildSteps(build, context),
-      { title: "load", run: (_, progress) => load(context, plan, config, folder, progress) },
+      { title: "load", run: (_, progress) => load(context, plan, config, { folder, locks: home.locks }, progress) },
     ]);
   } catch (error) {
     throw cancel.signal.aborted ? cancel.signal.reason : error;
@@ -115,7 +115,7 @@ async function load(
   { images, lines }: Context,
   plan: Plan,
   config: StackConfig,
-  folder: string,
+  { folder, locks }: LoadPlaces,
   progress: Parameters<Step<Context>["run"]>[1],
 ): Promise<string> {
   const names = dockerNames(plan, config.images);
@@ -130,7 +130,7 @@ async function load(
       progress.status(`${name} into ${profile}`);
       const own = join(folder, "minikube", image);
       await mkdir(own, { recursive: true });
-      const done = await loadIntoMinikube(profile, wanted, own);
+      const done = await loadIntoMinikube(profile, wanted, { folder: own, locks });
       await rm(own, { recursive: true, force: true });
       lines.push(`${name} ${done === "there" ? "is in" : "loaded into"} ${profile} ${about}`);
     }

@@ -68,9 +68,10 @@ export async function loadTarget(target: Target, name: string, profile: string):
     );
   const digests = [image.manifest.config.digest, image.descriptor.digest];
   const archive = () => imageArchive({ client, repository, image, name });
-  const folder = await scratch(prepareHome().tmp, "minikube");
+  const { tmp, locks } = prepareHome();
+  const folder = await scratch(tmp, "minikube");
   try {
-    const done = await loadIntoMinikube(profile, { name, digests, archive }, folder);
+    const done = await loadIntoMinikube(profile, { name, digests, archive }, { folder, locks });
     return `${name} ${done === "there" ? "is in" : "loaded into"} ${profile} (${platform}, ${image.descriptor.digest})`;
   } finally {
     await rm(folder, { recursive: true, force: true });

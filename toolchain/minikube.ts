@@ -9,6 +9,7 @@ import type { PlannedMinikube } from "../core/cluster-plan.ts";
 import { UserError } from "../core/error.ts";
 import { formatReference, parseReference } from "../core/reference.ts";
 import { parseSize } from "../core/size.ts";
+import { withLock } from "./lock.mjs";
 
 /** What a run of minikube gave. */
 export interface MinikubeAnswer {
@@ -44,10 +45,9 @@ const NO_PROFILE = 85;
 const TRIES = 20;
 const PAUSE = 2000;
 /** `minikube status -o json`, as of v1.37: a node, or a list of them for profiles of several. */
-const statusSchema = z.union([
-  z.looseObject({ Host: z.string() }),
-  z.array(z.looseObject({ Host: z.string() })).min(1),
-]);
+const nodeSchema = z.looseObject({ Host: z.string(), APIServer: z.string().optional() });
+const statusSchema = z.union([nodeSchema, z.array(nodeSchema).min(1)]);
+type NodeStatus = z.infer<typeof nodeSchema>;
 /** `minikube image ls --format json`, as of v1.37. */
 const imagesSchema = z.array(
   z.looseObject({
@@ -92,14 +92,13 @@ export async function ensureMinikube(
   const { profile } = wanted;
   const { stdout } = await run(["status", "-p", profile, "-o", "json"]);
   const parsed = statusSchema.safeParse(json(stdout));
-  const hosts = parsed.success ? [parsed.data].flat().map(({ Host }) => Host) : [];
-  const apis = parsed.success ? [parsed.data].flat().map((node) => node.APIServer) : [];
-  if (hosts.length > 0 && hosts.every((host) => host === "Running") && apis[0] === "Running") return "runs";
-  const state = hosts.length === 0 ? "is not there" : `is ${[...new Set(hosts)].join(", ")}`;
+  const nodes = parsed.success ? [parsed.data].flat() : [];
+  const [isUp, state] = stateOf(nodes);
+  if (isUp) return "runs";
   if (!wanted.start)
     throw new UserError(
       `Minikube's profile ${profile} ${state}, and start is false`,
-      `run \`minikube start -p ${profile}\`, or set start to true`,
+      `run \`minikube ${state.endsWith("Paused") ? "unpause" : "start"} -p ${profile}\`, or set start to true`,
     );
   const started = await run(["start", "-p", profile, ...startOptions(wanted)]);
   if (started.exitCode !== 0)
@@ -108,6 +107,15 @@ export async function ensureMinikube(
       `mend what it names, then run this again; \`minikube delete -p ${profile}\` starts over`,
     );
   return "started";
+}
+
+/** Whether a profile serves, and in words what it does; its first node has the API server. */
+function stateOf(nodes: readonly NodeStatus[]): readonly [isUp: boolean, state: string] {
+  const hosts = new Set(nodes.map(({ Host }) => Host));
+  if (hosts.size === 0) return [false, "is not there"];
+  if (hosts.size > 1 || !hosts.has("Running")) return [false, `is ${[...hosts].join(", ")}`];
+  const { APIServer = "not there" } = nodes[0] ?? {};
+  return [APIServer === "Running", `runs, but its API server is ${APIServer}`];
 }
 
 /** Options of `minikube start`; those of a profile that is there already are its own. */
@@ -151,19 +159,40 @@ export async function requireOnNode(
   );
 }
 
+/** Where a load works. */
+export interface LoadPlaces {
+  /** For the archive; of this load alone. */
+  readonly folder: string;
+  /** Of all loads of this user. */
+  readonly locks: string;
+}
+
 /**
- * Loads an image into a profile's node, where the node lacks it under that name.
- * @param folder a place for its archive
+ * Loads an image into a profile's node, where the node lacks it under that name. Loads into one profile take turns, and no two
+ * archives have one name: minikube puts them all into one folder of the node, by their names, and locks nothing between processes
+ * (pkg/minikube/machine/cache_images.go).
  * @throws UserError where minikube says that it did and the node does not have it
  */
 export async function loadIntoMinikube(
   profile: string,
   image: LoadableImage,
-  folder: string,
+  { folder, locks }: LoadPlaces,
   run: RunMinikube = runMinikube,
 ): Promise<"there" | "loaded"> {
+  return withLock(join(locks, `minikube-${profile}.lock`), () => loadOne(profile, image, folder, run), {
+    what: `loading ${image.name} into Minikube's profile ${profile}`,
+    inTurn: true,
+  });
+}
+
+async function loadOne(
+  profile: string,
+  image: LoadableImage,
+  folder: string,
+  run: RunMinikube,
+): Promise<"there" | "loaded"> {
   if (await has(profile, image, run)) return "there";
-  const file = join(folder, "image.tar");
+  const file = join(folder, archiveName(image));
   await pipeline(image.archive(), createWriteStream(file));
   const answer = await run(["image", "load", "-p", profile, file]);
   if (answer.exitCode !== 0 || !(await has(profile, image, run)))
@@ -245,6 +274,11 @@ async function usedImages(profile: string, run: RunMinikube): Promise<UsedImages
     for (const { image } of [...spec.containers, ...(spec.initContainers ?? [])]) images.add(wholeName(image));
   }
   return { used, ending };
+}
+
+/** Of a name and what it names: an archive has both in it. @example "todo-backend_1.0.0-1a2b3c4d5e6f7a8b.tar" */
+function archiveName({ name, digests: [digest = ""] }: LoadableImage): string {
+  return `${name.replaceAll(/[^\w.-]/g, "_")}-${hex(digest).slice(0, 16)}.tar`;
 }
 
 async function has(profile: string, { name, digests }: LoadableImage, run: RunMinikube): Promise<boolean> {

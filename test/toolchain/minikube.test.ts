@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../core/error.ts";
 import {
   ensureMinikube,
@@ -26,6 +27,11 @@ const STATUS = {
     '{"Name":"minikube","Host":"Running","Kubelet":"Running","APIServer":"Running","Kubeconfig":"Configured","Worker":false}',
   stopped:
     '{"Name":"minikube","Host":"Stopped","Kubelet":"Stopped","APIServer":"Stopped","Kubeconfig":"Stopped","Worker":false}',
+  /** The host runs, and what it runs does not: after an API server that died, and after `minikube pause`. */
+  apiStopped:
+    '{"Name":"minikube","Host":"Running","Kubelet":"Running","APIServer":"Stopped","Kubeconfig":"Configured","Worker":false}',
+  paused:
+    '{"Name":"minikube","Host":"Running","Kubelet":"Stopped","APIServer":"Paused","Kubeconfig":"Configured","Worker":false}',
   two: '[{"Name":"minikube","Host":"Running","Kubelet":"Running","APIServer":"Running","Kubeconfig":"Configured","Worker":false},{"Name":"minikube-m02","Host":"Running","Kubelet":"Running","APIServer":"Irrelevant","Kubeconfig":"Irrelevant","Worker":true}]',
 };
 const image = (id: string, ...repoTags: string[]) => ({ id, repoDigests: [], repoTags, size: "741000" });
@@ -117,6 +123,22 @@ describe("ensureMinikube", () => {
     assert.equal(asked.length, 1);
   });
 
+  for (const [status, words, command] of [
+    [STATUS.apiStopped, /runs, but its API server is Stopped, and start is false/, /run `minikube start -p minikube`/],
+    [STATUS.paused, /runs, but its API server is Paused, and start is false/, /run `minikube unpause -p minikube`/],
+  ] as const)
+    it(`says which part does not run: ${words.source.slice(6, 39)}`, async () => {
+      const { run } = minikube({ status: [{ ...ok(status), exitCode: 2 }] });
+      const refusal = ensureMinikube({ ...profile, start: false }, run);
+      await assert.rejects(refusal, (error) => told(words)(error) && told(command)(error));
+    });
+
+  it("starts what has a host without an API server", async () => {
+    const { run, asked } = minikube({ status: [{ ...ok(STATUS.apiStopped), exitCode: 2 }], start: [ok("* Done!")] });
+    assert.equal(await ensureMinikube(profile, run), "started");
+    assert.equal(asked[1], "start -p minikube");
+  });
+
   it("says what minikube said where it does not start", async () => {
     const why = "X Exiting due to PROVIDER_DOCKER_NOT_RUNNING: deadline exceeded running docker version";
     const { run } = minikube({ status: [refused(85, "")], start: [refused(69, why)] });
@@ -144,8 +166,10 @@ describe("minikubeImages", () => {
 
 describe("loadIntoMinikube", () => {
   let folder: string;
+  let places: { readonly folder: string; readonly locks: string };
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "keelson-minikube-"));
+    places = { folder, locks: join(folder, "locks") };
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
   const todo = {
@@ -157,7 +181,7 @@ describe("loadIntoMinikube", () => {
 
   it("loads nothing that the node has", async () => {
     const { run, asked } = minikube({ "image ls": [ok([PAUSE, there])] });
-    assert.equal(await loadIntoMinikube("p", todo, folder, run), "there");
+    assert.equal(await loadIntoMinikube("p", todo, places, run), "there");
     assert.deepEqual(asked, ["image ls -p p --format json"]);
   });
 
@@ -171,15 +195,59 @@ describe("loadIntoMinikube", () => {
         "image ls": [ok([PAUSE, ...before]), ok([PAUSE, there])],
         "image load": [ok("")],
       });
-      assert.equal(await loadIntoMinikube("p", todo, folder, run), "loaded");
-      assert.deepEqual(asked[1], `image load -p p ${join(folder, "image.tar")}`);
-      assert.equal(readFileSync(join(folder, "image.tar"), "utf8"), "an archive");
+      assert.equal(await loadIntoMinikube("p", todo, places, run), "loaded");
+      const archive = join(folder, `todo-backend_1.0.0-${ID.slice(0, 16)}.tar`);
+      assert.deepEqual(asked[1], `image load -p p ${archive}`);
+      assert.equal(readFileSync(archive, "utf8"), "an archive");
       assert.equal(asked.length, 3);
     });
 
   it("does not believe a load after which the node lacks it", async () => {
     const { run } = minikube({ "image ls": [ok([PAUSE])], "image load": [ok("")] });
-    await assert.rejects(loadIntoMinikube("p", todo, folder, run), told(/could not be loaded.*\n.*image ls. lacks it/));
+    await assert.rejects(loadIntoMinikube("p", todo, places, run), told(/could not be loaded.*\n.*image ls. lacks it/));
+  });
+
+  /** As minikube does: the archive goes to a folder of the node that all loads share, under the name it has, and is read there. */
+  function sharing() {
+    const node = join(folder, "node");
+    mkdirSync(node);
+    const [images, names] = [[] as object[], [] as string[]];
+    const most = { loading: 0, atOnce: 0 };
+    const run: RunMinikube = async (args) => {
+      if (args[1] === "ls") return ok(images);
+      const file = args.at(-1) ?? "";
+      const copy = join(node, basename(file));
+      names.push(basename(file));
+      most.atOnce = Math.max(most.atOnce, ++most.loading);
+      copyFileSync(file, copy);
+      await sleep(100);
+      const [name, id] = readFileSync(copy, "utf8").split(" ");
+      images.push(image(id ?? "", `docker.io/library/${name}`));
+      most.loading -= 1;
+      return ok("");
+    };
+    const loads = (profile: string, letters: string) =>
+      [...letters].map((letter) => {
+        const own = { ...places, folder: join(folder, `${profile}-${letter}`) };
+        mkdirSync(own.folder);
+        const wanted = { name: `${letter}:1`, digests: [`sha256:${letter.repeat(64)}`] };
+        const archive = () => Readable.from([`${wanted.name} ${letter.repeat(64)}`]);
+        return loadIntoMinikube(profile, { ...wanted, archive }, own, run);
+      });
+    return { loads, most, names };
+  }
+
+  it("loads several images that are brought at once, each as what it is, one after the other", async () => {
+    const { loads, most, names } = sharing();
+    assert.deepEqual(await Promise.all(loads("p", "abc")), ["loaded", "loaded", "loaded"]);
+    assert.equal(most.atOnce, 1);
+    assert.equal(new Set(names).size, 3, names.join(", "));
+  });
+
+  it("holds up no other profile's", async () => {
+    const { loads, most } = sharing();
+    assert.deepEqual(await Promise.all([...loads("p", "a"), ...loads("q", "b")]), ["loaded", "loaded"]);
+    assert.equal(most.atOnce, 2);
   });
 });
 
