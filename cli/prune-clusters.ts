@@ -2,19 +2,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readStack } from "../config/read-stack.ts";
 import { UserError } from "../core/error.ts";
-import { imageKeepers } from "../core/kubernetes/images-in-use.ts";
+import { imageKeepers, RUNNERS } from "../core/kubernetes/images-in-use.ts";
 import type { Keeper } from "../core/prune.ts";
 import { projectRoot } from "../toolchain/home.ts";
 import { resourcesOf } from "./stack-state.ts";
-
-/** What runs pods and keeps versions of them, each in its API. */
-const KINDS = [
-  ["Pod", "v1"],
-  ["Deployment", "apps/v1"],
-  ["ReplicaSet", "apps/v1"],
-  ["StatefulSet", "apps/v1"],
-  ["Job", "batch/v1"],
-] as const;
 
 /**
  * What a stack's clusters still run, or keep in ReplicaSets for a rollback, in the namespaces that it has anything in. One that
@@ -36,7 +27,7 @@ export async function keepersOnClusters(stack: string, state: unknown, registry:
       const { workloads, releases, api } = cluster;
       const namespaces = new Set([...workloads, ...releases].map(({ namespace }) => namespace));
       const lists = [...namespaces].flatMap((namespace) =>
-        KINDS.map(async ([kind, apiVersion]) =>
+        RUNNERS.map(async ([kind, apiVersion]) =>
           (await api.list({ apiVersion, kind }, namespace)).map((object) => ({ ...object, kind })),
         ),
       );

@@ -1,6 +1,17 @@
 import type { Keeper } from "../prune.ts";
 import { at } from "./applied.ts";
 
+/** What runs pods, keeps versions of them or makes them later, each in its API. */
+export const RUNNERS = [
+  ["Pod", "v1"],
+  ["Deployment", "apps/v1"],
+  ["ReplicaSet", "apps/v1"],
+  ["StatefulSet", "apps/v1"],
+  ["DaemonSet", "apps/v1"],
+  ["Job", "batch/v1"],
+  ["CronJob", "batch/v1"],
+] as const;
+
 /**
  * What keeps images in a registry because a cluster runs them, or can go back to them: every image that its objects name, pods
  * and ReplicaSets without pods among them. A Minikube's node keeps what it runs itself, under names of no registry.
@@ -22,9 +33,10 @@ export function imageKeepers(cluster: string, objects: readonly unknown[], regis
   return [...keepers.values()];
 }
 
-/** A Pod's containers, or those of a template. */
+/** A Pod's containers, or those of a template: a CronJob's is its Jobs'. */
 function imagesIn(object: unknown): string[] {
-  const pod = at(object, "spec", "template", "spec") ?? at(object, "spec");
+  const maker = at(object, "spec", "jobTemplate") ?? object;
+  const pod = at(maker, "spec", "template", "spec") ?? at(maker, "spec");
   return ["initContainers", "containers", "ephemeralContainers"].flatMap((key) => {
     const containers = at(pod, key);
     return (Array.isArray(containers) ? containers : []).flatMap((container: unknown) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { imageKeepers } from "../../../core/kubernetes/images-in-use.ts";
+import { imageKeepers, RUNNERS } from "../../../core/kubernetes/images-in-use.ts";
 
 const DIGEST = `sha256:${"1".repeat(64)}`;
 const OTHER = `sha256:${"2".repeat(64)}`;
@@ -22,6 +22,26 @@ describe("imageKeepers", () => {
       { repository: "web", reference: DIGEST, reason: "Pod web-1 on lab names it" },
       { repository: "api", reference: "1.2.3", reason: "ReplicaSet web-5d8f on lab names it" },
       { repository: "web", reference: OTHER, reason: "ReplicaSet web-5d8f on lab names it" },
+    ]);
+  });
+
+  it("keeps what a CronJob's next run needs, and what a DaemonSet's next node does", () => {
+    const template = (image: string) => ({ template: { spec: { containers: [{ image: `${REGISTRY}/${image}` }] } } });
+    const job = {
+      kind: "CronJob",
+      metadata: { name: "nightly" },
+      spec: { jobTemplate: { spec: template("batch:1.0") } },
+    };
+    const daemon = { kind: "DaemonSet", metadata: { name: "agent" }, spec: template("agent:2.0") };
+    assert.deepEqual(keepers(job, daemon), [
+      { repository: "batch", reference: "1.0", reason: "CronJob nightly on lab names it" },
+      { repository: "agent", reference: "2.0", reason: "DaemonSet agent on lab names it" },
+    ]);
+  });
+
+  it("is asked of every kind that runs pods", () => {
+    assert.deepEqual(RUNNERS.map(([kind]) => kind).toSorted(), [
+      ...["CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "StatefulSet"],
     ]);
   });
 
