@@ -298,7 +298,7 @@ function wheelhouse(
 }
 
 /** The registry's credentials stay secret Outputs from config to use. */
-function registry(config: StackConfig["registry"]): RegistryInputs {
+function registry(config: StackConfig["registry"]): RegistryInputs & { readonly host: string } {
   if (config === "embedded") return { host: "embedded" };
   return {
     host: config.host,

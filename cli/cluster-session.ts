@@ -33,7 +33,7 @@ export interface OpenCluster {
 /** A workload as commands name it: by its own name, or with its namespace where two have it. */
 export interface ClusterWorkload {
   readonly service: string;
-  readonly kind: "Deployment" | "StatefulSet";
+  readonly kind: AppliedWorkload["kind"];
   readonly namespace: string;
   readonly name: string;
   readonly applied?: AppliedWorkload;
@@ -85,7 +85,7 @@ export async function workloadsOf({ api, workloads, releases }: OpenCluster): Pr
     return { service: name, kind, namespace, name, applied, live };
   });
   const charts = releases.flatMap(({ name: release, namespace, images }) =>
-    (["Deployment", "StatefulSet"] as const).map(async (kind) =>
+    (["Deployment", "StatefulSet", "DaemonSet"] as const).map(async (kind) =>
       (await api.list({ apiVersion: "apps/v1", kind }, namespace))
         .filter((object) => annotationOf(object, "meta.helm.sh/release-name") === release)
         // Lists leave out what all of their items are.

@@ -11,6 +11,7 @@ import {
   runnersOf,
 } from "../../core/cluster-plan.ts";
 import { parseDuration } from "../../core/duration.ts";
+import { parseReference } from "../../core/reference.ts";
 import { LOADER_VARIABLES } from "../../core/volume/consumers.ts";
 import type { R2Volume } from "../volume/r2-volume.ts";
 import { HelmRelease, type HelmReleaseArgs } from "./helm-release.ts";
@@ -41,8 +42,8 @@ export interface ClustersArgs {
   readonly clusters: pulumi.Input<Readonly<Record<string, { readonly charts?: Secrets }>>>;
   /** The stack's, by name. */
   readonly volumes?: ReadonlyMap<string, Pick<R2Volume, "environment">> | undefined;
-  /** Login of the registry that images of the catalogue are pulled from. */
-  readonly pull?: PullLogin | undefined;
+  /** Login of the registry that images of the catalogue are pulled from; its host as images are written. */
+  readonly pull?: (PullLogin & { readonly host: string }) | undefined;
 }
 
 /** All clusters of a plan; they change side by side. */
@@ -215,8 +216,13 @@ function appArgs(app: PlannedApp, args: OwnArgs, databases: ReadonlyMap<string, 
           },
         }),
     ...(address === undefined ? {} : { secretRefs: { [DATABASE_VARIABLE]: address } }),
-    ...(args.pull === undefined || external === true ? {} : { pull: args.pull }),
+    ...(args.pull !== undefined && isPulledFrom(args.pull.host, app) ? { pull: args.pull } : {}),
   };
+}
+
+/** Whether an application's image comes from the registry that there is a login of: one of the catalogue does. */
+function isPulledFrom(host: string, { image, external }: PlannedApp): boolean {
+  return external !== true || parseReference(image).host === host;
 }
 
 /** Variables of the tool loader, each an Output of its own. */

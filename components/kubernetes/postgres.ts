@@ -32,7 +32,7 @@ const DATA = "/data";
  * @example new Postgres("todo", { database: { name: "todo", namespace: "todo", as: "statefulset", instances: 1 }, image, user: "10001:10001" })
  */
 export class Postgres extends pulumi.ComponentResource {
-  /** Where its address is. @example { name: "todo-postgres", key: "uri" } */
+  /** Where its address is. @example { name: "todo-address", key: "uri" } */
   readonly address: { readonly name: pulumi.Output<string>; readonly key: "uri" };
 
   constructor(name: string, args: PostgresArgs, options?: pulumi.ComponentResourceOptions) {
@@ -76,9 +76,18 @@ function small(resource: string, args: PostgresArgs, child: pulumi.CustomResourc
   const metadata = { name, namespace, labels };
   const secret = new Secret(
     `${resource}-postgres`,
-    { metadata: { ...metadata, name: `${name}-postgres` }, data: pulumi.secret(credentials(name, namespace)) },
+    { metadata: { ...metadata, name: `${name}-postgres` }, data: pulumi.secret(base64(credentials(name))) },
     // A second run would make another password: the first one's stays.
     { ...child, ignoreChanges: ["data"], additionalSecretOutputs: ["data"] },
+  );
+  // Where it is may change, and stands in a Secret whose changes count.
+  const uri = pulumi.secret(secret.data).apply(({ POSTGRES_PASSWORD: password = "" }) => ({
+    uri: addressOf(name, namespace, Buffer.from(password, "base64").toString()),
+  }));
+  const address = new Secret(
+    `${resource}-address`,
+    { metadata: { ...metadata, name: `${name}-address` }, data: uri.apply(base64) },
+    { ...child, additionalSecretOutputs: ["data"] },
   );
   const [uid = Number.NaN, gid = Number.NaN] = (args.user ?? "").split(":").map(Number);
   const pull = args.pull === undefined ? undefined : pullSecret(resource, namespace, args.pull, child);
@@ -150,7 +159,7 @@ function small(resource: string, args: PostgresArgs, child: pulumi.CustomResourc
     child,
   );
   // Who has the address waits for the database.
-  return pulumi.all([secret.metadata, set.id]).apply(([{ name: own }]) => own);
+  return pulumi.all([address.metadata, set.id]).apply(([{ name: own }]) => own);
 }
 
 function claim(size: string, storageClassName: string | undefined): input.core.v1.PersistentVolumeClaim {
@@ -164,16 +173,20 @@ function claim(size: string, storageClassName: string | undefined): input.core.v
   };
 }
 
-/** What the image's start reads, and the address for applications: base64, as the API server gives it back. */
-function credentials(name: string, namespace: string): Record<string, string> {
-  const password = randomBytes(24).toString("hex");
+/** What the image's start reads. */
+function credentials(name: string): Record<string, string> {
   const user = sqlName(name);
-  const values = {
-    POSTGRES_USER: user,
-    POSTGRES_DB: user,
-    POSTGRES_PASSWORD: password,
-    uri: `postgresql://${user}:${password}@${name}.${namespace}.svc:${PORT}/${user}`,
-  };
+  return { POSTGRES_USER: user, POSTGRES_DB: user, POSTGRES_PASSWORD: randomBytes(24).toString("hex") };
+}
+
+/** For applications. */
+function addressOf(name: string, namespace: string, password: string): string {
+  const user = sqlName(name);
+  return `postgresql://${user}:${password}@${name}.${namespace}.svc:${PORT}/${user}`;
+}
+
+/** A Secret's data as the API server gives it back. */
+function base64(values: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString("base64")]));
 }
 

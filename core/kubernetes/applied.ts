@@ -9,7 +9,7 @@ export interface StateResource {
 
 /** A workload as the stack last applied it. */
 export interface AppliedWorkload {
-  readonly kind: "Deployment" | "StatefulSet";
+  readonly kind: "Deployment" | "StatefulSet" | "DaemonSet";
   readonly namespace: string;
   readonly name: string;
   /** Who its fields are managed by. @example "pulumi-kubernetes-1a2b3c4d" */
@@ -26,7 +26,7 @@ export interface AppliedRelease {
   readonly images: readonly string[];
 }
 
-const WORKLOAD = /^kubernetes:apps\/v1:(Deployment|StatefulSet)$/;
+const WORKLOAD = /^kubernetes:apps\/v1:(Deployment|StatefulSet|DaemonSet)$/;
 
 /** What of a stack's state is on a cluster. @param cluster the name of its provider */
 export function resourcesOn(cluster: string, resources: readonly StateResource[]): StateResource[] {

@@ -20,16 +20,40 @@ interface Set {
   };
 }
 
+/** What stands against a change, and where. */
+export interface DataProblem {
+  readonly property: "metadata.namespace" | "spec.volumeClaimTemplates";
+  readonly reason: string;
+}
+
 /**
- * What is to be said of a change that would make a StatefulSet anew which keeps data: Kubernetes changes no
- * `volumeClaimTemplates`, and a volume that is there stays as it is under a new set.
+ * What is to be said of a change that would make a StatefulSet anew which keeps data, in another namespace or with other
+ * volumes: neither moves, and the new set would be empty.
  * @returns undefined where nothing of the kind changes, or the set does not say that it keeps data
  */
-export function volumesChange(before: unknown, after: unknown): string | undefined {
+export function dataProblem(before: unknown, after: unknown): DataProblem | undefined {
   const [old, wanted] = [(before ?? {}) as Set, (after ?? {}) as Set];
   if (wanted.kind !== "StatefulSet" || wanted.metadata?.annotations?.[KEEPS_DATA] !== "true") return undefined;
-  const { name = "", namespace = "" } = wanted.metadata;
-  if (old.metadata?.name !== name || old.metadata.namespace !== namespace) return undefined;
+  const { name = "", namespace } = wanted.metadata;
+  const was = old.metadata?.namespace;
+  // In a preview it may not be known yet, and is no text then.
+  if (old.metadata?.name !== name || typeof was !== "string" || typeof namespace !== "string") return undefined;
+  if (was !== namespace) return { property: "metadata.namespace", reason: namespaceChange(name, was, namespace) };
+  const reason = volumesChange(old, wanted, name, namespace);
+  return reason === undefined ? undefined : { property: "spec.volumeClaimTemplates", reason };
+}
+
+function namespaceChange(name: string, from: string, to: string): string {
+  return (
+    `the data of ${name} is in namespace ${from}, and does not move: one in namespace ${to} would be empty, and namespace ${from}, where ` +
+    "the stack made it, would go with all that it keeps. Take the namespace back as it was; or write a database of another name in " +
+    `namespace ${to} beside it, bring the data over (keelson exec … pg_dump), and take ${name} out then; or, without the data: ` +
+    `kubectl -n ${from} delete statefulset ${name}, then npm run up -- --refresh`
+  );
+}
+
+/** Kubernetes changes no `volumeClaimTemplates`, and a volume that is there stays as it is under a new set. */
+function volumesChange(old: Set, wanted: Set, name: string, namespace: string): string | undefined {
   const [there, next] = [claims(old), claims(wanted)];
   if (canonicalJson(there) === canonicalJson(next)) return undefined;
   const kubectl = `kubectl -n ${namespace}`;

@@ -98,6 +98,11 @@ export function judgePod(pod: Pod, events: readonly KubernetesEvent[], logs: Pod
   return { ...judged, verdict: phase === "Failed" ? "fatal" : judged.verdict, progress: phase };
 }
 
+/** A pod that no Service sends to. */
+export function isUnready({ status }: Pod): boolean {
+  return !(status?.conditions ?? []).some((c) => c.type === "Ready" && c.status === "True");
+}
+
 /** Fatal when every one of them is in a state that it doesn't leave by itself. */
 export function judgePods(
   pods: readonly Pod[],

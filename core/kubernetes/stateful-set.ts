@@ -1,6 +1,6 @@
 import type { KubernetesEvent, ObjectMeta, Pod } from "./objects.ts";
 import { distinctTroubles, isLive, isOwned, type PodSurroundings, podTroubles } from "./pod.ts";
-import { judgePods, READY, type Readiness } from "./readiness.ts";
+import { isUnready, judgePods, READY, type Readiness } from "./readiness.ts";
 import { refusedPods } from "./refused-pods.ts";
 import type { Trouble } from "./trouble.ts";
 import { kubectl } from "./words.ts";
@@ -86,8 +86,4 @@ function holdingUp({ later: _, ...trouble }: Trouble, { metadata }: Pod): Troubl
     cause: `${trouble.cause}; it is of the version before, and the new one waits until it is ready or gone`,
     command: kubectl(metadata?.namespace ?? "default", "delete", "pod", metadata?.name ?? "?"),
   };
-}
-
-function isUnready({ status }: Pod): boolean {
-  return !(status?.conditions ?? []).some((c) => c.type === "Ready" && c.status === "True");
 }

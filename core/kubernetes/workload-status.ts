@@ -6,7 +6,7 @@ import { isOwned } from "./pod.ts";
 import type { Readiness } from "./readiness.ts";
 import { ROLLED_BACK } from "./rollback.ts";
 
-/** A Deployment or StatefulSet with what is known of it. */
+/** A Deployment, StatefulSet or DaemonSet with what is known of it. */
 export interface ObservedWorkload {
   readonly service: string;
   /** As the stack last applied it; none for what a chart made. */

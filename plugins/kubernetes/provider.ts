@@ -5,7 +5,7 @@ import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { UserError } from "../../core/error.ts";
 import { Causes } from "../../core/kubernetes/cause.ts";
-import { volumesChange } from "../../core/kubernetes/keeps-data.ts";
+import { dataProblem } from "../../core/kubernetes/keeps-data.ts";
 import type { Pod } from "../../core/kubernetes/objects.ts";
 import { isAtWork, isOwned } from "../../core/kubernetes/pod.ts";
 import { judgeJob } from "../../core/kubernetes/readiness.ts";
@@ -171,9 +171,8 @@ export class KubernetesProvider implements Answers {
           reason: "expected metadata.name or neither: names that the API server makes up can't be applied to",
         }),
       );
-    const volumes = volumesChange(before, inputs);
-    if (volumes !== undefined)
-      response.addFailures(checkFailure({ property: "spec.volumeClaimTemplates", reason: volumes }));
+    const data = dataProblem(before, inputs);
+    if (data !== undefined) response.addFailures(checkFailure(data));
     response.setInputs(struct.Struct.fromJavaScript(withSecrets(inputs, news)));
     return response;
   }

@@ -1,3 +1,4 @@
+import { type DaemonSet, judgeDaemonSet } from "../../core/kubernetes/daemon-set.ts";
 import type { Deployment, KubernetesEvent, Pod, ReplicaSet } from "../../core/kubernetes/objects.ts";
 import {
   type Claim,
@@ -46,6 +47,7 @@ const SETTLE = 2;
 const WAITERS: Readonly<Record<string, Waiter>> = {
   "apps/v1/Deployment": { observe: deployment },
   "apps/v1/StatefulSet": { observe: statefulSet },
+  "apps/v1/DaemonSet": { observe: daemonSet },
   "batch/v1/Job": { observe: job },
   "v1/Pod": { observe: pod },
   // Endpoints come a moment after the Service.
@@ -96,6 +98,13 @@ async function statefulSet(cluster: Cluster, live: KubernetesObject): Promise<Re
   if (quick.verdict === "done") return quick;
   const { pods, events, logs } = await podsOf(cluster, live);
   return judgeStatefulSet(live as StatefulSet, pods, events, logs);
+}
+
+async function daemonSet(cluster: Cluster, live: KubernetesObject): Promise<Readiness> {
+  const quick = judgeDaemonSet(live as DaemonSet, [], [], {});
+  if (quick.verdict === "done") return quick;
+  const { pods, events, logs } = await podsOf(cluster, live);
+  return judgeDaemonSet(live as DaemonSet, pods, events, logs);
 }
 
 async function job(cluster: Cluster, live: KubernetesObject): Promise<Readiness> {

@@ -71,6 +71,7 @@ describe("a cluster's session", () => {
       ...answers,
       "/apis/apps/v1/namespaces/shop/deployments": { items: [] },
       "/apis/apps/v1/namespaces/shop/statefulsets": { items: [] },
+      "/apis/apps/v1/namespaces/shop/daemonsets": { items: [] },
     };
     const { services, notes, healthy } = await status(open(applied("web", "shop"), applied("web", "old"), release));
     assert.equal(healthy, false);
@@ -80,6 +81,31 @@ describe("a cluster's session", () => {
       [
         ["old/web", ["missing"]],
         ["shop/web", ["missing"]],
+      ],
+    );
+  });
+
+  it("tells of a chart's DaemonSets, too", async () => {
+    const agent = (name: string, numberAvailable: number) => ({
+      metadata: { name, namespace: "shop", generation: 1, annotations: { "meta.helm.sh/release-name": "chart" } },
+      spec: { template: { spec: { containers: [{ name: "agent", image: "agent:1" }] } } },
+      status: { observedGeneration: 1, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable },
+    });
+    answers = {
+      ...answers,
+      "/apis/apps/v1/namespaces/shop/deployments": { items: [] },
+      "/apis/apps/v1/namespaces/shop/statefulsets": { items: [] },
+      "/apis/apps/v1/namespaces/shop/daemonsets": { items: [agent("good", 2), agent("late", 1)] },
+      "/api/v1/namespaces/shop/pods": { items: [] },
+      "/api/v1/namespaces/shop/events": { items: [] },
+    };
+    const { services, healthy } = await status(open(release));
+    assert.equal(healthy, false);
+    assert.deepEqual(
+      services.map(({ service, image, drift }) => [service, image, drift]),
+      [
+        ["good", "agent:1", []],
+        ["late", "agent:1", ["unhealthy"]],
       ],
     );
   });

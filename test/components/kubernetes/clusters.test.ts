@@ -14,6 +14,7 @@ async function made(
   clusters: ClustersChoice,
   apps: AppsChoice,
   more: Partial<ClustersArgs> = {},
+  state: (resource: Registered) => Record<string, unknown> = () => ({}),
 ): Promise<{
   readonly all: readonly Registered[];
   readonly order: readonly string[];
@@ -47,7 +48,7 @@ async function made(
       order.push(`${resource.type.split(":").at(-1)} ${resource.name}`);
       return resource.component
         ? {}
-        : { metadata: { name: `${resource.name}-1a2b`, ...(resource.inputs.metadata as object) } };
+        : { metadata: { name: `${resource.name}-1a2b`, ...(resource.inputs.metadata as object) }, ...state(resource) };
     },
     { stack: "prod" },
   );
@@ -62,6 +63,9 @@ const inputs = (all: readonly Registered[], type: string, name: string) => {
   return found.inputs as Record<string, never>;
 };
 const text = (value: unknown) => JSON.stringify(value);
+/** A value of a Secret's data, which is a secret of the engine's. */
+const decoded = ({ data }: { readonly data?: unknown }, key: string) =>
+  Buffer.from((data as { readonly value: Record<string, string> }).value[key] ?? "", "base64").toString();
 
 describe("buildClusters", () => {
   it("makes namespaces under the restricted standard before what is in them, and a database before who has its address", async () => {
@@ -106,15 +110,14 @@ describe("buildClusters", () => {
   it("hands over a database's address by its Secret, whose password is made once and stands nowhere else", async () => {
     const { all } = await made(lab, { api });
     const secret = inputs(all, "Secret", "lab-todo-postgres");
-    const { value } = secret.data as unknown as { value: Record<string, string> };
-    const decode = (key: string) => Buffer.from(value[key] ?? "", "base64").toString();
-    const password = decode("POSTGRES_PASSWORD");
+    const password = decoded(secret, "POSTGRES_PASSWORD");
     assert.match(password, /^[0-9a-f]{48}$/);
-    assert.equal(decode("uri"), `postgresql://todo:${password}@todo.todo.svc:5432/todo`);
-    assert.ok(pulumi.runtime.isRpcSecret(secret.data), "marked as a secret for the state");
+    const address = inputs(all, "Secret", "lab-todo-address");
+    assert.equal(decoded(address, "uri"), `postgresql://todo:${password}@todo.todo.svc:5432/todo`);
+    for (const { data } of [secret, address]) assert.ok(pulumi.runtime.isRpcSecret(data), "a secret for the state");
     const pod = text(inputs(all, "Deployment", "api"));
-    assert.match(pod, /"name":"DATABASE_URL","valueFrom":{"secretKeyRef":{"key":"uri","name":"todo-postgres"}}/);
-    for (const resource of all.filter((r) => r.name !== "lab-todo-postgres"))
+    assert.match(pod, /"name":"DATABASE_URL","valueFrom":{"secretKeyRef":{"key":"uri","name":"todo-address"}}/);
+    for (const resource of all.filter((r) => !["lab-todo-postgres", "lab-todo-address"].includes(r.name)))
       assert.ok(!text(resource.inputs).includes(password), resource.name);
     const set = text(inputs(all, "StatefulSet", "lab-todo"));
     assert.match(set, /"image":"ghcr.io\/acme\/postgres@sha256.*"runAsUser":10001/);
@@ -122,6 +125,17 @@ describe("buildClusters", () => {
     assert.match(set, /"pg_isready"/);
     // Kubernetes would never replace its pod while that isn't ready.
     assert.match(set, /"podManagementPolicy":"Parallel"/);
+  });
+
+  it("says where a database is now, with the password that it was made with, whatever namespace that was in", async () => {
+    const base64 = (value: string) => Buffer.from(value).toString("base64");
+    const before = {
+      POSTGRES_PASSWORD: base64("first"),
+      uri: base64("postgresql://todo:first@todo.old.svc:5432/todo"),
+    };
+    const { all } = await made(lab, { api }, {}, ({ name }) => (name === "lab-todo-postgres" ? { data: before } : {}));
+    const address = decoded(inputs(all, "Secret", "lab-todo-address"), "uri");
+    assert.equal(address, "postgresql://todo:first@todo.todo.svc:5432/todo");
   });
 
   it("keeps a database's data on a volume of the size that it is given", async () => {
@@ -152,20 +166,24 @@ describe("buildClusters", () => {
     assert.deepEqual(kept, ["Cluster lab-todo", "Namespace lab-todo"]);
   });
 
-  it("gives workloads their own secrets and no others', and the registry's login for its own images", async () => {
+  it("gives workloads their own secrets and no others', and the registry's login for what is pulled from it", async () => {
     const pull = { host: "ghcr.io", username: "ada", password: pulumi.secret("canary-pull") };
     const { all } = await made(
       lab,
       {
         api: { ...api, secrets: { TOKEN: {} } },
-        other: { image: "ghcr.io/acme/x:1.0.0", kubernetes: "lab", user: "1:1", port: 80, secrets: { KEY: {} } },
+        other: { image: "quay.io/acme/x:1.0.0", kubernetes: "lab", user: "1:1", port: 80, secrets: { KEY: {} } },
+        theirs: { image: "ghcr.io/acme/x:1.0.0", kubernetes: "lab", user: "1:1", port: 80 },
+        hub: { image: "acme/x:1.0.0", kubernetes: "lab", user: "1:1", port: 80 },
       },
       { pull, workloads: { api: { secrets: { TOKEN: "canary-a" } }, other: { secrets: { KEY: "canary-b" } } } },
     );
     assert.match(text(inputs(all, "Secret", "api-secrets")), /"TOKEN":"canary-a"/);
     assert.doesNotMatch(text(inputs(all, "Secret", "api-secrets")), /canary-b/);
     assert.match(text(inputs(all, "ServiceAccount", "api")), /api-pull-1a2b/);
-    assert.doesNotMatch(text(inputs(all, "ServiceAccount", "other")), /pull/);
+    // By hand or not: one host, one login.
+    assert.match(text(inputs(all, "ServiceAccount", "theirs")), /theirs-pull-1a2b/);
+    for (const name of ["other", "hub"]) assert.doesNotMatch(text(inputs(all, "ServiceAccount", name)), /pull/);
     const set = inputs(all, "StatefulSet", "lab-todo") as { spec?: { template: { spec: unknown } } };
     assert.match(text(set.spec?.template.spec), /"imagePullSecrets":\[{"name":"lab-todo-pull-1a2b"}\]/);
     assert.ok(pulumi.runtime.isRpcSecret(inputs(all, "Secret", "lab-todo-pull").stringData));
@@ -183,7 +201,7 @@ describe("buildClusters", () => {
     });
     assert.deepEqual(inputs(all, "Release", "lab-bare").values, { image: ref("api") });
     const names = all.filter((r) => r.type.endsWith(":Secret") && r.name.startsWith("lab-")).map(({ name }) => name);
-    assert.deepEqual(names, ["lab-todo-postgres", "lab-todo-pull", "lab-web-pull"]);
+    assert.deepEqual(names, ["lab-todo-address", "lab-todo-postgres", "lab-todo-pull", "lab-web-pull"]);
     assert.deepEqual(inputs(all, "Secret", "lab-web-pull").metadata, { namespace: "todo" });
   });
 

@@ -354,23 +354,26 @@ describe("kubernetes plugin: what the API server refuses", () => {
     assert.deepEqual(versions, ["1", "2", "apply"]);
   });
 
-  it("refuses in a preview to make a set anew for its volumes that keeps data", async () => {
-    const metadata = { name: "todo", namespace: "shop", annotations: { "keelson.dev/keeps-data": "true" } };
-    const set = (storage: string) => ({
-      ...{ apiVersion: "apps/v1", kind: "StatefulSet", metadata },
+  it("refuses in a preview to make a set anew that keeps data, for its volumes or in another namespace", async () => {
+    const metadata = { name: "todo", annotations: { "keelson.dev/keeps-data": "true" } };
+    const set = (storage: string, namespace = "shop") => ({
+      ...{ apiVersion: "apps/v1", kind: "StatefulSet", metadata: { ...metadata, namespace } },
       spec: { volumeClaimTemplates: [{ metadata: { name: "data" }, spec: { resources: { requests: { storage } } } }] },
     });
     const request = new provider.CheckRequest();
     request.setUrn(urn("kubernetes:apps/v1:StatefulSet"));
-    const failures = async (before: string, after: string) => {
+    const failures = async (before: string, after: string, namespace?: string) => {
       request.setOlds(struct.Struct.fromJavaScript(set(before)));
-      request.setNews(struct.Struct.fromJavaScript(set(after)));
+      request.setNews(struct.Struct.fromJavaScript(set(after, namespace)));
       return (await ask<provider.CheckResponse>("check", request)).getFailuresList();
     };
     const [failure] = await failures("1Gi", "2Gi");
     assert.equal(failure?.getProperty(), "spec.volumeClaimTemplates");
     assert.match(failure?.getReason() ?? "", /kubectl -n shop patch pvc data-todo-0/);
     assert.deepEqual(await failures("1Gi", "1Gi"), []);
+    const [elsewhere] = await failures("1Gi", "1Gi", "web");
+    assert.equal(elsewhere?.getProperty(), "metadata.namespace");
+    assert.match(elsewhere?.getReason() ?? "", /does not move: one in namespace web would be empty/);
   });
 
   describe("the number of pods that an autoscaler has from now on", () => {
