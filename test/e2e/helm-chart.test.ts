@@ -94,6 +94,8 @@ describe("helm/todo-chatbot", function () {
 
   for (const [what, values, message] of [
     ["latest", "backend.image=todo-backend:latest", /backend.image/],
+    ["latest with more behind it, in capitals", "backend.image=todo-backend:LATEST-12", /backend.image/],
+    ["a tag that is no version", "backend.image=todo-backend:stable", /backend.image/],
     ["an image without a version", "frontend.image=todo-frontend", /frontend.image/],
     ["a key that it does not know", "backend.replica=2", /replica/],
     ["an address that is none of PostgreSQL's", "database.url=mysql://db", /database.url/],
