@@ -29,6 +29,35 @@ const RULES: readonly Rule[] = [
 const PASSING =
   /\b(?:429|500|502|503|504)\b|Too Many Requests|connection (?:refused|reset)|broken pipe|unexpected EOF|i\/o timeout|TLS handshake timeout|deadline/i;
 
+/** What a step's own program said of the network, and what to do about it. */
+interface Signature {
+  readonly pattern: RegExp;
+  /** Where it may pass. */
+  readonly passing?: RegExp;
+  readonly advice: string;
+}
+
+/** In order: fonts are fetched by node, whose words for the network stand before. */
+const SIGNATURES: readonly Signature[] = [
+  {
+    // next/font/google of Next.js 13 to 16 (vercel/next.js#91653), which asks Google while it builds.
+    pattern:
+      /Failed to fetch [`'"].+[`'"] from Google Fonts|request to https:\/\/fonts\.(?:gstatic|googleapis)\.com\S* failed/,
+    advice:
+      "let the application bring the font: put its files beside it and load them by next/font/local (or a package that has them, such as geist), or take " +
+      "the import of next/font/google out; a build that asks Google Fonts works only where they can be reached",
+  },
+  {
+    // npm 7 to 11 (npm/cli#2961): its lines begin with "npm ERR!" up to 10.5, with "npm error" since.
+    pattern:
+      /^npm (?:ERR!|error) (?:code (?:ETIMEDOUT|ESOCKETTIMEDOUT|ERR_SOCKET_TIMEOUT|ECONNRESET|ECONNREFUSED|EAI_AGAIN|ENOTFOUND|FETCH_ERROR)\b|network )/,
+    passing: /\b(?:ETIMEDOUT|ESOCKETTIMEDOUT|ERR_SOCKET_TIMEOUT|ECONNRESET|EAI_AGAIN)\b|network timeout at/,
+    advice:
+      "npm did not get its packages: run it again, the steps before it are kept; where it comes back, see that the registry is reached from here, and write " +
+      "fetch-retries=5 (or a nearer registry=) in .npmrc beside package.json",
+  },
+];
+
 /** A build that buildx gave up. */
 export class BuildFailure extends Error {
   override readonly name = "BuildFailure";
@@ -40,6 +69,8 @@ export class BuildFailure extends Error {
   readonly excerpt: readonly string[];
   /** True when the same may work in a moment. */
   readonly passing: boolean;
+  /** What to do about what a step's program said, where that is known. */
+  readonly advice: string | undefined;
 
   constructor(step: FailedStep | undefined, text: readonly string[], signal?: string | undefined) {
     const error = text.findLast((line) => line.startsWith("ERROR:"));
@@ -54,7 +85,11 @@ export class BuildFailure extends Error {
     const kind = signal === undefined || error !== undefined ? kindOf(reason) : "killed";
     // What a step's own program said of it: the step is right, the builder's disk is not.
     this.kind = kind === "step" && step?.log.some((line) => FULL.test(line)) ? "disk" : kind;
-    this.passing = this.kind === "registry" && PASSING.test(reason);
+    const log = this.kind === "step" ? (step?.log ?? []) : [];
+    const signature = SIGNATURES.find(({ pattern }) => log.some((line) => pattern.test(line)));
+    this.advice = signature?.advice;
+    const passes = (line: string) => signature?.passing?.test(line) === true;
+    this.passing = (this.kind === "registry" && PASSING.test(reason)) || log.some(passes);
   }
 }
 
@@ -95,5 +130,5 @@ export function describeFailure(failure: BuildFailure): { readonly message: stri
   } else {
     lines.push(failure.reason, ...failure.excerpt.map((line) => `  ${line}`));
   }
-  return { message: lines.join("\n"), fix: ADVICE[failure.kind] };
+  return { message: lines.join("\n"), fix: failure.advice ?? ADVICE[failure.kind] };
 }

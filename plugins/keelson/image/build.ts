@@ -14,6 +14,8 @@ import type { StagedImage } from "./staging.ts";
 
 /** Milliseconds before a build is tried again whose push was refused in passing; its layers are kept by the builder. */
 const BACKOFF = [2000, 8000];
+/** How often a step is tried again that the network failed: its program has tried for minutes by itself. */
+const STEP_RETRIES = 1;
 
 /** Where and for whom one platform is built or tested. */
 export interface Place {
@@ -119,14 +121,22 @@ function cacheArguments({ inputs, host, platform }: BuildOrder): string[] {
   return [...from.flatMap((option) => ["--cache-from", option]), ...to.flatMap((option) => ["--cache-to", option])];
 }
 
-async function retryPassing<T>(order: BuildOrder, attempt: () => Promise<T>): Promise<T> {
-  for (const delay of BACKOFF) {
+/** Tries again what failed in passing. @param pause for milliseconds */
+export async function retryPassing<T>(
+  order: Pick<BuildOrder, "onStatus" | "signal">,
+  attempt: () => Promise<T>,
+  pause = (delay: number): Promise<unknown> => sleep(delay, undefined, { signal: order.signal }),
+): Promise<T> {
+  for (const [tries, delay] of BACKOFF.entries()) {
     try {
       return await attempt();
     } catch (error) {
       if (!(error instanceof BuildFailure) || !error.passing) throw error;
-      order.onStatus(`the registry refused in passing, again in ${delay / 1000}s: ${error.reason}`);
-      await sleep(delay, undefined, { signal: order.signal });
+      const isStep = error.kind === "step";
+      if (isStep && tries >= STEP_RETRIES) throw error;
+      const what = isStep ? `the network failed ${error.step?.name ?? "a step"}` : "the registry refused";
+      order.onStatus(`${what} in passing, again in ${delay / 1000}s: ${error.reason}`);
+      await pause(delay);
     }
   }
   return attempt();

@@ -58,6 +58,113 @@ describe("BuildFailure", () => {
     assert.match(fix, /free room on the builder's disk/);
   });
 
+  describe("of a step that asks the network", () => {
+    const step = (log: readonly string[], command = "npm ci") => {
+      const text = [`ERROR: process "/bin/sh -c ${command}" did not complete successfully: exit code: 1`];
+      return new BuildFailure({ name: `[build 4/8] RUN ${command}`, error: "", log }, text);
+    };
+
+    for (const [what, passing, log] of [
+      // npm 7.7.0: github.com/npm/cli/issues/2961
+      [
+        "a registry that does not answer in time",
+        true,
+        [
+          "npm ERR! code ETIMEDOUT",
+          "npm ERR! syscall connect",
+          "npm ERR! errno ETIMEDOUT",
+          "npm ERR! network request to https://registry.npmjs.org/has-values/-/has-values-0.1.4.tgz failed, reason: connect ETIMEDOUT 104.16.18.35:443",
+          "npm ERR! network This is a problem related to network connectivity.",
+        ],
+      ],
+      // npm 10.5: github.com/markmanx/isoflow/issues/39
+      [
+        "an answer that breaks off",
+        true,
+        ["npm ERR! code ETIMEDOUT", "npm ERR! syscall read", "npm ERR! errno -110", "npm ERR! network read ETIMEDOUT"],
+      ],
+      // npm 9.2: github.com/LAION-AI/Open-Assistant/issues/454
+      ["a silent socket", true, ["npm ERR! code ERR_SOCKET_TIMEOUT", "npm ERR! network Socket timeout"]],
+      // npm 11.19.1, against a server that takes connections and says nothing.
+      [
+        "a silent server",
+        true,
+        [
+          "npm error code FETCH_ERROR",
+          "npm error errno FETCH_ERROR",
+          "npm error network timeout at: http://127.0.0.1:4877/left-pad/-/left-pad-1.3.0.tgz",
+        ],
+      ],
+      // npm 11.19.1, against a name that nobody has.
+      [
+        "a registry that there is not",
+        false,
+        [
+          "npm error code ENOTFOUND",
+          "npm error syscall getaddrinfo",
+          "npm error errno ENOTFOUND",
+          "npm error network request to http://registry.invalid/left-pad/-/left-pad-1.3.0.tgz failed, reason: getaddrinfo ENOTFOUND registry.invalid",
+        ],
+      ],
+    ] as const)
+      it(`tells npm's trouble with ${what}${passing ? ", which may pass" : ""}`, () => {
+        const failure = step(log);
+        assert.deepEqual([failure.kind, failure.passing], ["step", passing]);
+        const { message, fix } = describeFailure(failure);
+        assert.ok(message.includes(log[0]), message);
+        assert.match(fix, /npm did not get its packages/);
+        assert.match(fix, /fetch-retries=5 .*in \.npmrc/);
+      });
+
+    for (const [what, log] of [
+      // Next.js 16.2.1-canary.1, Turbopack: github.com/vercel/next.js/issues/91653
+      [
+        "Turbopack",
+        [
+          "> Build error occurred",
+          "Error: Turbopack build failed with 2 errors:",
+          "[next]/internal/font/google/geist_e193ce59.module.css",
+          "next/font: error:",
+          "Failed to fetch `Geist` from Google Fonts.",
+        ],
+      ],
+      // Next.js with webpack: github.com/AykutSarac/jsoncrack.com/issues/445, and Vane/issues/333 for what stands before
+      [
+        "webpack",
+        [
+          "  errno: 'ETIMEDOUT',",
+          "  code: 'ETIMEDOUT'",
+          "Failed to compile.",
+          "`next/font` error:",
+          "Failed to fetch `Inter` from Google Fonts.",
+        ],
+      ],
+      // Where a file of a font is what does not come: github.com/meceware/wapy.dev/issues/54
+      [
+        "a font's file",
+        [
+          "request to https://fonts.gstatic.com/s/inter/v18/UcC73FwrK3iLTeHuS_nVMrMxCp50SjIa2JL7W0Q5n-wU.woff2 failed, reason: ",
+        ],
+      ],
+    ] as const)
+      it(`tells a build that wants Google's fonts, by ${what}: the font belongs to the application`, () => {
+        const failure = step(log, "next build");
+        assert.deepEqual([failure.kind, failure.passing], ["step", false]);
+        const { fix } = describeFailure(failure);
+        assert.match(fix, /next\/font\/local/);
+        assert.match(fix, /take the import .* out/);
+      });
+
+    it("takes no word of a font or of npm for trouble where nothing failed", () => {
+      for (const line of [
+        "npm warn deprecated left-pad@1.3.0",
+        "import { Geist } from 'next/font/google'",
+        "ETIMEDOUT",
+      ])
+        assert.match(describeFailure(step([line])).fix, /^mend that step/);
+    });
+  });
+
   it("tells a killed buildx from one that failed", () => {
     assert.equal(new BuildFailure(undefined, [], "SIGKILL").kind, "killed");
     assert.equal(new BuildFailure(undefined, ['ERROR: no builder "x" found'], "SIGTERM").kind, "builder");
