@@ -54,7 +54,7 @@ export function machineFindings(raw: Readonly<Record<string, unknown>>, file: st
   const found: Finding[] = [];
   if (machine.profile !== undefined) {
     const { profile, bake: _, host: __, channel: ___, after: ____, ...overrides } = machine;
-    found.push(...resolveMachine("keelson:machine", profile, overrides).findings);
+    found.push(...resolveMachine("", profile, overrides).findings);
   }
   if (archs.success && archs.data !== "")
     found.push(...parseArchs(archs.data, { subject: "keelson:cudaArchs" }).findings);

@@ -36,7 +36,7 @@ export function cudaDriverFindings(plan: DriverPlan): Finding[] {
   const { version, driver: own, minimum } = trackToolkit(track);
   const asked = trackDriver(track);
   const finding = (check: string, severity: Finding["severity"], message: string, fix: string): Finding[] => [
-    { rule: `cuda-driver/${check}`, severity, subject: machine, message, fix },
+    { rule: `cuda-driver/${check}`, severity, subject: "keelson:machine.driver", message, fix },
   ];
   if (plan.tegra) return [];
   if (driver === undefined)

@@ -80,7 +80,7 @@ export function exchangeFindings(
 
 /**
  * The placements of a machine that a stack wants, with what they can't do without: Redis, where one of them uses it.
- * @returns the placements, and a finding for each name that the machine has no service of.
+ * @returns the placements, and a finding for each name that the machine has no service of; or for the machine, where no row names it.
  */
 export function selectServices(
   placements: readonly Placement[],
@@ -88,7 +88,7 @@ export function selectServices(
   wanted: readonly string[] | undefined,
 ): { readonly placements: readonly Placement[]; readonly findings: readonly Finding[] } {
   const here = placements.filter((p) => p.machine === machine);
-  if (wanted === undefined) return { placements: here, findings: [] };
+  if (wanted === undefined) return { placements: here, findings: here.length === 0 ? noRow(placements, machine) : [] };
   const names = here.map((p) => p.service);
   const findings = wanted
     .filter((name) => !here.some((p) => p.service === name || p.row === name))
@@ -101,6 +101,21 @@ export function selectServices(
   const chosen = here.filter((p) => wanted.includes(p.service) || wanted.includes(p.row));
   const redis = chosen.some((p) => p.uses.includes("redis"));
   return { placements: here.filter((p) => chosen.includes(p) || (redis && p.family === "redis")), findings };
+}
+
+/** A machine that the whole fleet passes over: right for a stack that is for images alone, which its gates' settings can say. */
+function noRow(placements: readonly Placement[], machine: string): Finding[] {
+  const machines = [...new Set(placements.map((p) => p.machine))].toSorted();
+  if (machines.length === 0) return [];
+  return [
+    {
+      rule: "fleet/no-row",
+      severity: "warning",
+      subject: "keelson:machine",
+      message: `${machine} runs no service: its stack's name is the machine's, and no row of images/fleet.ts has it, only ${machines.join(", ")}`,
+      fix: `name the stack as the machine in the rows, or add it to rows; where none is to run, set fleet/no-row to off in keelson:gates.severity${hint(machine, machines)}`,
+    },
+  ];
 }
 
 function unknown(subject: string, what: string, found: string, known: readonly string[]): Finding {

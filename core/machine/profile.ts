@@ -61,14 +61,14 @@ const MIN_MEMORY = 256 * 1024 ** 2; // 256 MiB
 /**
  * A machine's profile from the catalogue's entry and a stack's overrides, with everything impossible in it at once.
  * @example resolveMachine("mainpc", "rtx-4090", { driver: "550.54.14" }).profile?.gpu?.capability // "8.9"
- * @returns no profile where there are findings.
+ * @returns no profile where there are findings, which name the config's keys.
  */
 export function resolveMachine(
   machine: string,
   name: string,
   overrides: MachineOverrides = {},
 ): { readonly profile?: MachineProfile; readonly findings: readonly Finding[] } {
-  const check = new Check(machine);
+  const check = new Check();
   const entry = Object.hasOwn(MACHINES, name) ? (MACHINES as Record<string, CatalogueMachine>)[name] : undefined;
   if (entry === undefined) {
     const known = Object.keys(MACHINES);
@@ -107,15 +107,10 @@ export function resolveMachine(
 /** Collects what is impossible in one machine's numbers. */
 class Check {
   readonly findings: Finding[] = [];
-  readonly #machine: string;
-
-  constructor(machine: string) {
-    this.#machine = machine;
-  }
 
   /** @param key of the machine's config, where one alone is at fault */
   report(check: string, message: string, fix: string, key?: string): void {
-    const subject = key === undefined ? this.#machine : `${this.#machine}.${key}`;
+    const subject = key === undefined ? "keelson:machine" : `keelson:machine.${key}`;
     this.findings.push({ rule: `machine/${check}`, severity: "error", subject, message, fix });
   }
 

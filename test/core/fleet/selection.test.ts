@@ -32,6 +32,24 @@ describe("what a stack changes of its fleet", () => {
     assert.equal(finding?.fix, "remove it: laptop has no services, since no row of images/fleet.ts names it");
   });
 
+  it("a machine that no row names is told, with those that rows have", () => {
+    const { placements: found, findings } = selectServices(placements, "mainpcs", undefined);
+    assert.deepEqual(found, []);
+    assert.deepEqual(
+      findings.map((f) => [f.rule, f.severity, f.subject]),
+      [["fleet/no-row", "warning", "keelson:machine"]],
+    );
+    assert.match(
+      findings[0]?.message ?? "",
+      /^mainpcs runs no service: .* no row of images\/fleet\.ts has it, only mainpc, pc2$/,
+    );
+    assert.match(
+      findings[0]?.fix ?? "",
+      /where none is to run, set fleet\/no-row to off in keelson:gates\.severity; did you mean "mainpc"\?/,
+    );
+    assert.deepEqual(selectServices([], "mainpcs", undefined).findings, [], "a fleet without rows");
+  });
+
   it("families: each row of one stands on the other, by any of their names", () => {
     const { fleet, findings } = exchangeFamilies(FLEET, { "legacy-py310-cpu": "family-cpu-pydeps" });
     assert.deepEqual(findings, []);

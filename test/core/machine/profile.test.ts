@@ -75,7 +75,7 @@ describe("a stack's machine", () => {
       assert.equal(finding.rule, "machine/impossible");
       assert.match(finding.message, /^expected .*, found /);
     }
-    assert.deepEqual(findings.map(({ subject }) => subject.replace(/^mainpc\./, "")).toSorted(), [
+    assert.deepEqual(findings.map(({ subject }) => subject.replace(/^keelson:machine\./, "")).toSorted(), [
       "capability",
       "cores",
       "driver",
