@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
-import { bottom } from "../config/prisma.ts";
+import { bottom, lacksOpenssl } from "../config/prisma.ts";
 import { readStack } from "../config/read-stack.ts";
 import { isSalted } from "../config/stack-file.ts";
 import type { PlannedMinikube } from "../core/cluster-plan.ts";
@@ -69,10 +70,17 @@ async function buildAndLoad(stack: string, asked: boolean): Promise<number> {
 /** 002's command, which takes the images as they are named now. */
 const NEXT = "Next: helm upgrade --install evolution-todo ./helm/todo-chatbot";
 
-async function mendSchemas(root: string, plan: Plan): Promise<void> {
+/** Adds what Prisma schemas of the images' sources lack. @throws UserError for what no target mends */
+export async function mendSchemas(root: string, plan: Plan): Promise<void> {
   for (const folder of sourcesOf(plan)) {
     const dir = join(root, folder);
-    if (prismaProjects(readPrismaFiles(dir)).length > 0) await fixProject(dir, baseOf(plan, folder));
+    if (prismaProjects(readPrismaFiles(dir)).length === 0) continue;
+    const [image, base] = [imageOf(plan, folder), baseOf(plan, folder)];
+    const dockerfile = image && (await readFile(join(root, image.folder, "Dockerfile"), "utf8"));
+    await fixProject(dir, {
+      ...(base === undefined ? {} : { base }),
+      ...(dockerfile === undefined ? {} : { withoutOpenssl: lacksOpenssl(dockerfile) }),
+    });
   }
 }
 
@@ -102,8 +110,12 @@ function sourcesOf({ images }: Plan): string[] {
 
 /** What the image is built on in the end that has the application of a folder. */
 export function baseOf(plan: Plan, folder: string): string | undefined {
-  const image = plan.images.find(({ contexts }) =>
+  const image = imageOf(plan, folder);
+  return image && bottom(image, plan);
+}
+
+function imageOf({ images }: Plan, folder: string): Plan["images"][number] | undefined {
+  return images.find(({ contexts }) =>
     Object.values(contexts).some((context) => context.kind === "source" && context.path === folder),
   );
-  return image && bottom(image, plan);
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { Command, Option } from "commander";
+import { lacksOpenssl } from "../config/prisma.ts";
 import { dockerfileInputs, parseDockerfile } from "../core/dockerfile.ts";
 import { UserError } from "../core/error.ts";
 import { formatFinding } from "../core/finding.ts";
@@ -16,6 +17,8 @@ interface Options {
   readonly base?: string;
   readonly platform: readonly Platform[];
   readonly dryRun?: boolean;
+  /** As {@link PrismaWish}. Default: as its Dockerfile says. */
+  readonly withoutOpenssl?: boolean;
 }
 
 /** `keelson fix`: mends what a gate finds, in files of the user's. */
@@ -37,18 +40,18 @@ function prismaCommand(): Command {
     .action(fix);
 }
 
-async function fix(dir: string, { base, platform, dryRun }: Options): Promise<void> {
+async function fix(dir: string, options: Options): Promise<void> {
   const root = resolve(dir);
   const projects = prismaProjects(readPrismaFiles(root));
   if (projects.length === 0)
     throw new UserError(`${dir} has no schema.prisma`, "name the folder of a project that uses Prisma");
   for (const project of projects)
-    await fixOne(root, project, await wishOf(root, project, base, platform), dryRun === true);
+    await fixOne(root, project, await wishOf(root, project, options), options.dryRun === true);
 }
 
-/** What `keelson fix prisma DIR` does, for the platforms that images are built for. @param base default: as its Dockerfile says */
-export async function fixProject(dir: string, base: string | undefined): Promise<void> {
-  await fix(dir, { platform: PLATFORMS, ...(base === undefined ? {} : { base }) });
+/** What `keelson fix prisma DIR` does, for the platforms that images are built for. @param image default: as its Dockerfile says */
+export async function fixProject(dir: string, image: Pick<Options, "base" | "withoutOpenssl">): Promise<void> {
+  await fix(dir, { platform: PLATFORMS, ...image });
 }
 
 async function fixOne(root: string, project: PrismaProject, wish: PrismaWish, dryRun: boolean): Promise<void> {
@@ -87,19 +90,25 @@ async function fixOne(root: string, project: PrismaProject, wish: PrismaWish, dr
 async function wishOf(
   root: string,
   project: PrismaProject,
-  given: string | undefined,
-  platforms: readonly Platform[],
+  { base: given, platform, withoutOpenssl }: Options,
 ): Promise<PrismaWish> {
-  const base = given ?? (await dockerfileBase(root, project.folder));
-  const systems = platforms.flatMap((platform) => systemOf(base, platform) ?? []);
-  if (systems.length === 0)
+  const found = given === undefined ? dockerfileOf(join(root, project.folder)) : undefined;
+  const bare = withoutOpenssl ?? (found !== undefined && lacksOpenssl(readFileSync(found, "utf8")));
+  // What is put together from nothing has no base, unless a definition says one.
+  const base =
+    given ??
+    (bare && found !== undefined
+      ? ((await definedBase(dirname(found))) ?? "scratch")
+      : await dockerfileBase(root, project.folder));
+  const systems = platform.flatMap((one) => systemOf(base, one) ?? []);
+  if (systems.length === 0 && !bare)
     throw new UserError(
       `which engine ${JSON.stringify(base)} needs is not known`,
       "name the public image that it comes from: --base node:22-alpine, debian:bookworm-slim, ubi9, …",
     );
   // What `native` will be depends on where the client is generated: written out, it doesn't matter.
   const subject = project.folder === "" ? "the project" : project.folder;
-  return { subject, systems, base, generates: "unknown", host: "linux/amd64", folder: "" };
+  return { subject, systems, base, generates: "unknown", host: "linux/amd64", folder: "", withoutOpenssl: bare };
 }
 
 /**

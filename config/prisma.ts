@@ -64,7 +64,19 @@ function wishOf(image: PlannedImage, entry: CatalogueImage, plan: Plan, host: Pl
     host,
     folder,
     withoutEngine: runs.some(({ text }) => NO_ENGINE.test(text)),
+    withoutOpenssl: lacksOpenssl(entry.dockerfile),
   };
+}
+
+/** Whether a Dockerfile puts its image together from nothing, with no word of OpenSSL. */
+export function lacksOpenssl(dockerfile: string): boolean {
+  const { stages } = parseDockerfile(dockerfile);
+  let stage = stages.at(-1);
+  while (stage !== undefined && stage.from.image !== "scratch") {
+    const { index, from } = stage;
+    stage = stages.find(({ name, index: other }) => other < index && name === from.image.toLowerCase());
+  }
+  return stage !== undefined && !/openssl|libssl/i.test(dockerfile);
 }
 
 function commandOf(text: string, heredocs: readonly { readonly content: string }[]): string {

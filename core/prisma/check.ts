@@ -26,6 +26,8 @@ export interface PrismaWish {
   readonly folder: string;
   /** `prisma generate --no-engine` in its Dockerfile. */
   readonly withoutEngine?: boolean;
+  /** The image is put together from nothing, and no OpenSSL is put into it. */
+  readonly withoutOpenssl?: boolean;
 }
 
 /** All that keeps a project's client from running in an image, and what it would carry for nothing. */
@@ -47,7 +49,9 @@ export function checkPrisma(project: PrismaProject, wish: PrismaWish): Finding[]
       ...outputFindings(file, generator, release, finding),
       ...(engine === "none"
         ? enginelessFindings(project, { file, generator }, release, finding)
-        : targetFindings({ file, generator }, { release, isExact: project.isExact }, wish, finding)),
+        : wish.withoutOpenssl
+          ? [noOpenssl({ file, generator }, release, wish, finding)]
+          : targetFindings({ file, generator }, { release, isExact: project.isExact }, wish, finding)),
     ];
   });
   return [...unknown, ...findings, ...(version === undefined ? [] : datasourceFindings(project, version, finding))];
@@ -170,6 +174,22 @@ function enginelessFindings(
     );
   return findings;
 }
+
+/** No target mends it: every engine is linked against libssl. */
+function noOpenssl({ file, generator }: Client, version: string, { subject }: PrismaWish, finding: Make): Finding {
+  const entry = entryOf(generator, "engineType");
+  const since = semver.lt(version, CLIENT_ENGINE) ? ` (Prisma ${CLIENT_ENGINE} and newer)` : "";
+  return finding(
+    "no-openssl",
+    "error",
+    at(file, entry ?? generator),
+    `the client of generator ${generator.name} (Prisma ${version}) has an engine, which loads OpenSSL, and the image of ${subject} has none: every query would fail`,
+    `write engineType = "client" into that generator${since} or take Prisma 7, each with a driver adapter such as @prisma/adapter-pg; or give the application an image definition of its own, whose last stage has OpenSSL`,
+  );
+}
+
+/** `engineType = "client"` is no preview any more since then (Prisma's release notes). */
+const CLIENT_ENGINE = "6.16.0";
 
 function targetFindings(
   { file, generator }: Client,

@@ -46,6 +46,17 @@ describe("keelson fix prisma", () => {
     assert.match(await wouldAdd(app), /linux-musl-openssl-3\.0\.x.* \(node:22-alpine\)/);
   });
 
+  it("changes nothing of a client whose engine its image can't load, and says what does without", async () => {
+    writeFileSync(
+      join(folder, "repository/Dockerfile"),
+      "FROM node:22-alpine AS build\nFROM scratch\nCOPY --from=build / /\n",
+    );
+    await assert.rejects(
+      wouldAdd(join(folder, "repository/app")),
+      /targets alone don't mend the project; nothing was changed:[\s\S]*OpenSSL[\s\S]*engineType = "client"/,
+    );
+  });
+
   it("takes it from the definition in a folder of the catalogue, whatever its last stage comes from", async () => {
     for (const dir of ["images/todo-frontend", "images/todo-frontend/app"])
       assert.match(await wouldAdd(join(projectRoot(), dir)), /nothing is missing for debian:bookworm-slim/);

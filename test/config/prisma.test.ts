@@ -62,6 +62,12 @@ describe("Prisma schemas of a plan's images", function () {
     assert.deepEqual(await told(hidden, SCHEMA), [`warning app prisma/target ${at(1)}`]);
   });
 
+  it("want no engine of an image that is put together from nothing, unless that brings OpenSSL", async () => {
+    const scratch = stage("${BASE_IMAGE}").replace("FROM ${BASE_IMAGE}\nCOPY", "FROM scratch AS root\nFROM root\nCOPY");
+    assert.deepEqual(await told(scratch, SCHEMA), [`error app prisma/no-openssl ${at(1)}`]);
+    assert.deepEqual(await told(`${scratch}COPY --from=made /usr/lib/libssl.so.3 /usr/lib/\n`, SCHEMA), []);
+  });
+
   it("are errors where they don't parse, unless the stack says otherwise", async () => {
     const broken = `${SCHEMA}model A {\n`;
     assert.deepEqual(await told(stage("${BASE_IMAGE}"), broken), [`error app prisma/unreadable ${at(4)}`]);

@@ -52,6 +52,24 @@ describe("the check of Prisma schemas", () => {
     assert.match(finding?.fix ?? "", /keelson fix prisma/);
   });
 
+  it("wants no engine for an image that has no OpenSSL, whatever its targets, and says what does without", () => {
+    for (const [version, generator] of [
+      ["6.19.0", ""],
+      ["6.19.0", MUSL],
+      ["5.22.0", '  engineType = "binary"\n'],
+    ] as const) {
+      const [finding, ...more] = check({ version, generator, over: { withoutOpenssl: true } });
+      assert.deepEqual(more, []);
+      assert.deepEqual([finding?.severity, finding?.rule], ["error", "prisma/no-openssl"]);
+      assert.match(finding?.message ?? "", /client of generator client .*loads OpenSSL, .*app .*has none/);
+      assert.match(finding?.fix ?? "", /engineType = "client".* Prisma 7.* image .*of its own/);
+      assert.doesNotMatch(finding?.fix ?? "", /keelson fix prisma/);
+    }
+    const adapter = { packages: ["@prisma/adapter-pg"], over: { withoutOpenssl: true } };
+    assert.deepEqual(told({ version: "7.1.0", ...adapter }), []);
+    assert.deepEqual(told({ generator: '  engineType = "client"\n', ...adapter }), []);
+  });
+
   for (const [what, given, expected] of [
     ["is content with all targets", { generator: MUSL }, []],
     ["is content with native that is generated on each platform", { over: { generates: "image" } }, []],
