@@ -32,7 +32,7 @@ import { type TemporaryHome, temporaryHome } from "./home.ts";
 const run = promisify(execFile);
 
 describe("tool loader", function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   let bucket: Bucket;
   let world: World;
   let temporary: TemporaryHome;
@@ -65,7 +65,7 @@ describe("tool loader", function () {
       const events = listen(env);
       await container.until((h) => h.gateway === "running");
       assert.deepEqual(await container.health(false), { code: 200, body: { status: "healthy", gateway: "running" } });
-      const health = await container.until((h) => h.loading.done, 240);
+      const health = await container.until((h) => h.loading.done);
       assert.deepEqual([health.status, health.gateway], ["healthy", "running"]);
       assert.deepEqual(health.tools, { semver: "installed", hadolint: "installed", esbuild: "pending" });
       const messages = container.lines().map((l) => l.message);
@@ -118,7 +118,7 @@ describe("tool loader", function () {
       await bucket.down();
       const other = { ...env, ...inBucket(bucket, "later") };
       const container = await world.start(other);
-      const degraded = await container.until((h) => h.loading.done && h.volume.state !== "unknown", 240);
+      const degraded = await container.until((h) => h.loading.done && h.volume.state !== "unknown");
       assert.deepEqual([degraded.status, degraded.volume.state], ["degraded", "missing"]);
       assert.equal((await container.health(false)).code, 200);
       assert.deepEqual(
@@ -294,7 +294,7 @@ describe("tool loader", function () {
       const slowest = await slowestOf(40, () => container.health(false));
       assert.ok(slowest < 1, `health took ${slowest} s`);
       bucket.fault = undefined;
-      await container.until((h) => h.tools.x === "installed", 150);
+      await container.until((h) => h.tools.x === "installed");
       await container.stop();
     });
 
@@ -317,7 +317,7 @@ describe("tool loader", function () {
         return "taken";
       };
       const container = await world.start(env);
-      await container.until((h) => h.toolDetails.x?.saved === true, 120);
+      await container.until((h) => h.toolDetails.x?.saved === true);
       assert.ok(refused > 0);
       await container.stop();
     });
@@ -584,7 +584,7 @@ describe("tool loader", function () {
         await container.stop();
       }
       const container = await world.start(env);
-      await container.until((h) => h.tools.semver === "installed" && h.toolDetails.semver?.saved === true, 120);
+      await container.until((h) => h.tools.semver === "installed" && h.toolDetails.semver?.saved === true);
       assert.match((await run(join(env.TOOL_LOADER_ROOT ?? "", "bin/semver"), ["1.2.3"])).stdout, /1\.2\.3/);
       await container.stop();
     });
@@ -635,7 +635,7 @@ describe("tool loader", function () {
     await run("mkfifo", [path]);
     await rm(env.TOOL_LOADER_ROOT ?? "", { recursive: true });
     const container = await world.start(env);
-    const health = await container.until((h) => h.tools.x === "installed", 120);
+    const health = await container.until((h) => h.tools.x === "installed");
     assert.equal(health.toolDetails.x?.source, "download");
     assert.ok(container.lines().some((l) => l.state === "slow"));
     assert.ok((await slowestOf(20, () => container.health(false))) < 1);

@@ -231,7 +231,8 @@ export async function makeWorld(): Promise<World> {
           const { code, text } = await ask(full ? "/health?full=true" : "/health");
           return { code, body: JSON.parse(text) as Health };
         },
-        until: async (what, seconds = 60) => {
+        // On a machine that is full the loader's jobs wait for all else: long.
+        until: async (what, seconds = 300) => {
           const end = performance.now() + seconds * 1000;
           for (let last: unknown; ; ) {
             try {
