@@ -75,7 +75,7 @@ async function updated(base: LockedBase, tmp: string): Promise<LockedBase> {
     );
   } else
     console.log(
-      `  registry: ${digest.reason}${base.digest === undefined ? "; without a digest, stacks make it from its packages" : "; its digest stays"}`,
+      `  registry: ${digest.reason}${base.digest === undefined ? "; without a digest, stacks take packages in its place" : "; its digest stays"}`,
     );
   const pinned = typeof digest === "string" ? digest : base.digest;
   const { name, platforms, bootstrap } = base;

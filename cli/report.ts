@@ -103,10 +103,16 @@ async function cudaReport(names: string[], _: unknown, command: Command): Promis
   for (const target of await findTargets(() => stack, names.length === 0 ? all : names)) {
     const { name, planned } = target;
     const known = planned && { contentHash: planned.contentHash, locks: locksOf(planned) };
-    for (const { image } of await readTarget(target)) reports.push(makeCudaReport({ name, ...known, targets, image }));
+    for (const { image, source } of await readTarget(target)) {
+      const origin = source.config.config?.Labels?.[CUDA_ORIGIN];
+      reports.push(makeCudaReport({ name, ...known, targets, ...(origin === undefined ? {} : { origin }), image }));
+    }
   }
   print(reports, cudaDocument(reports), options);
 }
+
+/** The label of images/base-gpu, which all images on it have. */
+const CUDA_ORIGIN = "io.keelson.cuda.origin";
 
 /** The locks that a planned image is built from, by context. */
 function locksOf({ contexts }: PlannedImage): Record<string, string> {

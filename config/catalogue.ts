@@ -318,6 +318,7 @@ async function readNamed(
   settings: ContextSettings,
 ): Promise<CatalogueContext> {
   if ("image" in source) return { kind: "image", image: source.image };
+  if ("base" in source) return { kind: "base", base: source.base, else: source.else };
   if ("lock" in source) {
     const lock = posix.join(folder, source.lock);
     return { kind: "lock", file: lock, lock: readArtifactLock(root, lock) };

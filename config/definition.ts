@@ -36,6 +36,7 @@ const definition = z.strictObject({
         z.strictObject({ path: text, setting: z.enum(CONTEXT_SETTINGS).optional() }),
         z.strictObject({ lock: inside }),
         z.strictObject({ image: text }),
+        z.strictObject({ base: text, else: text }),
       ]),
     )
     .optional(),
@@ -115,7 +116,10 @@ function issueFindings(issue: z.core.$ZodIssue, value: unknown, { subject, file,
   }
   const found = at(value, issue.path);
   if (issue.code === "invalid_union") {
-    const wanted = issue.path[0] === "source" ? "{ cargo }, { npm } or { python }" : "{ path }, { lock } or { image }";
+    const wanted =
+      issue.path[0] === "source"
+        ? "{ cargo }, { npm } or { python }"
+        : "{ path }, { lock }, { image } or { base, else }";
     return [finding(issue.path, `expected ${wanted}, found ${show(found)}`, SEE)];
   }
   if (issue.code === "invalid_value") {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { baseChoices } from "../core/base-choices.ts";
 import { bootstrappedAway } from "../core/bootstrapped-bases.ts";
 import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding, sortFindings } from "../core/finding.ts";
@@ -122,7 +123,8 @@ export async function loadPlan(
     unread,
     unreadBases,
     bases,
-    baseOrigin: config.bases === "auto" ? { bootstrapped: await basesAway(bases.bases) } : config.bases,
+    baseOrigin:
+      config.bases === "auto" ? { bootstrapped: await basesAway(baseChoices(bases.bases, catalogue)) } : config.bases,
     nodes: builderNodes(config.builder, host),
     revision,
     source: repository(root),

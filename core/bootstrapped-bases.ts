@@ -18,7 +18,7 @@ export function bootstrappedAway(
   if (registry === "embedded" || /^(?:localhost|127\.[\d.]+)(?::|$)/.test(registry)) return [];
   return planned
     .filter(({ origin }) => origin === "bootstrapped")
-    .map(({ name }) => {
+    .map(({ name, lock }) => {
       const digest = locked.find((base) => base.name === name)?.digest;
       const { host, repository } = parseReference(name);
       const why =
@@ -31,7 +31,10 @@ export function bootstrappedAway(
         rule: "bases/bootstrapped",
         severity: "warning",
         subject: name,
-        message: `is made from its locked packages and pushed to ${[registry, prefix, repository].filter(Boolean).join("/")}: ${why}`,
+        message:
+          lock === undefined
+            ? `is made from its locked packages and pushed to ${[registry, prefix, repository].filter(Boolean).join("/")}: ${why}`
+            : `is not what images have its files from, which go to ${[registry, prefix].filter(Boolean).join("/")}, but ${lock}: ${why}`,
         fix: `${fix || `let this machine reach ${host}`}; or set keelson:bases to bootstrapped, where that is wanted`,
         where: { file: "images/bases.lock.json" },
       };

@@ -26,7 +26,14 @@ export function broughtUp(before: Snapshot | undefined, wanted: Snapshot, brough
     passedNames.has(image.name) ? was(before?.plan.images, ({ name }) => name, image.name) : [image],
   );
   // A base that an image which was passed over is made from is still the one of then.
-  const oldBases = new Set(images.filter(({ name }) => passedNames.has(name)).map(({ base }) => base.name));
+  const oldBases = new Set(
+    images
+      .filter(({ name }) => passedNames.has(name))
+      .flatMap(({ base, contexts }) => [
+        base.name,
+        ...Object.values(contexts).flatMap((context) => (context.kind === "base" ? [context.base] : [])),
+      ]),
+  );
   const bases = plan.bases.flatMap((base) => {
     const [old] = oldBases.has(base.name) ? was(before?.plan.bases, ({ name }) => name, base.name) : [];
     return [old ?? base];

@@ -8,12 +8,21 @@ import type { Size } from "./size.ts";
  *   the stack's config names it;
  * - `lock`: a lock file of artifacts, relative to the image's folder: each platform gets its own, fetched by hash
  *   from the content store into one directory;
- * - `image`: another image definition.
+ * - `image`: another image definition;
+ * - `base`: an external base of images/bases.lock.json that files are taken from, pulled by digest. Where it can't be had, or the
+ *   stack does not want it, the context `else` is given in its place, a lock: always one of the two, so the Dockerfile has an
+ *   empty stage of each name (`FROM scratch AS cuda`). It gets which in the argument `<NAME>_ORIGIN`: upstream or bootstrapped.
  */
 export type ContextSource =
   | { readonly path: string; readonly setting?: ContextSetting }
   | { readonly lock: string }
-  | { readonly image: string };
+  | { readonly image: string }
+  | { readonly base: string; readonly else: string };
+
+/** The build argument that says where the files of a context of a base come from. @example originArg("cuda") // "CUDA_ORIGIN" */
+export function originArg(context: string): string {
+  return `${context.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}_ORIGIN`;
+}
 
 /** Config keys that name a directory, relative to the project. */
 export const CONTEXT_SETTINGS = ["gateway.identity"] as const;

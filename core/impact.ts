@@ -2,6 +2,7 @@ import type { ArtifactLock } from "./artifact.ts";
 import { runnersOf } from "./cluster-plan.ts";
 import type { ContextEntry } from "./context.ts";
 import { entryLine } from "./context.ts";
+import { originArg } from "./image.ts";
 import { impactOnWorkloads, type WorkloadImpact } from "./impact-workloads.ts";
 import type { CatalogueContext, CatalogueImage, Plan, PlannedImage } from "./plan.ts";
 
@@ -143,9 +144,10 @@ function argumentChanges(was: CatalogueImage, is: CatalogueImage): string[] {
 /** What the stack's machine gives to the build: values that people do not read are left out. */
 function machineChanges(name: string, before: Snapshot, after: Snapshot): string[] {
   const [a, b] = [before, after].map(({ plan, catalogue }) => {
-    const own = catalogue.find((c) => c.definition.name === name)?.definition.args ?? {};
+    const { definition, contexts = {} } = catalogue.find((c) => c.definition.name === name) ?? {};
+    const known = [...Object.keys(definition?.args ?? {}), ...Object.keys(contexts).map(originArg)];
     const { args = {} } = plan.images.find((i) => i.name === name) ?? {};
-    return Object.fromEntries(Object.entries(args).filter(([key]) => own[key] === undefined));
+    return Object.fromEntries(Object.entries(args).filter(([key]) => !known.includes(key)));
   });
   return union(Object.keys(a ?? {}), Object.keys(b ?? {}))
     .filter((key) => a?.[key] !== b?.[key])
@@ -170,6 +172,8 @@ function contextChanges(
     return entryChanges(was.entries, is.entries).map((c) => `${is.path}/${c}`);
   if (was.kind === "image" && is.kind === "image" && was.image !== is.image)
     return [`${folder}/image.ts: context ${key} ${was.image} → ${is.image}`];
+  if (was.kind === "base" && is.kind === "base" && was.base !== is.base)
+    return [`${folder}/image.ts: context ${key} ${was.base} → ${is.base}`];
   return [];
 }
 
@@ -210,8 +214,12 @@ function inheritedReason(
   if (image.base.kind === "image") {
     const parent = found.get(image.base.name);
     if (parent !== undefined) return [`base ${parent.image}`, ...parent.reason];
-  } else {
-    const [x, y] = [before, after].map((s) => s.plan.bases.find((b) => b.name === image.base.name));
+  }
+  const taken = [was, image].flatMap(({ contexts }) =>
+    Object.values(contexts).flatMap((context) => (context.kind === "base" ? [context.base] : [])),
+  );
+  for (const base of [...(image.base.kind === "image" ? [] : [image.base.name]), ...taken]) {
+    const [x, y] = [before, after].map((s) => s.plan.bases.find((b) => b.name === base));
     if (x !== undefined && y !== undefined && x.contentHash !== y.contentHash)
       return [`base ${y.name} moved: ${x.contentHash.slice(0, 12)} → ${y.contentHash.slice(0, 12)} (${y.origin})`];
   }

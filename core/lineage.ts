@@ -90,6 +90,7 @@ export function checkLineage(
           fix: `add the platform to "${definition.base}", or take it from this image's platforms`,
         });
     }
+    findings.push(...checkTaken(node, external));
     for (const [key, source] of Object.entries(definition.contexts ?? {})) {
       if (!("image" in source) || byName.has(source.image) || unread.includes(source.image)) continue;
       findings.push({
@@ -113,6 +114,42 @@ export function checkLineage(
       fix: "give one of them another base",
       ...(node === undefined ? {} : { where: whereOf(node, "base") }),
     });
+  }
+  return findings;
+}
+
+/** Contexts that are external bases: each has to be locked, for the image's platforms, and to have a lock that stands in for it. */
+function checkTaken(node: LineageNode, external: ReadonlyMap<string, LockedBase>): Finding[] {
+  const { definition } = node;
+  const findings: Finding[] = [];
+  for (const [key, source] of Object.entries(definition.contexts ?? {})) {
+    if (!("base" in source)) continue;
+    const at = { subject: definition.name, severity: "error" as const, where: whereOf(node, "contexts") };
+    const base = external.get(source.base);
+    const bases = [...external.keys()].toSorted();
+    const lacking = definition.platforms.filter((p) => base?.platforms.includes(p) === false);
+    if (base === undefined)
+      findings.push({
+        ...at,
+        rule: "lineage/unknown-context",
+        message: `context "${key}" names base "${source.base}", which images/bases.lock.json does not have`,
+        fix: `write one of: ${bases.join(", ")}${hint(source.base, bases)}`,
+      });
+    else if (lacking.length > 0)
+      findings.push({
+        ...at,
+        rule: "lineage/platform",
+        message: `is wanted for ${lacking.join(", ")}, which "${source.base}" of context "${key}" lacks (it has ${base.platforms.join(", ")})`,
+        fix: "take the platform from this image's platforms",
+      });
+    const locks = Object.entries(definition.contexts ?? {}).flatMap(([name, c]) => ("lock" in c ? [name] : []));
+    if (!locks.includes(source.else))
+      findings.push({
+        ...at,
+        rule: "lineage/unknown-context",
+        message: `context "${key}" has "${source.else}" in its place where ${source.base} can't be had, which is no lock of its contexts`,
+        fix: locks.length === 0 ? "give it one" : `write one of: ${locks.join(", ")}${hint(source.else, locks)}`,
+      });
   }
   return findings;
 }

@@ -17,7 +17,10 @@ export function formatPlan(plan: Plan): string {
     image.contentHash.slice(0, 12),
     image.tags.join(", ") || "-",
   ]);
-  const bases = plan.bases.map((b) => `  ${b.name}: ${b.origin}${b.digest === undefined ? "" : ` ${b.digest}`}`);
+  const bases = plan.bases.map(
+    ({ name, origin, digest, lock }) =>
+      `  ${name}: ${origin}${digest === undefined ? "" : ` ${digest}`}${lock === undefined ? "" : `, from ${lock}`}`,
+  );
   return [
     `stack ${plan.stack}: ${count(plan.images)} to ${where}`,
     "",

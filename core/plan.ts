@@ -9,7 +9,7 @@ import { parseDockerfile } from "./dockerfile.ts";
 import { type Finding, sortFindings } from "./finding.ts";
 import { bootstrapHash, contextHash, imageContentHash, lockHash } from "./hash.ts";
 import type { PlannedHost } from "./host-plan.ts";
-import type { Allowance, Budget, Health, ImageDefinition } from "./image.ts";
+import { type Allowance, type Budget, type Health, type ImageDefinition, originArg } from "./image.ts";
 import {
   buildOrder,
   checkLineage,
@@ -22,7 +22,7 @@ import {
 import { lintLineage } from "./lineage-lint.ts";
 import type { PlannedMachine } from "./machine-plan.ts";
 import type { Platform } from "./platform.ts";
-import { repositoryOf } from "./reference.ts";
+import { formatReference, parseReference, repositoryOf } from "./reference.ts";
 import { imageTags, type Revision } from "./tags.ts";
 import type { PlannedVolume } from "./volume/volume.ts";
 
@@ -39,7 +39,9 @@ export type PlannedContext =
   | { readonly kind: "path"; readonly path: string; readonly hash: string }
   | { readonly kind: "source"; readonly path: string; readonly hash: string }
   | { readonly kind: "lock"; readonly file: string; readonly hash: string }
-  | { readonly kind: "image"; readonly image: string; readonly hash: string };
+  | { readonly kind: "image"; readonly image: string; readonly hash: string }
+  /** `ref`: by digest. */
+  | { readonly kind: "base"; readonly base: string; readonly ref: string; readonly hash: string };
 
 /** One image of the plan. Hashes, names and secret references; never a digest that a build would give. */
 export interface PlannedImage {
@@ -75,8 +77,10 @@ export interface PlannedImage {
 export interface PlannedBase {
   readonly name: string;
   readonly platforms: readonly Platform[];
-  /** `upstream`: pulled by digest from its registry. `bootstrapped`: made from locked distribution packages. */
+  /** `upstream`: pulled by digest from its registry. `bootstrapped`: made from locked packages. */
   readonly origin: "upstream" | "bootstrapped";
+  /** Of one that images only take files from, where it is not pulled: the lock of the packages that these come from instead. */
+  readonly lock?: string;
   /** Hex sha256 of what pins it: the upstream digest, or the lock of its packages. */
   readonly contentHash: string;
   /** Upstream's digest, where the base is pulled. */
@@ -127,7 +131,9 @@ export type CatalogueContext =
   /** Sources: relative to the project as well, but they may lie outside of it. */
   | { readonly kind: "source"; readonly path: string; readonly entries: readonly ContextEntry[] }
   | { readonly kind: "lock"; readonly file: string; readonly lock: ArtifactLock }
-  | { readonly kind: "image"; readonly image: string };
+  | { readonly kind: "image"; readonly image: string }
+  /** `else`: the context, a lock, that is given where the base can't be. */
+  | { readonly kind: "base"; readonly base: string; readonly else: string };
 
 /** A builder's node: the platforms it runs natively, and those that it emulates. */
 export interface BuilderNode {
@@ -225,13 +231,22 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
     if (locked !== undefined && !byName.has(definition.base) && !bases.has(locked.name)) {
       const origin = originOf(locked, input.baseOrigin);
       bases.set(locked.name, planBase(locked, origin));
-      findings.push(...checkBase(locked, origin));
+      findings.push(...checkBase(locked.name, locked.digest, locked.bootstrap !== undefined, origin));
+    }
+    for (const taken of takenFrom(entry)) {
+      const { lock } = taken;
+      const source = input.bases.bases.find((b) => b.name === taken.base);
+      if (source === undefined || lock === undefined || bases.has(source.name)) continue; // reported by checkLineage
+      const origin = originOf(source, input.baseOrigin);
+      bases.set(source.name, planTaken(source, lock, origin));
+      findings.push(...checkBase(source.name, source.digest, true, origin));
     }
     const base = hashes.get(definition.base) ?? bases.get(definition.base)?.contentHash;
     if (base === undefined) continue; // reported by checkLineage
-    const contexts = planContexts(entry, hashes);
+    const contexts = planContexts(entry, hashes, bases);
     const fromMachine = machineArgs(definition, input.machine);
-    const args = { ...definition.args, ...fromMachine };
+    const origins = takenFrom(entry).map(({ context, base }) => ({ context, base: bases.get(base) }));
+    const args = { ...definition.args, ...fromMachine, ...originArgs(origins) };
     const isConfigured =
       entry.configured === true || Object.keys(fromMachine).length > 0 || parents(definition, configured).length > 0;
     if (isConfigured) configured.add(definition.name);
@@ -264,7 +279,7 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
       user: definition.user,
       ...(definition.smoke === undefined ? {} : { smoke: definition.smoke }),
       ...allowances(definition, byName),
-      annotations: imageAnnotations(definition, input.source),
+      annotations: { ...imageAnnotations(definition, input.source), ...originAnnotations(origins) },
       ...cudaWish(definition, input.machine),
     });
   }
@@ -385,11 +400,63 @@ function planBase(locked: LockedBase, origin: BaseOrigin | undefined): PlannedBa
   };
 }
 
+/** The external bases that an image takes files from, each with the lock that stands in for it. */
+function takenFrom({ contexts }: CatalogueImage) {
+  return Object.entries(contexts).flatMap(([context, source]) => {
+    if (source.kind !== "base") return [];
+    const lock = contexts[source.else];
+    return [{ context, base: source.base, lock: lock?.kind === "lock" ? lock : undefined }];
+  });
+}
+
+/** A base that images only take files from. */
+function planTaken(
+  locked: LockedBase,
+  instead: Extract<CatalogueContext, { kind: "lock" }>,
+  origin: BaseOrigin | undefined,
+): PlannedBase {
+  if (locked.digest !== undefined && origin !== "bootstrapped") return planBase(locked, "upstream");
+  const { name, platforms } = locked;
+  return { name, platforms, origin: "bootstrapped", lock: instead.file, contentHash: lockHash(instead.lock) };
+}
+
+type TakenOrigins = readonly { readonly context: string; readonly base: PlannedBase | undefined }[];
+
+/** Tells the Dockerfile where the files come from, for its label. */
+function originArgs(taken: TakenOrigins): Record<string, string> {
+  return Object.fromEntries(
+    taken.flatMap(({ context, base }) => (base === undefined ? [] : [[originArg(context), base.origin]])),
+  );
+}
+
+/** As bases that are made from packages have them: where the files come from, and what pins them. */
+function originAnnotations(taken: TakenOrigins): Record<string, string> {
+  const annotations: Record<string, string> = {};
+  for (const { context, base } of taken) {
+    if (base === undefined) continue;
+    const prefix = `io.keelson.${context}`;
+    annotations[`${prefix}.origin`] = base.origin;
+    if (base.origin === "upstream") annotations[`${prefix}.base`] = referenceOf(base);
+    else annotations[`${prefix}.lock`] = base.contentHash;
+  }
+  return annotations;
+}
+
+/** @example referenceOf(base) // "docker.io/nvidia/cuda:12.1.1-runtime-ubuntu22.04@sha256:…" */
+function referenceOf({ name, digest }: PlannedBase): string {
+  return formatReference({ ...parseReference(name), ...(digest === undefined ? {} : { digest }) });
+}
+
 /** What keeps a base from being had as the stack wants it: another origin is never taken in silence. */
-function checkBase({ name, digest, bootstrap }: LockedBase, origin: BaseOrigin | undefined): Finding[] {
+function checkBase(
+  name: string,
+  digest: string | undefined,
+  hasPackages: boolean,
+  origin: BaseOrigin | undefined,
+): Finding[] {
   const rule = "bases/origin";
   const update = "run `npm run keelson -- bases update` where its registry answers";
-  if (digest === undefined && bootstrap === undefined)
+  if (digest === undefined && !hasPackages)
     return [
       {
         rule,
@@ -409,7 +476,7 @@ function checkBase({ name, digest, bootstrap }: LockedBase, origin: BaseOrigin |
         fix: `${update}, or set keelson:bases to auto`,
       },
     ];
-  if (origin === "bootstrapped" && bootstrap === undefined)
+  if (origin === "bootstrapped" && !hasPackages)
     return [
       {
         rule,
@@ -422,9 +489,25 @@ function checkBase({ name, digest, bootstrap }: LockedBase, origin: BaseOrigin |
   return [];
 }
 
-function planContexts(entry: CatalogueImage, hashes: ReadonlyMap<string, string>): Record<string, PlannedContext> {
+function planContexts(
+  entry: CatalogueImage,
+  hashes: ReadonlyMap<string, string>,
+  bases: ReadonlyMap<string, PlannedBase>,
+): Record<string, PlannedContext> {
   const planned: Record<string, PlannedContext> = {};
+  const pulled = (base: string) => {
+    const found = bases.get(base);
+    return found?.origin === "upstream" ? found : undefined;
+  };
+  const replaced = Object.values(entry.contexts).flatMap((c) => (c.kind === "base" && pulled(c.base) ? [c.else] : []));
   for (const [name, c] of Object.entries(entry.contexts).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    if (c.kind === "base") {
+      const base = pulled(c.base);
+      if (base !== undefined)
+        planned[name] = { kind: "base", base: base.name, ref: referenceOf(base), hash: base.contentHash };
+      continue;
+    }
+    if (replaced.includes(name)) continue;
     if (c.kind === "path" || c.kind === "source")
       planned[name] = { kind: c.kind, path: c.path, hash: contextHash(c.entries) };
     else if (c.kind === "lock") planned[name] = { kind: "lock", file: c.file, hash: lockHash(c.lock) };

@@ -1,4 +1,4 @@
-import type { LockedBase } from "../core/base.ts";
+import type { BaseChoice } from "../core/base-choices.ts";
 import { UserError } from "../core/error.ts";
 import { parseReference } from "../core/reference.ts";
 import type { RegistryClient } from "../oci/client.ts";
@@ -27,15 +27,11 @@ export async function upstreamDigest(
   return headDigest(host, repository, tag, open);
 }
 
-/**
- * The bases of a lock that have to be made from packages here: those that could be, and have a digest that their registry
- * does not give. Where the lock leaves no choice, nobody is asked.
- */
+/** Of these bases, those whose digest their registry does not give: they have to be made from packages here. */
 export async function basesAway(
-  bases: readonly LockedBase[],
+  choices: readonly BaseChoice[],
   open: OpenUpstream = openUpstream,
 ): Promise<ReadonlySet<string>> {
-  const choices = bases.flatMap(({ name, digest, bootstrap }) => (digest && bootstrap ? [{ name, digest }] : []));
   const found = await Promise.all(
     choices.map(async ({ name, digest }) => {
       const { host, repository } = parseReference(name);

@@ -129,6 +129,7 @@ function contextInputs(
       const { kind, hash } = context;
       if (kind === "image") return [name, { kind, hash, ref: parentRef(image, context.image, parents) }];
       if (kind === "lock") return [name, { kind, hash, file: context.file }];
+      if (kind === "base") return [name, { kind: "image", hash, ref: context.ref }];
       return [name, { kind, hash, path: context.path }];
     }),
   );

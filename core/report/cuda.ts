@@ -13,6 +13,8 @@ export interface CudaImage {
   readonly locks?: Readonly<Record<string, string>>;
   /** The stack's cards. */
   readonly targets: readonly CudaTarget[];
+  /** Where its label says that CUDA's libraries come from: `upstream` for NVIDIA's image, `bootstrapped` for its wheels. */
+  readonly origin?: string;
   readonly image: ReadImage;
 }
 
@@ -69,7 +71,7 @@ function pickedBytes(reports: readonly FatbinReport[], { capability }: CudaTarge
 /** The reports for people. */
 export function cudaDocument(reports: readonly CudaImageReport[]): Block[] {
   return reports.flatMap((report): Block[] => {
-    const { name, platform, compressed, unpacked, archs, files, picked } = report;
+    const { name, platform, compressed, unpacked, archs, files, picked, origin } = report;
     if (files.length === 0) return [title(`${name} (${platform})`), text("no CUDA code")];
     const total = archs.reduce((sum, a) => sum + a.sass + a.ptx, 0);
     return [
@@ -77,6 +79,7 @@ export function cudaDocument(reports: readonly CudaImageReport[]): Block[] {
       text(
         `${formatBytes(compressed)} compressed, ${formatBytes(unpacked)} unpacked; ${formatBytes(total)} of CUDA code in ${files.length} files`,
       ),
+      ...(origin === undefined ? [] : [text(`CUDA's own libraries: ${origin}`)]),
       table(
         ["architecture", "machine code", "PTX", "picked by"],
         archs.map(({ arch, sass, ptx }) => [

@@ -2,6 +2,9 @@ import { defineImage } from "../../core/image.ts";
 
 const TRACKS = ["cu118", "cu121", "cu124"] as const;
 
+/** NVIDIA's images of the releases whose libraries the wheels of each track are. */
+const RELEASE = { cu118: "11.8.0", cu121: "12.1.1", cu124: "12.4.1" } as const;
+
 /** One definition for each CUDA track. */
 export default TRACKS.map((track) =>
   defineImage({
@@ -13,7 +16,11 @@ export default TRACKS.map((track) =>
     base: "base-utils",
     platforms: ["linux/amd64"],
     args: { TRACK: track },
-    contexts: { packages: { lock: `${track}.lock.json` }, python: { path: "../shared/python" } },
+    contexts: {
+      cuda: { base: `nvidia/cuda:${RELEASE[track]}-runtime-ubuntu22.04`, else: "packages" },
+      packages: { lock: `${track}.lock.json` },
+      python: { path: "../shared/python" },
+    },
     budget: { compressed: "800 MB", unpacked: "1500 MB" },
     health: {
       command: ["python3", "-c", `import ctypes; ctypes.CDLL("libcublas.so.${track === "cu118" ? 11 : 12}")`],
@@ -21,6 +28,5 @@ export default TRACKS.map((track) =>
     },
     user: "10001:10001",
     smoke: "smoke",
-    annotations: { "io.keelson.cuda.origin": "NVIDIA's wheels; upstream's nvidia/cuda was not used" },
   }),
 );

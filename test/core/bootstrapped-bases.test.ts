@@ -36,6 +36,15 @@ describe("bootstrappedAway", () => {
     assert.match(finding?.fix ?? "", /^let this machine reach docker\.io; or set keelson:bases/);
   });
 
+  it("tells of files that are a lock's where they could be a base's", () => {
+    const base = { ...planned("bootstrapped"), lock: "images/gpu/cu121.lock.json" };
+    const [finding] = told("ghcr.io", base, locked({ digest }));
+    assert.equal(
+      finding?.message,
+      `is not what images have its files from, which go to ghcr.io/acme/keelson, but images/gpu/cu121.lock.json: docker.io does not give ${digest} to this machine`,
+    );
+  });
+
   it("has nothing to say of upstream's own bases", () => {
     assert.deepEqual(told("ghcr.io", planned("upstream"), locked({ digest })), []);
   });

@@ -40,14 +40,21 @@ function snapshot(
   digest = "1",
   wanted?: string[],
   machine?: MachineInput,
+  cuda?: string,
 ): Snapshot {
+  const pin = cuda === undefined ? {} : { digest: `sha256:${cuda.repeat(64)}` };
   const { plan, findings } = makePlan({
     stack: "test",
     registry: "embedded",
     prefix: "",
     images: wanted ?? catalogue.map((c) => c.definition.name),
     catalogue,
-    bases: { bases: [{ name: "debian", platforms: ["linux/amd64"], digest: `sha256:${digest.repeat(64)}` }] },
+    bases: {
+      bases: [
+        { name: "debian", platforms: ["linux/amd64"], digest: `sha256:${digest.repeat(64)}` },
+        { name: "nvidia/cuda", platforms: ["linux/amd64"], ...pin },
+      ],
+    },
     nodes: [{ name: "local", native: ["linux/amd64"], emulated: [] }],
     machine,
   });
@@ -113,6 +120,26 @@ describe("impact", () => {
     const moved = reasons(snapshot(catalogue, "2"));
     assert.deepEqual(Object.keys(moved), ["alone", "base", "api", "web"]);
     assert.match(moved.alone?.[0] ?? "", /^base debian moved: 1{12} → 2{12} \(upstream\)$/);
+  });
+
+  it("of where files of a base come from names both pins, and no argument", () => {
+    const lock = { kind: "lock" as const, file: "images/gpu/p.lock.json", lock: { artifacts: [] } };
+    const contexts = { cuda: { kind: "base" as const, base: "nvidia/cuda", else: "packages" }, packages: lock };
+    const definition = {
+      contexts: { cuda: { base: "nvidia/cuda", else: "packages" }, packages: { lock: "p.lock.json" } },
+    };
+    const plain = image("gpu", "debian");
+    const gpu = { ...plain, definition: { ...plain.definition, ...definition }, contexts };
+    const at = (cuda?: string) => snapshot([gpu, image("torch", "gpu")], "1", undefined, undefined, cuda);
+    const wheels = at()
+      .plan.bases.find(({ name }) => name === "nvidia/cuda")
+      ?.contentHash.slice(0, 12);
+    for (const [before, after, told] of [
+      [at(), at("2"), `base nvidia/cuda moved: ${wheels} → 222222222222 (upstream)`],
+      [at("2"), at("3"), "base nvidia/cuda moved: 222222222222 → 333333333333 (upstream)"],
+      [at("3"), at(), `base nvidia/cuda moved: 333333333333 → ${wheels} (bootstrapped)`],
+    ] as const)
+      assert.deepEqual(reasons(after, before), { gpu: [told], torch: ["base gpu", told] });
   });
 
   it("of a lock names the package and its versions", () => {

@@ -73,6 +73,26 @@ describe("lineage", () => {
     assert.match(found.at(-1) ?? "", /d → e → d \(images\/e-5\/image\.ts\)$/);
   });
 
+  it("finds what is wrong with contexts that are bases", () => {
+    const contexts = (base: string, instead: string) => ({
+      contexts: { cuda: { base, else: instead }, packages: { lock: "p.json" }, tools: { path: "." } },
+    });
+    const base = "debian:bookworm-slim";
+    const arm = [{ name: base, platforms: ["linux/arm64"] as const }];
+    const only = (more: Partial<ImageDefinition>, locked: Parameters<typeof checkLineage>[1] = bases) =>
+      checkLineage([{ definition: image("a", base, more), file: "f" }], locked)
+        .filter(({ message }) => message.includes("context"))
+        .map(({ rule, message, fix }) => `${rule}: ${message}; ${fix}`);
+    assert.deepEqual(only(contexts(base, "packages")), []);
+    assert.deepEqual(only(contexts("debian:bookwrm-slim", "tools")), [
+      'lineage/unknown-context: context "cuda" names base "debian:bookwrm-slim", which images/bases.lock.json does not have; write one of: debian:bookworm-slim; did you mean "debian:bookworm-slim"?',
+      'lineage/unknown-context: context "cuda" has "tools" in its place where debian:bookwrm-slim can\'t be had, which is no lock of its contexts; write one of: packages',
+    ]);
+    assert.deepEqual(only(contexts(base, "packages"), arm), [
+      'lineage/platform: is wanted for linux/amd64, which "debian:bookworm-slim" of context "cuda" lacks (it has linux/arm64); take the platform from this image\'s platforms',
+    ]);
+  });
+
   it("finds two cycles that share an image, each", () => {
     const reads = { contexts: { tools: { image: "c" } } };
     const found = check(image("a", "b", reads), image("b", "a"), image("c", "a"), image("d", "a"));

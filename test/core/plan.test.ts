@@ -204,6 +204,80 @@ describe("plan", () => {
       assert.match(findings[0]?.message ?? "", message);
     });
 
+  describe("of an image that takes files from a base", () => {
+    const name = "nvidia/cuda:12.1.1-runtime-ubuntu22.04";
+    const ref = `docker.io/${name}@${digest}`;
+    const catalogue = [
+      {
+        ...entry("gpu", "debian:bookworm-slim", {
+          platforms: ["linux/amd64"],
+          args: { TRACK: "cu121" },
+          contexts: { cuda: { base: name, else: "packages" }, packages: { lock: "cu121.lock.json" } },
+        }),
+        contexts: {
+          cuda: { kind: "base", base: name, else: "packages" },
+          packages: { kind: "lock", file: "images/gpu/cu121.lock.json", lock: { artifacts: [artifact] } },
+        },
+      } as CatalogueImage,
+    ];
+    const planned = (pin: object, baseOrigin?: PlanInput["baseOrigin"]) => {
+      const cuda = { name, platforms: ["linux/amd64"] as const, ...pin };
+      const bases = { bases: [...input.bases.bases, cuda] };
+      const { plan, findings } = makePlan({ ...input, images: ["gpu"], catalogue, bases, baseOrigin });
+      const { contexts, args, annotations, contentHash } = plan.images[0] ?? assert.fail("it is planned");
+      const base = plan.bases.find((b) => b.name === name);
+      return { contexts, args, annotations, contentHash, base, findings };
+    };
+
+    it("pulls the base by its digest, and takes nothing of the lock", () => {
+      for (const baseOrigin of [undefined, { bootstrapped: new Set(["another:1"]) }]) {
+        const { contexts, args, annotations, base, findings } = planned({ digest }, baseOrigin);
+        assert.deepEqual(findings, []);
+        assert.deepEqual(contexts, { cuda: { kind: "base", base: name, ref, hash: "1".repeat(64) } });
+        assert.deepEqual(args, { TRACK: "cu121", CUDA_ORIGIN: "upstream" });
+        assert.equal(annotations["io.keelson.cuda.origin"], "upstream");
+        assert.equal(annotations["io.keelson.cuda.base"], ref);
+        assert.deepEqual([base?.origin, base?.digest], ["upstream", digest]);
+      }
+    });
+
+    const without: readonly [why: string, pin: object, origin: PlanInput["baseOrigin"]][] = [
+      ["the lock has no digest", {}, undefined],
+      ["its registry does not give the digest", { digest }, { bootstrapped: new Set([name]) }],
+      ["the stack wants none of upstream's", { digest }, "bootstrapped"],
+    ];
+    for (const [why, pin, baseOrigin] of without)
+      it(`takes the lock's packages where ${why}, and marks it`, () => {
+        const { contexts, args, annotations, base, findings } = planned(pin, baseOrigin);
+        assert.deepEqual(findings, []);
+        assert.deepEqual(Object.keys(contexts), ["packages"]);
+        assert.deepEqual(args, { TRACK: "cu121", CUDA_ORIGIN: "bootstrapped" });
+        assert.equal(annotations["io.keelson.cuda.origin"], "bootstrapped");
+        const hash = contexts.packages?.hash ?? "";
+        assert.equal(annotations["io.keelson.cuda.lock"], hash);
+        const lock = "images/gpu/cu121.lock.json";
+        assert.deepEqual(base, {
+          ...{ name, platforms: ["linux/amd64"], origin: "bootstrapped", lock, contentHash: hash },
+        });
+      });
+
+    it("is another image from upstream's base than from packages, and with another base", () => {
+      const hashes = [{ digest }, {}, { digest: `sha256:${"2".repeat(64)}` }].map((pin) => planned(pin).contentHash);
+      assert.equal(new Set(hashes).size, 3);
+    });
+
+    it("is refused where only upstream's will do and nothing pins it: `bases update` has to", () => {
+      const { findings } = planned({}, "upstream");
+      const found = findings.filter((f) => f.subject === name);
+      assert.deepEqual(
+        found.map((f) => [f.rule, f.severity]),
+        [["bases/origin", "error"]],
+      );
+      assert.match(found[0]?.message ?? "", /is upstream, but images\/bases\.lock\.json has no digest/);
+      assert.match(found[0]?.fix ?? "", /bases update` where its registry answers, or set keelson:bases to auto/);
+    });
+  });
+
   it("a commit is named beside the images, not in them; a dirty tree's is not", () => {
     const revision = { commit: "0123456789", date: "2026-01-02", dirty: false };
     const { plan } = makePlan({ ...input, revision });

@@ -35,6 +35,7 @@ export async function catalogueBuild(
   const options = [`build-arg:BASE_IMAGE=${base}`, `build-arg:SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH}`];
   const locals: string[] = [];
   for (const [context, source] of Object.entries(found.definition.contexts ?? {})) {
+    if ("base" in source) continue; // its lock stands in for it
     let dir = join(folder, "path" in source ? source.path : "");
     if ("lock" in source) {
       const lock = readArtifactLock(root, `${found.folder}/${source.lock}`);

@@ -17,6 +17,7 @@ export async function mochaGlobalSetup(): Promise<void> {
   for (const tool of TOOL_NAMES) if (!LEFT_OUT.includes(tool)) await ensureTool(tool);
   const { registry } = await ensureServices();
   const client = await openRegistry(registry.host, { caFile: registry.ca, env: process.env });
-  for (const base of readBasesLock(projectRoot()).bases) await ensureBase(base, client);
+  for (const base of readBasesLock(projectRoot()).bases)
+    if (base.bootstrap !== undefined) await ensureBase(base, client);
   client.close();
 }

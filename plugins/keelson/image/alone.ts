@@ -133,9 +133,10 @@ function inputsOf({ plan, gates, platform }: AloneBuild, image: PlannedImage): I
   const { name, folder, repository, contentHash, args, user, target, budget, smoke, health, annotations, cuda } = image;
   const hashOf = (wanted: string) => [...plan.images, ...plan.bases].find((one) => one.name === wanted)?.contentHash;
   const origin = plan.bases.find((base) => base.name === image.base.name)?.origin ?? "upstream";
-  const contexts = Object.entries(image.contexts).map(([key, context]) =>
-    context.kind === "image" ? [key, { kind: "image", ref: context.image, hash: context.hash }] : [key, context],
-  );
+  const contexts = Object.entries(image.contexts).map(([key, context]) => {
+    if (context.kind === "base") return [key, { ...context, kind: "image" }];
+    return context.kind === "image" ? [key, { kind: "image", ref: context.image, hash: context.hash }] : [key, context];
+  });
   const hash = hashOf(image.base.name);
   return {
     ...{ imageName: name, repository, registry: { host: "embedded" }, contentHash, folder, user, args: { ...args } },

@@ -19,7 +19,7 @@ export async function plannedInputs(
   const contexts: [string, ImageInputs["contexts"][string]][] = [];
   for (const [name, context] of Object.entries(image.contexts)) {
     if (context.kind === "image") contexts.push([name, { kind: "image", ...(await parent(context.image)) }]);
-    else contexts.push([name, context]);
+    else contexts.push([name, context.kind === "base" ? { ...context, kind: "image" } : context]);
   }
   const external = plan.bases.find((base) => base.name === image.base.name);
   const { name, folder, repository, contentHash, args, builds, user, target } = image;

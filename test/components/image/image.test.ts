@@ -24,6 +24,7 @@ const plan: Plan = {
         contexts: {
           packages: { kind: "lock", file: "images/child/apt.lock.json", hash: "c" },
           tools: { kind: "image", image: "parent", hash: "d" },
+          cuda: { kind: "base", base: "nvidia/cuda:1", ref: "docker.io/nvidia/cuda:1@sha256:e", hash: "e" },
         },
       },
     ),
@@ -70,6 +71,7 @@ describe("Image", () => {
     assert.deepEqual(resource(await build(), "child").contexts, {
       packages: { kind: "lock", hash: "c", file: "images/child/apt.lock.json" },
       tools: { kind: "image", hash: "d", ref: "localhost:5443/parent@sha256:parent" },
+      cuda: { kind: "image", hash: "e", ref: "docker.io/nvidia/cuda:1@sha256:e" },
     });
   });
 

@@ -21,7 +21,14 @@ describe("the report on CUDA code", () => {
       [code("lib/a.so", sass(80, 100), sass(86, 40), ptx(90, 500)), code("lib/old.so", sass(50, 7))],
       [code("lib/b.so", sass(89, 30)), ["lib/old.so", Buffer.alloc(9)], ["etc/x", Buffer.alloc(9)]],
     );
-    return makeCudaReport({ name: "gpu", contentHash: "c", locks: { packages: "l" }, targets, image });
+    return makeCudaReport({
+      name: "gpu",
+      contentHash: "c",
+      locks: { packages: "l" },
+      targets,
+      origin: "bootstrapped",
+      image,
+    });
   };
 
   it("has each architecture's bytes, and each file's architectures, of what a container sees", async () => {
@@ -55,6 +62,7 @@ describe("the report on CUDA code", () => {
     assert.deepEqual(JSON.parse(JSON.stringify([report])), [report]);
     const said = toText(cudaDocument([report]));
     assert.match(said, /8\.9 +30 B +- +mainpc/);
+    assert.match(said, /CUDA's own libraries: bootstrapped/);
     assert.match(said, /lib\/a\.so +8\.0;8\.6;9\.0\+PTX/);
     const none = makeCudaReport({ name: "plain", targets, image: await imageOf([["a.txt", Buffer.alloc(3)]]) });
     assert.match(toText(cudaDocument([none])), /no CUDA code/);
