@@ -44,7 +44,8 @@ async function promote(name: string, options: Options): Promise<void> {
   const [from, to] = [await openStack(options.from), await openStack(options.to)];
   const source = plannedImage(from, name);
   // Tags say what the image is that is copied, which the other stack's config may make another one.
-  const target = { ...plannedImage(to, name), tags: source.tags };
+  const released = source.release === undefined ? [] : [source.release];
+  const target = { ...plannedImage(to, name), tags: [...released, ...source.tags] };
   const hash = hashTag(source.contentHash);
   const found = await from.client.headManifest(source.repository, hash);
   if (!found) {
@@ -67,7 +68,7 @@ async function promote(name: string, options: Options): Promise<void> {
   show(to, target, moves, found.digest);
   for (const { tag, higher } of floating)
     if (higher !== undefined) console.log(`${tag} stays where it is: ${higher} is higher`);
-  if (options.tag.length === 0 && source.tags.some((tag) => /^\d/.test(tag) && namesContent(tag, source.contentHash)))
+  if (options.tag.length === 0 && released.length === 0 && isRelease(source))
     console.log(
       `no latest or short version moves: ${name} is as the config of stack ${options.from} makes it; --tag latest-${options.to} puts such a tag on it`,
     );
@@ -97,6 +98,11 @@ async function promote(name: string, options: Options): Promise<void> {
   const published = await readPublished(to.client, target.repository, result.digest);
   console.log(`promoted ${result.digest}: ${result.manifests} manifests, ${formatBytes(result.sent)} sent`);
   console.log(`\n${summary(to, target, published)}`);
+}
+
+/** Whether its tag is a version that the stack's config has digits of the content's hash behind. */
+function isRelease({ tags, contentHash }: PlannedImage): boolean {
+  return tags.some((tag) => /^\d/.test(tag) && namesContent(tag, contentHash));
 }
 
 /** What becomes of a release's short versions and `latest`; the repository is asked for its tags only where there are some. */

@@ -11,7 +11,7 @@ import type { ContextSetting, ContextSource, ImageDefinition } from "../core/ima
 import { type LineageNode, type UnreadBase, withAncestors } from "../core/lineage.ts";
 import type { CatalogueContext, CatalogueImage } from "../core/plan.ts";
 import { PLATFORMS } from "../core/platform.ts";
-import { SOURCE_CONTEXT, type SourceWish, withSource } from "../core/source.ts";
+import { SOURCE_CONTEXT, SOURCE_LABELS, type SourceWish, withSource } from "../core/source.ts";
 import { readContext } from "../toolchain/context.ts";
 import { definitionFindings } from "./definition.ts";
 import { type OwnService, ownDefinition } from "./own-service.ts";
@@ -132,8 +132,9 @@ export async function readCatalogue(
       wanted.has(one.definition.name) ? readImage(root, one, settings, sources) : { one, findings: [] },
     ),
   );
+  const whole = read.flatMap((r) => ("image" in r ? [r.image] : []));
   return {
-    catalogue: read.flatMap((r) => ("image" in r ? [r.image] : [])),
+    catalogue: whole.map((image) => withLabels(image, whole)),
     others: read.flatMap((r) => ("image" in r ? [] : [nodeOf(r.one)])),
     unread,
     unreadBases,
@@ -291,7 +292,28 @@ async function readImage(
   const configured = wish !== undefined || chosen;
   const args = { ...definition.args, ...source?.args };
   const told = Object.keys(args).length === 0 ? definition : { ...definition, args };
-  return { image: { definition: told, lines, folder, dockerfile, context, contexts, configured }, findings };
+  const sourced = wish === undefined || chosen ? undefined : source?.revision;
+  const image = { definition: told, lines, folder, dockerfile, context, contexts, configured, sources: sourced };
+  return { image, findings };
+}
+
+/**
+ * An image that takes another one's program, without sources of its own, has in its labels what that one's say: those of
+ * the arguments that both have.
+ */
+function withLabels(image: CatalogueImage, all: readonly CatalogueImage[]): CatalogueImage {
+  const { args = {}, source } = image.definition;
+  if (source !== undefined) return image;
+  const read = Object.values(image.contexts).flatMap((c) => (c.kind === "image" ? [c.image] : []));
+  const from = all.filter(({ definition }) => definition.source !== undefined && read.includes(definition.name));
+  const said = from.flatMap(({ definition }) =>
+    SOURCE_LABELS.flatMap((name) => {
+      const value = definition.args?.[name];
+      return name in args && value !== undefined ? [[name, value]] : [];
+    }),
+  );
+  if (said.length === 0) return image;
+  return { ...image, definition: { ...image.definition, args: { ...args, ...Object.fromEntries(said) } } };
 }
 
 /** Version of the Rust compiler that an image's locks hold. @example "1.96.0" */

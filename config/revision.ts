@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import semver from "semver";
-import type { Revision } from "../core/tags.ts";
+import type { Revision, SourceRevision } from "../core/tags.ts";
 
 /**
  * Three lines of the commit, then whatever is changed or added. One process for all three questions: while node starts one, which takes it
@@ -39,6 +39,27 @@ export async function gitRevision(
       release: newestRelease(tags.replaceAll("tag: ", "").split(", ")),
       dirty: differing.some((line) => line !== ""),
     };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * What git says of sources that a stack names, where they are in a repository of their own; undefined where they have none,
+ * or the project's. Their release is on what the project's is: a clean checkout exactly on a tag `vX.Y.Z`.
+ * @param project whose repository the sources' may be
+ */
+export async function sourceRevision(folder: string, project: string): Promise<SourceRevision | undefined> {
+  const [own, projects] = await Promise.all([repositoryAt(folder), repositoryAt(project)]);
+  if (own === undefined || own === projects) return undefined;
+  // Of the folder itself all that is not ignored reaches the build.
+  const revision = await gitRevision(folder, ["."]);
+  return revision?.release === undefined || revision.dirty ? {} : { release: revision.release };
+}
+
+async function repositoryAt(folder: string): Promise<string | undefined> {
+  try {
+    return (await promisify(execFile)("git", ["-C", folder, "rev-parse", "--show-toplevel"])).stdout.trimEnd();
   } catch {
     return undefined;
   }

@@ -6,7 +6,9 @@ import type { ImageDefinition } from "../core/image.ts";
 import { hint } from "../core/lineage.ts";
 import type { CatalogueContext } from "../core/plan.ts";
 import { type SourceKind, type SourceWish, sourceOf, sourceOptions } from "../core/source.ts";
+import type { SourceRevision } from "../core/tags.ts";
 import { readSource } from "../toolchain/context.ts";
+import { sourceRevision } from "./revision.ts";
 
 /** `keelson:sources`: by image, the sources that it is built from in place of its own. */
 export const sourcesSchema = z.record(
@@ -39,6 +41,8 @@ export interface ReadSource {
   readonly findings: readonly Finding[];
   /** What sources say of themselves, for those of the definition's arguments that its labels are made from. */
   readonly args?: Readonly<Record<string, string>>;
+  /** Of a stack's own sources, in a repository of their own. */
+  readonly revision?: SourceRevision | undefined;
 }
 
 /**
@@ -77,10 +81,35 @@ export async function readImageSource(
     ...(await kindFindings(definition, { subject, folder: path, files, read, rust })),
   ];
   const args = await ownArgs(definition, files, read);
-  return { context: { kind: "source", path, entries }, findings, args };
+  const revision = wish === undefined ? undefined : await sourceRevision(place, base);
+  findings.push(...versionFindings(subject, path, revision, args));
+  return { context: { kind: "source", path, entries }, findings, args, revision };
 }
 
-async function ownArgs({ source, args = {} }: ImageDefinition, files: readonly string[], read: Sources["read"]) {
+/** A release whose manifest names another version: the image's label would say another one than its tag. */
+function versionFindings(
+  subject: string,
+  path: string,
+  revision: SourceRevision | undefined,
+  { VERSION: version = "" }: Readonly<Record<string, string>>,
+): Finding[] {
+  if (revision?.release === undefined || version === "" || version === revision.release) return [];
+  return [
+    {
+      rule: "source/version",
+      severity: "warning",
+      subject,
+      message: `${path} is tagged v${revision.release}, its Cargo.toml says ${version}: so will the image's label`,
+      fix: "tag a commit whose Cargo.toml has the tag's version",
+    },
+  ];
+}
+
+async function ownArgs(
+  { source, args = {} }: ImageDefinition,
+  files: readonly string[],
+  read: Sources["read"],
+): Promise<Readonly<Record<string, string>>> {
   if (source === undefined || !("cargo" in source)) return {};
   const { cargoArgs } = await import("../core/cargo.ts");
   const said = cargoArgs(source.cargo.package, cargoManifests(files, read));

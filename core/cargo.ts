@@ -2,6 +2,7 @@ import semver from "semver";
 import { parse } from "smol-toml";
 import type { Finding } from "./finding.ts";
 import { hint } from "./lineage.ts";
+import type { SOURCE_LABELS } from "./source.ts";
 
 /** What is asked of a Cargo workspace, and what is in it. */
 export interface CargoWorkspace {
@@ -101,7 +102,10 @@ export function cargoFindings(workspace: CargoWorkspace): Finding[] {
  * What a package's manifest says of it, for the arguments that an image's OCI labels are made from; "" for what it does not say.
  * @example cargoArgs("weft-cli", manifests) // { VERSION: "1.4.0", SOURCE: "https://github.com/…", DESCRIPTION: "…" }
  */
-export function cargoArgs(name: string, manifests: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
+export function cargoArgs(
+  name: string,
+  manifests: ReadonlyMap<string, string>,
+): Readonly<Record<(typeof SOURCE_LABELS)[number], string>> {
   const parsed = [...manifests.values()].flatMap((text): Table[] => {
     try {
       return [parse(text)];

@@ -23,7 +23,8 @@ import { lintLineage } from "./lineage-lint.ts";
 import type { PlannedMachine } from "./machine-plan.ts";
 import type { Platform } from "./platform.ts";
 import { formatReference, parseReference, repositoryOf } from "./reference.ts";
-import { imageTags, type Revision } from "./tags.ts";
+import type { SOURCE_LABELS } from "./source.ts";
+import { imageTags, type Revision, type SourceRevision, sourceRelease, sourceVersion } from "./tags.ts";
 import type { PlannedVolume } from "./volume/volume.ts";
 
 /** How one platform of an image is built: natively on a node that has it, or under QEMU. */
@@ -62,6 +63,8 @@ export interface PlannedImage {
   readonly repository: string;
   /** Tags beside `h-<contentHash>`. */
   readonly tags: readonly string[];
+  /** Tag that a promotion puts on it as well: the release of the sources that the stack names. @example "1.4.0" */
+  readonly release?: string;
   readonly budget: Budget;
   readonly health?: Health;
   readonly user: string;
@@ -124,6 +127,8 @@ export interface CatalogueImage {
   readonly contexts: Readonly<Record<string, CatalogueContext>>;
   /** True where the stack's config decides what the build sees: a commit alone does not name it then. */
   readonly configured?: boolean;
+  /** Of the sources that the stack names, where nothing else of its config has a say and they have a repository of their own. */
+  readonly sources?: SourceRevision | undefined;
 }
 
 export type CatalogueContext =
@@ -223,7 +228,7 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
   findings.push(...input.catalogue.filter((c) => wanted.has(c.definition.name)).flatMap(lintDockerfile));
   const hashes = new Map<string, string>();
   const bases = new Map<string, PlannedBase>();
-  const configured = new Set<string>();
+  const configured = new Map<string, SourceRevision | undefined>();
   const images: PlannedImage[] = [];
   for (const definition of all.filter((d) => wanted.has(d.name))) {
     const entry = byName.get(definition.name) as CatalogueImage;
@@ -247,9 +252,16 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
     const fromMachine = machineArgs(definition, input.machine);
     const origins = takenFrom(entry).map(({ context, base }) => ({ context, base: bases.get(base) }));
     const args = { ...definition.args, ...fromMachine, ...originArgs(origins) };
-    const isConfigured =
-      entry.configured === true || Object.keys(fromMachine).length > 0 || parents(definition, configured).length > 0;
-    if (isConfigured) configured.add(definition.name);
+    const says = [
+      ...(entry.configured === true ? [entry.sources] : []),
+      ...(Object.keys(fromMachine).length > 0 ? [undefined] : []),
+      ...parents(definition, new Set(configured.keys())).map((name) => configured.get(name)),
+    ];
+    const isConfigured = says.length > 0;
+    const sources = isConfigured ? sourceVersion(says) : undefined;
+    if (isConfigured) configured.set(definition.name, sources);
+    const revision = input.revision && sources ? { ...input.revision, release: sources.release } : input.revision;
+    const release = sourceRelease(definition, input.revision, sources);
     const contentHash = imageContentHash({
       dockerfile: entry.dockerfile,
       target: definition.target,
@@ -273,7 +285,8 @@ export function makePlan(input: PlanInput): { readonly plan: Plan; readonly find
       contentHash,
       builds: platforms.flatMap((platform) => planBuild(definition, platform, input.nodes, findings)),
       repository: repositoryOf(input.prefix, definition.name),
-      tags: imageTags(definition, input.revision, isConfigured ? contentHash : undefined),
+      tags: imageTags(definition, revision, isConfigured ? contentHash : undefined),
+      ...(release === undefined ? {} : { release }),
       budget: definition.budget,
       ...(definition.health === undefined ? {} : { health: definition.health }),
       user: definition.user,
@@ -337,13 +350,19 @@ function cudaWish(
 /** The OCI image specification's annotations that no commit changes; the definition's own win. */
 function imageAnnotations(definition: ImageDefinition, source: string | undefined): Record<string, string> {
   const prefix = "org.opencontainers.image";
+  const home = said(definition, "SOURCE") ?? source;
   return {
     [`${prefix}.title`]: definition.name,
     [`${prefix}.description`]: definition.description,
-    [`${prefix}.version`]: definition.version,
-    ...(source === undefined ? {} : { [`${prefix}.source`]: source }),
+    [`${prefix}.version`]: said(definition, "VERSION") ?? definition.version,
+    ...(home === undefined ? {} : { [`${prefix}.source`]: home }),
     ...definition.annotations,
   };
+}
+
+/** What an image's label is made from, where an argument says it: its sources' own word. */
+function said({ args = {} }: ImageDefinition, label: (typeof SOURCE_LABELS)[number]): string | undefined {
+  return args[label] || undefined;
 }
 
 function unknownImages(

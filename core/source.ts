@@ -14,6 +14,9 @@ export interface SourceWish {
 /** Beside `path`, what a stack may say of each kind of source. */
 export const SOURCE_OPTIONS = { cargo: ["package", "binary"], npm: [], python: ["app"] } as const;
 
+/** Arguments that an image's OCI labels are made from, as its sources say them. */
+export const SOURCE_LABELS = ["VERSION", "SOURCE", "DESCRIPTION"] as const;
+
 export type SourceKind = keyof typeof SOURCE_OPTIONS;
 
 /** The context that a definition's source is. */

@@ -14,6 +14,12 @@ export interface Revision {
   readonly dirty: boolean;
 }
 
+/** What git says of sources that a stack names, in a repository of their own. */
+export interface SourceRevision {
+  /** Semver tag of a clean checkout that stands on one, without its `v`. */
+  readonly release?: string | undefined;
+}
+
 /**
  * Tags of an image at a revision, which never move; none for a dirty tree, since a tag must not name a commit that it isn't.
  * - a release commit: `X.Y.Z`; the tags that move with it are {@link floatingTags}, for a promotion to move;
@@ -32,6 +38,34 @@ export function imageTags(
   const suffix = [image.track, contentHash?.slice(0, 8)].map((part) => (part === undefined ? "" : `-${part}`)).join("");
   if (revision.release !== undefined) return [`${parseRelease(revision.release).version}${suffix}`];
   return [`${image.family}-${revision.date.replaceAll("-", "")}-${revision.commit.slice(0, 7)}${suffix}`];
+}
+
+/**
+ * What the sources say of an image's version that it is made from, of those that a stack names.
+ * @param sources undefined for whatever else of the stack's config has a say in the image
+ * @returns undefined where they have no say in its version; no release where they are none, or of several
+ * @example sourceVersion([{ release: "1.4.0" }, { release: "1.4.0" }]) // { release: "1.4.0" }
+ */
+export function sourceVersion(sources: readonly (SourceRevision | undefined)[]): SourceRevision | undefined {
+  const [first] = sources;
+  if (sources.includes(undefined)) return undefined;
+  return sources.some((source) => source?.release !== first?.release) ? {} : first;
+}
+
+/**
+ * The tag that a promotion puts on an image of a stack's own sources, with those that move with it: their release. Until
+ * then the image has it with digits of its content's hash: other stacks, and later states of the project, make other images
+ * of the same release.
+ * @example sourceRelease({ track: "cu121" }, { commit: "d9330cd0…", date: "2026-11-21", dirty: false }, { release: "1.4.0" })
+ * // "1.4.0-cu121"
+ */
+export function sourceRelease(
+  image: { readonly family: string; readonly track?: string },
+  revision: Revision | undefined,
+  sources: SourceRevision | undefined,
+): string | undefined {
+  if (revision === undefined || sources?.release === undefined) return undefined;
+  return imageTags(image, { ...revision, release: sources.release })[0];
 }
 
 /**

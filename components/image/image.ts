@@ -77,6 +77,7 @@ export class Image extends pulumi.ComponentResource {
         cache: args.cache,
         ...(built === undefined ? {} : { built }),
         tags: image.tags,
+        ...(image.release === undefined ? {} : { release: image.release }),
         annotations: image.annotations,
         provenance: provenance(args.plan),
         budget: image.budget,

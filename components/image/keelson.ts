@@ -55,6 +55,8 @@ export interface ImageResourceArgs extends SourceArgs {
   /** Digests of platforms that another resource builds and pushes: they are checked and taken into the index. */
   readonly built?: pulumi.Input<Readonly<Record<string, pulumi.Input<string>>>>;
   readonly tags: readonly string[];
+  /** Tag that a promotion puts on it as well, for the preview to tell. */
+  readonly release?: string;
   readonly annotations: Readonly<Record<string, string>>;
   /** Annotations that every commit changes: pushed beside the image, as an artifact that refers to it. */
   readonly provenance: Readonly<Record<string, string>>;

@@ -7,7 +7,12 @@ export default defineImage({
   version: "1.0.0",
   base: "debian:bookworm-slim",
   platforms: ["linux/amd64", "linux/arm64"],
-  args: { VERSION: "1.0.0" },
+  // As weft's: what its sources say of themselves.
+  args: {
+    VERSION: "1.0.0",
+    SOURCE: "https://github.com/keelson/keelson",
+    DESCRIPTION: "weft: a multi-channel gateway",
+  },
   contexts: { weft: { image: "weft" } },
   budget: { compressed: "5 MB", files: { "/usr/local/bin/weft": "10 MB" } },
   health: { http: { port: 8080, path: "/health" }, within: "30 s" },

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gitRevision } from "../../config/revision.ts";
+import { gitRevision, sourceRevision } from "../../config/revision.ts";
 import { imageTags } from "../../core/tags.ts";
 
 describe("revision", () => {
@@ -66,6 +66,45 @@ describe("revision", () => {
       assert.ok(imageTags({ family: "worker" }, await gitRevision(root)).length > 0);
     });
   }
+
+  describe("of a stack's sources", () => {
+    let project: string;
+    beforeEach(() => {
+      project = mkdtempSync(join(tmpdir(), "keelson project "));
+      execFileSync("git", ["-C", project, "init", "--quiet"]);
+    });
+    afterEach(() => rmSync(project, { recursive: true, force: true }));
+    const revision = (folder = root) => sourceRevision(folder, project);
+
+    it("is the release that a clean checkout stands on", async () => {
+      assert.deepEqual(await revision(), {});
+      git("tag", "v1.4.0");
+      assert.deepEqual(await revision(), { release: "1.4.0" });
+      assert.deepEqual(await revision(join(root, "images/worker")), { release: "1.4.0" });
+      git("tag", "v1.5.0-rc.1");
+      assert.deepEqual(await revision(), { release: "1.5.0-rc.1" });
+    });
+
+    it("is none of a checkout that differs from the tag, or has gone on", async () => {
+      git("tag", "v1.4.0");
+      write("new.rs", "new");
+      assert.deepEqual(await revision(), {});
+      git("add", ".");
+      git("commit", "--quiet", "-m", "second");
+      assert.deepEqual(await revision(), {});
+      git("checkout", "--quiet", "v1.4.0");
+      assert.deepEqual(await revision(), { release: "1.4.0" });
+      write("images/worker/Dockerfile", "FROM debian\n");
+      assert.deepEqual(await revision(), {});
+    });
+
+    it("is the project's where they are in its repository, and unknown without any", async () => {
+      git("tag", "v1.4.0");
+      assert.equal(await sourceRevision(join(root, "images"), root), undefined);
+      rmSync(join(root, ".git"), { recursive: true });
+      assert.equal(await revision(), undefined);
+    });
+  });
 
   it("is unknown outside git", async () => {
     rmSync(join(root, ".git"), { recursive: true });

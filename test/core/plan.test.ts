@@ -112,6 +112,28 @@ describe("plan", () => {
     );
   });
 
+  it("gives what is built from a stack's sources their version, and what is made from it alone; a machine's keeps the project's", () => {
+    const revision = { commit: "d9330cd0".padEnd(40, "0"), date: "2026-11-21", release: "9.0.0", dirty: false };
+    const [leaf, other, middle] = input.catalogue as [CatalogueImage, CatalogueImage, CatalogueImage];
+    const tags = (sources: CatalogueImage["sources"], leafToo = leaf) =>
+      makePlan({
+        ...input,
+        revision,
+        images: ["leaf", "other"],
+        catalogue: [leafToo, other, { ...middle, configured: true, sources }],
+      }).plan.images.map(
+        ({ contentHash, tags, release }) => `${tags.join().replace(contentHash.slice(0, 8), "HASH")} ${release ?? "-"}`,
+      );
+    assert.deepEqual(tags({ release: "1.4.0" }), Array(3).fill("1.4.0-HASH 1.4.0"));
+    assert.deepEqual(tags({}), Array(3).fill("test-20261121-d9330cd-HASH -"));
+    assert.deepEqual(tags(undefined), Array(3).fill("9.0.0-HASH -"));
+    assert.deepEqual(tags({ release: "1.4.0" }, { ...leaf, configured: true }), [
+      "1.4.0-HASH 1.4.0",
+      "9.0.0-HASH -",
+      "1.4.0-HASH 1.4.0",
+    ]);
+  });
+
   it("tells of a Dockerfile although its image's base is unknown", () => {
     const wrong = { ...entry("leaf", "nothing"), dockerfile: "FROM debian:bookworm\n" };
     const rules = makePlan({ ...input, catalogue: [wrong] }).findings.map((f) => f.rule);

@@ -8,6 +8,8 @@ import {
   isCommitTag,
   namesContent,
   promotedTags,
+  sourceRelease,
+  sourceVersion,
   uncheckedTag,
 } from "../../core/tags.ts";
 
@@ -101,6 +103,43 @@ describe("tags", () => {
         );
       }
     assert.ok(!namesContent("1.2.3", "0a".repeat(32)));
+  });
+
+  describe("of a stack's own sources", () => {
+    const revision = { commit, date: "2026-11-21", release: "9.0.0", dirty: false };
+    const weft = { family: "weft" };
+
+    it("a promotion puts their release, and moves what moves with it; not the project's", () => {
+      assert.equal(sourceRelease(weft, revision, { release: "1.4.0" }), "1.4.0");
+      assert.equal(sourceRelease({ ...weft, track: "cu121" }, revision, { release: "1.4.0" }), "1.4.0-cu121");
+      assert.equal(sourceRelease(weft, revision, {}), undefined);
+      assert.equal(sourceRelease(weft, revision, undefined), undefined);
+    });
+
+    it("a dirty project, or one without git, puts none: its Dockerfile may be any", () => {
+      assert.equal(sourceRelease(weft, { ...revision, dirty: true }, { release: "1.4.0" }), undefined);
+      assert.equal(sourceRelease(weft, undefined, { release: "1.4.0" }), undefined);
+    });
+
+    it("a pre-release is put, and moves none", () => {
+      const release = sourceRelease(weft, revision, { release: "1.4.0-rc.1" });
+      assert.equal(release, "1.4.0-rc.1");
+      assert.deepEqual(floatingTags(release), []);
+    });
+
+    it("an image of several has a release where all are the same", () => {
+      const [old, young] = [{ release: "1.4.0" }, { release: "1.5.0" }];
+      assert.deepEqual(sourceVersion([old]), old);
+      assert.deepEqual(sourceVersion([old, { ...old }]), old);
+      for (const several of [
+        [old, young],
+        [old, {}],
+        [{}, old],
+      ])
+        assert.deepEqual(sourceVersion(several), {});
+      for (const other of [[old, undefined], [undefined], [undefined, {}]])
+        assert.equal(sourceVersion(other), undefined);
+    });
   });
 
   it("refuses what is no semver", () =>

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { execa } from "execa";
@@ -33,9 +33,7 @@ describe("commands on a stack whose registry has a login", function () {
     host = registry.host;
     clone = await cloneCheckout(join(temporary.folder, "clone of ü"));
     for (const stack of ["one", "two", "locked"]) await makeStack(stack, stack === "locked" ? WRONG : PASSWORD);
-    const { stdout } = await keelson(["plan", "-s", "one", "--json"]);
-    const planned = (JSON.parse(stdout) as { plan?: Plan } & Plan).images.find(({ name }) => name === IMAGE);
-    tag = hashTag(planned?.contentHash ?? "");
+    tag = await plannedTag("one", IMAGE);
     await push(`one/${IMAGE}`, tag);
   });
   after(async () => {
@@ -44,10 +42,10 @@ describe("commands on a stack whose registry has a login", function () {
   });
 
   /** As a user would: the password comes on stdin, and stands encrypted in the stack's file. */
-  async function makeStack(stack: string, password: string): Promise<void> {
+  async function makeStack(stack: string, password: string, built = `keelson:images: [${IMAGE}]`): Promise<void> {
     writeFileSync(
       join(clone, `Pulumi.${stack}.yaml`),
-      `config:\n  keelson:registry: { host: "${host}", prefix: ${stack} }\n  keelson:images: [${IMAGE}]\n`,
+      `config:\n  keelson:registry: { host: "${host}", prefix: ${stack} }\n  ${built}\n`,
     );
     const env = { ...environment("right"), PULUMI_BACKEND_URL: `file://${encodeURI(temporary.folder)}` };
     const run = (args: string[], input = "") => execa(pulumi, [...args, "-s", stack], { cwd: clone, env, input });
@@ -57,6 +55,12 @@ describe("commands on a stack whose registry has a login", function () {
     const text = readFileSync(join(clone, `Pulumi.${stack}.yaml`), "utf8");
     assert.match(text, /secure: '?v1:/);
     assert.ok(!text.includes("canary"));
+  }
+
+  /** Under which a stack looks for an image. */
+  async function plannedTag(stack: string, image: string): Promise<string> {
+    const { stdout } = await keelson(["plan", "-s", stack, "--json"]);
+    return hashTag((JSON.parse(stdout) as Plan).images.find(({ name }) => name === image)?.contentHash ?? "");
   }
 
   const environment = (passphrase: string): Record<string, string> => ({
@@ -156,6 +160,41 @@ describe("commands on a stack whose registry has a login", function () {
     } finally {
       await execa("git", ["tag", "-d", "v1.2.3"], { cwd: clone });
     }
+  });
+
+  it("promote of sources elsewhere puts their own release's tags, and none of what is no clean checkout of one", async () => {
+    const clawft = join(temporary.folder, "clawft");
+    cpSync(join(clone, "images/weft/gateway"), clawft, { recursive: true });
+    const identity = ["-c", "user.name=test", "-c", "user.email=test@example.invalid"];
+    const git = (...args: string[]) => execa("git", [...identity, ...args], { cwd: clawft });
+    await git("init", "--quiet");
+    await git("add", ".");
+    await git("commit", "--quiet", "-m", "all");
+    await makeStack("clawft", PASSWORD, `keelson:images: [weft]\n  keelson:sources: { weft: { path: ${clawft} } }`);
+    const digest = await push("clawft/weft", await plannedTag("clawft", "weft"));
+    const promoted = async () => {
+      const { exitCode, stdout, stderr } = await keelson([
+        "promote",
+        "weft",
+        "--from",
+        "clawft",
+        "--to",
+        "clawft",
+        "-y",
+      ]);
+      assert.equal(exitCode, 0, stderr);
+      const tags = (await registry.client.listTags("clawft/weft")).filter(
+        (name) => !/^(?:h-|weft-|1\.0\.0-)/.test(name),
+      );
+      for (const name of tags)
+        assert.equal((await registry.client.headManifest("clawft/weft", name))?.digest, digest, name);
+      return { tags: tags.toSorted(), stdout };
+    };
+    assert.deepEqual((await promoted()).tags, []);
+    await git("tag", "v1.0.0");
+    const { tags, stdout } = await promoted();
+    assert.deepEqual(tags, ["1", "1.0", "1.0.0", "latest"]);
+    assert.match(stdout, /clawft\/weft:1\.0\.0, read back:\n/);
   });
 
   it("prune lists and deletes with it", async () => {

@@ -11,14 +11,18 @@ import type { ImageInputs } from "./inputs.ts";
  */
 export async function floatingMoves(
   client: Pick<RegistryClient, "listTags" | "headManifest">,
-  { repository, tags }: Pick<ImageInputs, "repository" | "tags">,
+  { repository, tags: own, release }: Pick<ImageInputs, "repository" | "tags" | "release">,
   digest: string | undefined,
 ): Promise<string | undefined> {
-  if (tags.flatMap(floatingTags).length === 0) return undefined;
+  const put = release === undefined ? [] : [release];
+  const tags = [...put, ...own];
+  if (put.length === 0 && tags.flatMap(floatingTags).length === 0) return undefined;
+  const floating = promotedTags(tags, await client.listTags(repository)).filter(({ higher }) => higher === undefined);
   const moves = await Promise.all(
-    promotedTags(tags, await client.listTags(repository))
-      .filter(({ higher }) => higher === undefined)
-      .map(async ({ tag }) => ({ tag, from: (await client.headManifest(repository, tag))?.digest })),
+    [...put, ...floating.map(({ tag }) => tag)].map(async (tag) => ({
+      tag,
+      from: (await client.headManifest(repository, tag))?.digest,
+    })),
   );
   const moving = moves.filter(({ from }) => from === undefined || from !== digest);
   if (moving.length === 0) return undefined;

@@ -116,6 +116,8 @@ export const imageInputs = z.object({
   /** Platforms that someone else has built and pushed, by digest: checked and taken into the index, not built. */
   built: z.partialRecord(z.enum(PLATFORMS), digest).optional(),
   tags: z.array(tag),
+  /** What a promotion puts on it as well: the release of its sources. */
+  release: tag.optional(),
   annotations: z.record(z.string(), z.string()),
   /** Annotations that change with a commit: they go beside the image, as a referrer, and change no digest. */
   provenance: z.record(z.string(), z.string()).default({}),

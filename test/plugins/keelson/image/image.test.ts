@@ -484,6 +484,17 @@ describe("keelson:index:Image", () => {
       assert.deepEqual(lines, ["reuses what the registry has"]);
     });
 
+    it("says in the preview that a promote puts its sources' release on it, and what moves with that", async () => {
+      const digest = await push();
+      const tag = `1.4.0-${String(inputs.contentHash).slice(0, 8)}`;
+      const ofSources = { ...inputs, tags: [tag], release: "1.4.0" };
+      registry.put(REPOSITORY, "2.0.0", platformManifest(2));
+      await machine().preview(ofSources, undefined, call);
+      assert.equal(lines[0], "reuses what the registry has; a promote moves 1.4.0 (new), 1.4 (new), 1 (new)");
+      await machine().apply(ofSources, undefined, call);
+      assert.deepEqual([registry.tag(REPOSITORY, tag), registry.tag(REPOSITORY, "1.4.0")], [digest, undefined]);
+    });
+
     it("says in the preview that it will", async () => {
       pushUnjudged();
       await machine().preview(inputs, undefined, call);
