@@ -1,6 +1,6 @@
 import type { KubernetesEvent, ObjectMeta, Pod } from "./objects.ts";
-import { distinctTroubles, isLive, isOwned, type PodSurroundings } from "./pod.ts";
-import { isUnready, judgePods, READY, type Readiness } from "./readiness.ts";
+import { distinctTroubles, isLive, isOwned, isUnready, type PodSurroundings } from "./pod.ts";
+import { judgePods, READY, type Readiness } from "./readiness.ts";
 import { refusedPods } from "./refused-pods.ts";
 import type { Trouble } from "./trouble.ts";
 

@@ -6,6 +6,7 @@ export interface ObjectMeta {
   readonly name?: string;
   readonly namespace?: string;
   readonly uid?: string;
+  readonly resourceVersion?: string;
   readonly generation?: number;
   readonly creationTimestamp?: string;
   readonly deletionTimestamp?: string;
@@ -22,6 +23,8 @@ export interface Condition {
   readonly status?: string;
   readonly reason?: string;
   readonly message?: string;
+  /** Of a Deployment's: when it last got on, or was given up. */
+  readonly lastUpdateTime?: string;
   /** The generation of the object that it was said of; not all controllers write it. */
   readonly observedGeneration?: number;
 }

@@ -28,6 +28,11 @@ export function isAtWork({ status }: Pod): boolean {
   );
 }
 
+/** True for a pod that no Service leads to. */
+export function isUnready({ status }: Pod): boolean {
+  return !(status?.conditions ?? []).some((c) => c.type === "Ready" && c.status === "True");
+}
+
 /** True for what an object with this uid made. */
 export function isOwned(metadata: ObjectMeta | undefined, uid: string | undefined): boolean {
   return uid !== undefined && (metadata?.ownerReferences ?? []).some((owner) => owner.uid === uid);
@@ -36,7 +41,7 @@ export function isOwned(metadata: ObjectMeta | undefined, uid: string | undefine
 /** What keeps one pod from serving; none where it serves, or only starts. */
 export function podTroubles(pod: Pod, { namespace, workload, events, logs }: PodSurroundings): Trouble[] {
   const name = pod.metadata?.name ?? "";
-  const own = events.filter((e) => e.involvedObject?.uid === pod.metadata?.uid || e.involvedObject?.name === name);
+  const own = events.filter((event) => isAbout(event, pod));
   const inits = pod.status?.initContainerStatuses ?? [];
   const statuses = [...inits, ...(pod.status?.containerStatuses ?? [])];
   const troubles = statuses.flatMap((status) => {
@@ -54,6 +59,12 @@ export function podTroubles(pod: Pod, { namespace, workload, events, logs }: Pod
       lost(pod),
     ].find((found) => found !== undefined) ?? []
   );
+}
+
+/** A StatefulSet's pod has the name of the one before it, whose events stay for an hour. */
+function isAbout({ involvedObject: of }: KubernetesEvent, { metadata }: Pod): boolean {
+  if (of?.uid !== undefined && metadata?.uid !== undefined) return of.uid === metadata.uid;
+  return of?.name !== undefined && of.name === metadata?.name;
 }
 
 /** A volume that nobody will make: no storage class, and none that is called so. */

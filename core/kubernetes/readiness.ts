@@ -1,3 +1,4 @@
+import type { BackedOff } from "./backed-off.ts";
 import type { Condition, KubernetesEvent, ObjectMeta, Pod } from "./objects.ts";
 import { distinctTroubles, isLive, isOwned, type PodSurroundings, podTroubles } from "./pod.ts";
 import { refusedPods } from "./refused-pods.ts";
@@ -12,18 +13,21 @@ export interface Readiness {
   readonly troubles: readonly Trouble[];
   /** One line on how far it is. @example "1 of 3 pods ready" */
   readonly progress: string;
+  /** What may be tried again at once, where its cause was mended. */
+  readonly backedOff?: readonly BackedOff[];
 }
 
 export const READY: Readiness = { verdict: "done", troubles: [], progress: "ready" };
 
 /** A Deployment: by {@link judgeRollout}. */
 export function judgeDeployment(observed: ObservedRollout): Readiness {
-  const { verdict, troubles, serving } = judgeRollout(observed);
+  const { verdict, troubles, serving, backedOff } = judgeRollout(observed);
   const old = serving.old === 0 ? "" : `, ${serving.old} of the version before`;
   return {
     verdict,
     troubles,
     progress: `${serving.new} of ${observed.deployment.spec?.replicas ?? 1} new pods serve${old}`,
+    ...(backedOff && { backedOff }),
   };
 }
 
@@ -96,11 +100,6 @@ export function judgePod(pod: Pod, events: readonly KubernetesEvent[], logs: Pod
     logs,
   });
   return { ...judged, verdict: phase === "Failed" ? "fatal" : judged.verdict, progress: phase };
-}
-
-/** A pod that no Service sends to. */
-export function isUnready({ status }: Pod): boolean {
-  return !(status?.conditions ?? []).some((c) => c.type === "Ready" && c.status === "True");
 }
 
 /** Fatal when every one of them is in a state that it doesn't leave by itself. */

@@ -1,3 +1,4 @@
+import { type BackedOff, backedOffMaker, backedOffPod } from "./backed-off.ts";
 import type { Condition, Deployment, KubernetesEvent, Pod, ReplicaSet } from "./objects.ts";
 import { distinctTroubles, isLive, isOwned, podTroubles } from "./pod.ts";
 import { refusedPods } from "./refused-pods.ts";
@@ -23,6 +24,8 @@ export interface RolloutState {
   readonly troubles: readonly Trouble[];
   /** Replicas that serve, new and old. */
   readonly serving: { readonly new: number; readonly old: number };
+  /** What may be tried again at once, where its cause was mended. */
+  readonly backedOff?: readonly BackedOff[];
 }
 
 /** Written by the deployment controller on the ReplicaSets that it makes, growing with each new one. */
@@ -54,24 +57,29 @@ export function judgeRollout(observed: ObservedRollout): RolloutState {
     (status.availableReplicas ?? 0) === wanted;
   if (isDone) return { verdict: "done", troubles: [], serving };
   // Until the controller has seen the change, all that is there is of the version before.
-  if (!isSeen || newest === undefined) return { verdict: "wait", troubles: stopped(observed), serving };
+  if (!isSeen || newest === undefined) return { verdict: "wait", troubles: stopped(observed, []), serving };
   const pods = observed.pods.filter((pod) => isOwned(pod.metadata, newest.metadata?.uid) && isLive(pod));
   const { events, logs } = observed;
   const surroundings = { namespace: namespaceOf(deployment), workload: workloadOf(deployment), events, logs };
   const troubled = pods.map((pod) => podTroubles(pod, surroundings));
   const isHopeless = pods.length > 0 && troubled.every((found) => found.some((t) => t.verdict === "fatal"));
   const creation = (newest.spec?.replicas ?? 0) > pods.length ? creationTroubles(newest, observed) : [];
-  const overdue = stopped(observed);
+  const overdue = stopped(observed, pods);
   const isFatal =
     isHopeless ||
     (pods.length === 0 && creation.some((t) => t.verdict === "fatal")) ||
     overdue.some((t) => t.verdict === "fatal");
+  const backedOff = [
+    ...backedOffMaker("ReplicaSet", newest.metadata, creation),
+    ...pods.flatMap((pod, i) => backedOffPod(pod, troubled[i] ?? [])),
+  ];
   // One pod's fatal trouble is no word on a rollout whose other pods may serve.
   const shown = isFatal ? troubled.flat() : troubled.flat().map((t): Trouble => ({ ...t, verdict: "wait" }));
   return {
     verdict: isFatal ? "fatal" : "wait",
     troubles: distinctTroubles([...creation, ...shown, ...overdue]),
     serving,
+    ...(backedOff.length > 0 && { backedOff }),
   };
 }
 
@@ -79,21 +87,27 @@ function revision({ metadata }: ReplicaSet): number {
   return Number(metadata?.annotations?.[REVISION] ?? 0);
 }
 
-/** What keeps a ReplicaSet from making pods. */
+/** What keeps a ReplicaSet from making pods: its own word, which its controller takes back; its events stay for an hour. */
 function creationTroubles(set: ReplicaSet, { deployment, events }: ObservedRollout): Trouble[] {
   const failure = (set.status?.conditions ?? []).find((c) => c.type === "ReplicaFailure" && c.status === "True");
+  if (failure === undefined) return [];
   const owner = { kind: "replicaset", name: set.metadata?.name ?? "?", uid: set.metadata?.uid };
-  return refusedPods({ ...owner, namespace: namespaceOf(deployment) }, events, failure?.message);
+  return refusedPods({ ...owner, namespace: namespaceOf(deployment) }, events, failure.message);
 }
 
-/** What the deployment itself says: its time is over, or it is paused. */
-function stopped({ deployment }: ObservedRollout): Trouble[] {
+/**
+ * What the deployment itself says: its time is over, or it is paused.
+ * @param pods of the new version: one that was made after the time was over has not had it
+ */
+function stopped({ deployment }: ObservedRollout, pods: readonly Pod[]): Trouble[] {
   const namespace = namespaceOf(deployment);
   const where = workloadOf(deployment).replace("/", " ");
   const conditions: readonly Condition[] = deployment.status?.conditions ?? [];
   const progress = conditions.find((c) => c.type === "Progressing");
   const isSeen = (deployment.status?.observedGeneration ?? 0) >= (deployment.metadata?.generation ?? 0);
-  if (isSeen && progress?.reason === "ProgressDeadlineExceeded")
+  const given = Date.parse(progress?.lastUpdateTime ?? "");
+  const isNew = ({ metadata }: Pod) => Date.parse(metadata?.creationTimestamp ?? "") > given;
+  if (isSeen && progress?.reason === "ProgressDeadlineExceeded" && !pods.some(isNew))
     return [
       {
         ...{ verdict: "fatal", where, reason: progress.reason, message: progress.message ?? "", log: [] },

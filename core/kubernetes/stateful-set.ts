@@ -1,6 +1,7 @@
+import { backedOffMaker, backedOffPod } from "./backed-off.ts";
 import type { KubernetesEvent, ObjectMeta, Pod } from "./objects.ts";
-import { distinctTroubles, isLive, isOwned, type PodSurroundings, podTroubles } from "./pod.ts";
-import { isUnready, judgePods, READY, type Readiness } from "./readiness.ts";
+import { distinctTroubles, isLive, isOwned, isUnready, type PodSurroundings, podTroubles } from "./pod.ts";
+import { judgePods, READY, type Readiness } from "./readiness.ts";
 import { refusedPods } from "./refused-pods.ts";
 import type { Trouble } from "./trouble.ts";
 import { kubectl } from "./words.ts";
@@ -76,7 +77,12 @@ export function judgeStatefulSet(
   // A pod that may still get ready may also make room for the next.
   const isOver = newest.verdict === "fatal" || isFatal(held) || (unready.length === 0 && isFatal(refused));
   const troubles = distinctTroubles([...refused, ...newest.troubles, ...held]);
-  return { verdict: isOver ? "fatal" : "wait", troubles, progress };
+  const inTheWay = [...unready.filter(isNewest), ...holding];
+  const backedOff = [
+    ...backedOffMaker("StatefulSet", metadata, refused),
+    ...inTheWay.flatMap((pod) => backedOffPod(pod, podTroubles(pod, surroundings))),
+  ];
+  return { verdict: isOver ? "fatal" : "wait", troubles, progress, ...(backedOff.length > 0 && { backedOff }) };
 }
 
 /** A pod of the version before that is in the way of the new one. */

@@ -148,11 +148,19 @@ export class Cluster {
     return (await this.json(call)).object;
   }
 
-  /** Asks for an object's end; false where there is none. */
-  async delete(name: ObjectName, propagationPolicy: string): Promise<boolean> {
+  /**
+   * Asks for an object's end; false where there is none.
+   * @param preconditions what it has to be still. @throws RefusedError with 409 where it is not
+   */
+  async delete(
+    name: ObjectName,
+    propagationPolicy: string,
+    preconditions?: { readonly uid: string; readonly resourceVersion: string },
+  ): Promise<boolean> {
     const path = await this.path(name);
     if (path === undefined) return false;
-    return (await this.find({ method: "DELETE", path, body: { propagationPolicy } })) !== undefined;
+    const body = { propagationPolicy, ...(preconditions && { preconditions }) };
+    return (await this.find({ method: "DELETE", path, body })) !== undefined;
   }
 
   /** Last output of a container; empty where there is none to be had. */

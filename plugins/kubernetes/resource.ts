@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { replicasStay } from "../../core/kubernetes/replicas.ts";
 import { UNKNOWN, type Value } from "../common/wire.ts";
 import { RefusedError } from "./call.ts";
@@ -27,7 +28,7 @@ import {
 } from "./object.ts";
 import { getAt, parsePath, setAt } from "./paths.ts";
 import type { Settings } from "./settings.ts";
-import { waitGone, waitReady } from "./wait.ts";
+import { ANEW, waitGone, waitReady } from "./wait.ts";
 import { waiterOf } from "./waiters.ts";
 
 /** What an object's calls need besides it. */
@@ -109,7 +110,13 @@ export async function updateObject(
   // The dry run knows of no keeper.
   if (preview)
     return kept === undefined ? applied.object : { ...applied.object, spec: replicasOf(applied.object, kept) };
-  return await ready(inputs, applied.object, around);
+  const isKnown = isDeepStrictEqual(templateOf(live), templateOf(applied.object));
+  return await ready(inputs, applied.object, around, isKnown ? ANEW : 0);
+}
+
+/** What its pods are made from: another one is another version. */
+function templateOf(workload: KubernetesObject): Value | undefined {
+  return valueAt(workload, "spec", "template");
 }
 
 /**
@@ -212,11 +219,16 @@ function propagation(inputs: KubernetesObject): string {
   return wanted === "background" ? "Background" : "Foreground";
 }
 
-async function ready(inputs: KubernetesObject, live: KubernetesObject, around: Around): Promise<KubernetesObject> {
+async function ready(
+  inputs: KubernetesObject,
+  live: KubernetesObject,
+  around: Around,
+  anew = 0,
+): Promise<KubernetesObject> {
   const waiter = waiterOf(inputs, live);
   if (waiter === undefined) return live;
   const { cluster, timeout, status } = around;
-  return await waitReady({ cluster, inputs, live, waiter, timeout, status });
+  return await waitReady({ cluster, inputs, live, waiter, timeout, anew, status });
 }
 
 function writing({ fieldManager, preview }: Around) {

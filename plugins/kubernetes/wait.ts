@@ -13,6 +13,7 @@ import {
   namespaceOf,
   textAt,
 } from "./object.ts";
+import { tryAgain } from "./try-again.ts";
 import { TIMEOUT, type Waiter } from "./waiters.ts";
 
 /** An object is there, and does not do what it is for. */
@@ -57,6 +58,8 @@ export class UnwatchedError extends NotReadyError {}
 const PAUSES = [200, 300, 500, 1000];
 /** Times in a row that an object has to look lost before it is. */
 const SURE = 2;
+/** Seconds that a version has which was there before the change: until then what keeps it may be of long ago. */
+export const ANEW = 10;
 
 export interface Wait {
   readonly cluster: Cluster;
@@ -65,6 +68,11 @@ export interface Wait {
   readonly waiter: Waiter;
   /** Seconds, where the resource's options say so. */
   readonly timeout: number;
+  /**
+   * Seconds in which what failed before counts for nothing, and is tried again: {@link ANEW} for a version that was there before
+   * the change, since its cause may have been mended outside. 0, the default, for a new one.
+   */
+  readonly anew?: number;
   /** A line that stands until the next. */
   readonly status: (line: string, isLast?: boolean) => void;
 }
@@ -74,13 +82,15 @@ export interface Wait {
  * @returns it, as it then is
  * @throws NotReadyError when it will not, or its time is over; also where it can't be seen, since it is there
  */
-export async function waitReady({ cluster, inputs, live, waiter, timeout, status }: Wait): Promise<KubernetesObject> {
+export async function waitReady(wait: Wait): Promise<KubernetesObject> {
+  const { cluster, inputs, live, waiter, timeout, status } = wait;
+  const retries = new Retries(cluster, (wait.anew ?? 0) * 1000);
   const end = performance.now() + timeoutOf(inputs, timeout, waiter.timeout ?? TIMEOUT) * 1000;
   const name = { ...kindOf(live), namespace: namespaceOf(live), name: nameOf(live) };
   let object = live;
   let readiness: Readiness = { verdict: "wait", troubles: [], progress: "nothing seen yet" };
   const lost = (how: string) => new NotReadyError(object, { how, readiness, cluster });
-  let [since, fatal] = [0, 0];
+  let [since, fatal, doubted] = [0, 0, 0];
   for (let look = 0; ; look++) {
     let isSeen = false;
     try {
@@ -89,6 +99,7 @@ export async function waitReady({ cluster, inputs, live, waiter, timeout, status
       object = seen;
       readiness = await waiter.observe(cluster, seen);
       isSeen = true;
+      await retries.begin(readiness);
     } catch (error) {
       // A server that restarts comes back; what is cancelled is told below, with the object's state.
       if (!isPassing(error) && !cluster.signal.aborted) throw await unwatched(error, object, cluster, readiness);
@@ -103,10 +114,40 @@ export async function waitReady({ cluster, inputs, live, waiter, timeout, status
     }
     // A look that failed is none: what was seen before it counts once.
     if (isSeen) fatal = readiness.verdict === "fatal" ? fatal + 1 : 0;
-    if (fatal >= SURE) throw lost("does not get ready");
+    if (fatal <= 1) doubted = now;
+    const isSure = fatal >= SURE && now - doubted >= (waiter.doubt ?? 0) * 1000;
+    if (isSure && !retries.areUnderWay(now)) throw lost("does not get ready");
     if (now >= end) throw lost("is not ready in time");
     status(lineOf(readiness));
     await cluster.pause(PAUSES[Math.min(look, PAUSES.length - 1)] ?? 1000);
+  }
+}
+
+/** What is tried again of a version that is not new, each once, and until when that may take. */
+class Retries {
+  private readonly cluster: Cluster;
+  private readonly patience: number;
+  private end: number;
+  /** By uid: what had failed when it was first looked at. What fails after that is new. */
+  private left: Set<string> | undefined;
+
+  /** @param patience milliseconds */
+  constructor(cluster: Cluster, patience: number) {
+    [this.cluster, this.patience, this.end] = [cluster, patience, performance.now() + patience];
+  }
+
+  areUnderWay(now: number): boolean {
+    return this.patience > 0 && now < this.end;
+  }
+
+  async begin({ backedOff = [] }: Readiness): Promise<void> {
+    if (backedOff.length === 0 || !this.areUnderWay(performance.now())) return;
+    this.left ??= new Set(backedOff.map(({ uid }) => uid));
+    for (const target of backedOff.filter(({ uid }) => this.left?.has(uid))) {
+      if (!(await tryAgain(this.cluster, target))) continue;
+      this.left.delete(target.uid);
+      this.end = performance.now() + this.patience;
+    }
   }
 }
 

@@ -34,6 +34,8 @@ export interface Waiter {
   readonly observe: (cluster: Cluster, live: KubernetesObject) => Promise<Readiness>;
   /** Seconds that the verdict has to stand, for what others change after it is made; default 0. */
   readonly settle?: number;
+  /** Seconds that a verdict of no hope has to stand, for what another part of the same run may bring; default 0. */
+  readonly doubt?: number;
   /** Seconds that it is given; default {@link TIMEOUT}. */
   readonly timeout?: number;
 }

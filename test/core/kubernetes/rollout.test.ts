@@ -455,6 +455,75 @@ describe("a rollout", () => {
     assert.match(found.troubles.map((t) => t.command).join(), /rollout resume deployment\/todo-backend/);
   });
 
+  it("does not go by what a replica set was refused before: its own word is what holds", () => {
+    const message = 'pods "x" is forbidden: exceeded quota: few, requested: pods=1';
+    const refused = { reason: "FailedCreate", message, involvedObject: { uid: "rs-2" } };
+    assert.equal(judgeRollout(observed([], { events: [refused] })).verdict, "wait");
+    const failing = set("rs-2", 2, { conditions: [{ type: "ReplicaFailure", status: "True", message }] });
+    assert.equal(judgeRollout(observed([], { events: [refused], replicaSets: [failing] })).verdict, "fatal");
+  });
+
+  it("does not go by events of a pod that had the same name", () => {
+    const before = event("Failed", `Failed to pull image "${IMAGE}": ${NOT_THERE}`);
+    const events = [{ ...before, involvedObject: { kind: "Pod", name: "a", uid: "of the one before" } }];
+    const pulling = pod("a", waiting("ImagePullBackOff", `Back-off pulling image "${IMAGE}"`));
+    assert.equal(judgeRollout(observed([pulling], { events })).verdict, "wait");
+  });
+
+  it("goes on where a pod was made after its time was over: it may have been mended", () => {
+    const made = (creationTimestamp: string) => {
+      const one = pod("a", { state: { running: {} }, ready: false });
+      const base = observed([{ ...one, metadata: { ...one.metadata, creationTimestamp } }]);
+      const over = { type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded" };
+      const conditions = [{ ...over, lastUpdateTime: "2026-01-01T00:10:00Z" }];
+      return judgeRollout({
+        ...base,
+        deployment: { ...base.deployment, status: { ...base.deployment.status, conditions } },
+      });
+    };
+    assert.equal(made("2026-01-01T00:00:00Z").verdict, "fatal");
+    assert.deepEqual([made("2026-01-01T00:11:00Z").verdict, made("2026-01-01T00:11:00Z").troubles.length], ["wait", 1]);
+  });
+
+  describe("says what waits in a back-off, and could be tried at once:", () => {
+    const seen = { name: "a", namespace: "todo", uid: "uid-a", resourceVersion: "7" };
+    const named = (status: Partial<ContainerStatus>, more: object = {}) => {
+      const one = pod("a", status);
+      return { ...one, metadata: { ...one.metadata, ...seen, ...more } };
+    };
+    const target = { apiVersion: "v1", kind: "Pod", ...seen };
+    const ready = { phase: "Running", conditions: [{ type: "Ready", status: "True" }] };
+    for (const [what, pods, found] of [
+      ["a pod that crashes", [named(crashed(1))], [target]],
+      [
+        "one whose Secret is not there",
+        [named(waiting("CreateContainerConfigError", 'secret "x" not found'))],
+        [target],
+      ],
+      ["one whose registry was away", [named(waiting("ImagePullBackOff", "Back-off pulling image"))], [target]],
+      [
+        "one beside others that serve",
+        [named(crashed(1)), pod("b", { state: { running: {} }, ready: true })],
+        [target],
+      ],
+      ["none that starts", [named(waiting("ContainerCreating"))], undefined],
+      ["none that runs", [named({ state: { running: {} } })], undefined],
+      ["none that goes", [named(crashed(1), { deletionTimestamp: "2026-01-01T00:00:00Z" })], undefined],
+      ["none that serves, whatever a container beside it does", [{ ...named(crashed(1)), status: ready }], undefined],
+      ["none of the version before", [], undefined],
+    ] as const)
+      it(what, () => assert.deepEqual(judgeRollout(observed(pods)).backedOff, found));
+
+    it("the replica set that was refused its pods", () => {
+      const message = 'pods "x" is forbidden: exceeded quota: few, requested: pods=1';
+      const one = set("rs-2", 2, { conditions: [{ type: "ReplicaFailure", status: "True", message }] });
+      const failing = { ...one, metadata: { ...one.metadata, namespace: "todo", resourceVersion: "9" } };
+      const { backedOff } = judgeRollout(observed([], { replicaSets: [failing] }));
+      const where = { namespace: "todo", name: "todo-backend-rs-2", uid: "rs-2", resourceVersion: "9" };
+      assert.deepEqual(backedOff, [{ apiVersion: "apps/v1", kind: "ReplicaSet", ...where }]);
+    });
+  });
+
   it("takes objects with nothing in them", () => {
     assert.deepEqual(judgeRollout({ deployment: {}, replicaSets: [{}], pods: [{}], events: [{}], logs: {} }), {
       verdict: "wait",

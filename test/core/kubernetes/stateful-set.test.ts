@@ -67,6 +67,25 @@ describe("a StatefulSet", () => {
     );
   });
 
+  it("says what could be tried at once: pods in a back-off, also in the way, and the set that was refused", () => {
+    const seen = { uid: "p", resourceVersion: "7" };
+    const target = { apiVersion: "v1", kind: "Pod", name: "db-1", namespace: "shop", ...seen };
+    for (const revision of ["a", "b"])
+      assert.deepEqual(judgeStatefulSet(set(updating), [pod(revision, seen)], [], {}).backedOff, [target], revision);
+    const parallel = set(updating, 1, { podManagementPolicy: "Parallel" });
+    assert.equal(judgeStatefulSet(parallel, [pod("a", seen)], [], {}).backedOff, undefined);
+    const one = set({ observedGeneration: 1, currentRevision: "a", updateRevision: "a" });
+    const refused = { reason: "FailedCreate", message: "exceeded quota: few, x", involvedObject: { uid: "u1" } };
+    const { backedOff } = judgeStatefulSet(
+      { ...one, metadata: { ...one.metadata, resourceVersion: "9" } },
+      [],
+      [refused],
+      {},
+    );
+    const itself = { name: "db", namespace: "shop", uid: "u1", resourceVersion: "9" };
+    assert.deepEqual(backedOff, [{ apiVersion: "apps/v1", kind: "StatefulSet", ...itself }]);
+  });
+
   it("says so of one that may still get ready, and waits", () => {
     const message = "pull access denied, repository does not exist or may require authorization";
     const refused = [{ name: "app", image: "r/x:1", state: { waiting: { reason: "ErrImagePull", message } } }];

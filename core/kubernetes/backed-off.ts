@@ -1,0 +1,38 @@
+import type { ObjectMeta, Pod } from "./objects.ts";
+import { isLive, isUnready } from "./pod.ts";
+import type { Trouble } from "./trouble.ts";
+
+/**
+ * What failed, and is tried again only when a back-off is over: of a pod up to 5 minutes, of its maker up to 17. A cause that
+ * is mended outside (an image pushed, a Secret made, a quota raised) shows at once where the pod is made anew, or its maker asked again.
+ */
+export interface BackedOff {
+  readonly apiVersion: string;
+  readonly kind: "Pod" | "ReplicaSet" | "StatefulSet";
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** As it was seen. */
+  readonly resourceVersion: string;
+}
+
+/** The pod, where it waits for its next try: it serves nobody, and there is no more to come of it than of a new one. */
+export function backedOffPod(pod: Pod, troubles: readonly Trouble[]): BackedOff[] {
+  const waits = troubles.some(({ verdict, reason }) => verdict === "fatal" || /BackOff$/.test(reason));
+  return waits && isLive(pod) && isUnready(pod) ? named("v1", "Pod", pod.metadata) : [];
+}
+
+/** A maker of pods, where it was refused some. */
+export function backedOffMaker(
+  kind: "ReplicaSet" | "StatefulSet",
+  metadata: ObjectMeta | undefined,
+  refused: readonly Trouble[],
+): BackedOff[] {
+  return refused.length === 0 ? [] : named("apps/v1", kind, metadata);
+}
+
+function named(apiVersion: string, kind: BackedOff["kind"], metadata: ObjectMeta = {}): BackedOff[] {
+  const { namespace = "default", name, uid, resourceVersion } = metadata;
+  if (name === undefined || uid === undefined || resourceVersion === undefined) return [];
+  return [{ apiVersion, kind, namespace, name, uid, resourceVersion }];
+}
