@@ -167,21 +167,27 @@ export interface Ingress {
   readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly unknown[] } };
 }
 
-/** An Ingress is done when a controller has given it an address. @param classes names of the cluster's IngressClasses */
-export function judgeIngress({ metadata, spec, status }: Ingress, classes: readonly string[]): Readiness {
+/**
+ * An Ingress is done when a controller has given it an address; over when it names a class that the cluster has not, since
+ * nobody feels addressed then.
+ * @param classes names of the cluster's IngressClasses; undefined where they can't be asked for
+ */
+export function judgeIngress({ metadata, spec, status }: Ingress, classes: readonly string[] | undefined): Readiness {
   if ((status?.loadBalancer?.ingress ?? []).length > 0) return { ...READY, progress: "has an address" };
   const wanted = spec?.ingressClassName;
-  const cause =
-    wanted !== undefined && !classes.includes(wanted)
-      ? `the cluster has no ingress class ${wanted}${classes.length === 0 ? ", and no other" : `, only ${classes.join(", ")}`}`
-      : "no ingress controller has given it an address";
-  const trouble = {
-    where: `ingress ${metadata?.name ?? "?"}`,
-    reason: "Pending",
-    cause,
-    command: "kubectl get ingressclasses",
+  const where = `ingress ${metadata?.name ?? "?"}`;
+  const command = "kubectl get ingressclasses";
+  if (wanted === undefined || classes === undefined || classes.includes(wanted)) {
+    const cause = "no ingress controller has given it an address";
+    return waiting({ where, reason: "Pending", cause, command }, "no address yet");
+  }
+  const others = classes.length === 0 ? ", and no other" : `, only ${classes.join(", ")}`;
+  const cause = `the cluster has no ingress class ${wanted}${others}`;
+  const fix = `install its controller, or name another class (ingress.className of the workload): ${command}`;
+  const trouble: Trouble = {
+    ...{ verdict: "fatal", where, reason: "NoIngressClass", message: "", cause, command: fix, log: [] },
   };
-  return waiting(trouble, "no address yet");
+  return { verdict: "fatal", troubles: [trouble], progress: "no address yet" };
 }
 
 export interface Claim {

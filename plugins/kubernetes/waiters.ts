@@ -46,6 +46,9 @@ export const TIMEOUT = 600;
 /** Seconds that others have to take notice of a change. */
 const SETTLE = 2;
 
+/** Seconds that an ingress class has to come, such as with the chart of its controller in the same run. */
+const CLASS_COMES = 20;
+
 const WAITERS: Readonly<Record<string, Waiter>> = {
   "apps/v1/Deployment": { observe: deployment },
   "apps/v1/StatefulSet": { observe: statefulSet },
@@ -54,7 +57,7 @@ const WAITERS: Readonly<Record<string, Waiter>> = {
   "v1/Pod": { observe: pod },
   // Endpoints come a moment after the Service.
   "v1/Service": { observe: service, settle: SETTLE },
-  "networking.k8s.io/v1/Ingress": { observe: ingress },
+  "networking.k8s.io/v1/Ingress": { observe: ingress, doubt: CLASS_COMES },
   "v1/PersistentVolumeClaim": { observe: claim, timeout: 300 },
 };
 
@@ -135,8 +138,10 @@ async function service(cluster: Cluster, live: KubernetesObject): Promise<Readin
 async function ingress(cluster: Cluster, live: KubernetesObject): Promise<Readiness> {
   const quick = judgeIngress(live as Ingress, []);
   if (quick.verdict === "done") return quick;
-  const classes = await cluster.list({ apiVersion: "networking.k8s.io/v1", kind: "IngressClass" }, "").catch(() => []);
-  return judgeIngress(live as Ingress, classes.map(nameOf));
+  const kind = { apiVersion: "networking.k8s.io/v1", kind: "IngressClass" };
+  // Classes are the cluster's own: not everybody may see them.
+  const classes = await cluster.list(kind, "").catch(() => undefined);
+  return judgeIngress(live as Ingress, classes?.map(nameOf));
 }
 
 async function claim(cluster: Cluster, live: KubernetesObject): Promise<Readiness> {

@@ -117,10 +117,20 @@ describe("a Service", () => {
 });
 
 describe("an Ingress, a claim, an end", () => {
-  it("an Ingress waits for its controller, and says which class there is none of", () => {
-    const judged = judgeIngress({ metadata: { name: "web" }, spec: { ingressClassName: "nginx" } }, ["traefik"]);
-    assert.equal(judged.verdict, "wait");
+  it("an Ingress waits for its controller, and is over where the cluster has no such class, which is said", () => {
+    const nginx = { metadata: { name: "web" }, spec: { ingressClassName: "nginx" } };
+    const judged = judgeIngress(nginx, ["traefik"]);
+    assert.equal(judged.verdict, "fatal");
     assert.match(judged.troubles[0]?.cause ?? "", /no ingress class nginx, only traefik/);
+    for (const [ingress, classes] of [
+      [nginx, ["nginx"]],
+      [nginx, undefined],
+      [{ spec: {} }, []],
+    ] as const)
+      assert.deepEqual(
+        judgeIngress(ingress, classes).troubles.map(({ verdict, cause }) => [verdict, cause]),
+        [["wait", "no ingress controller has given it an address"]],
+      );
     assert.equal(judgeIngress({ status: { loadBalancer: { ingress: [{}] } } }, []).verdict, "done");
   });
   it("a claim is done when bound, or when its class waits for a pod; lost is over", () => {

@@ -118,6 +118,22 @@ describe("a wait for a version that failed before", () => {
     assert.equal(sent(`DELETE ${space}/pods/web-1`).length, 0);
   });
 
+  it("gives a cause time that another part of the same run may take away, where the kind says so", async () => {
+    const lost = { verdict: "fatal", troubles: [], progress: "" } as const;
+    let looks = 0;
+    const waitFor = async (until: number) => {
+      const cluster = new Cluster(readSettings({ kubeconfig: double.kubeconfig }, {}), cancel.signal);
+      const observe = async () => (++looks > until ? { ...lost, verdict: "done" as const } : lost);
+      const inputs = seen();
+      await waitReady({ cluster, inputs, live: inputs, waiter: { observe, doubt: 1 }, timeout: 20, status: () => {} });
+    };
+    await waitFor(3);
+    looks = 0;
+    const begun = performance.now();
+    await assert.rejects(waitFor(100), NotReadyError);
+    assert.ok(performance.now() - begun > 1000);
+  });
+
   it("asks a replica set again that was refused its pods, whose word is what its controller said before", async () => {
     pod = undefined;
     const message = 'pods "x" is forbidden: exceeded quota: few, requested: pods=1';
