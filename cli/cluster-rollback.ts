@@ -1,10 +1,10 @@
 import { UserError } from "../core/error.ts";
 import { at } from "../core/kubernetes/applied.ts";
 import type { ReplicaSet } from "../core/kubernetes/objects.ts";
-import { revisionBefore } from "../core/kubernetes/revision.ts";
+import { revisionBefore, templateBefore } from "../core/kubernetes/revision.ts";
 import { ROLLED_BACK } from "../core/kubernetes/rollback.ts";
 import { versionChanges } from "../core/kubernetes/version-changes.ts";
-import { imagesOf, isSameVersion, revisionsOf } from "../core/kubernetes/workload-status.ts";
+import { imagesOf, isSameVersion, revisionsOf, settingsOf } from "../core/kubernetes/workload-status.ts";
 import { printable } from "../core/printable.ts";
 import { type KubernetesObject, nameOf, withValue } from "../plugins/kubernetes/object.ts";
 import { type Around, updateObject } from "../plugins/kubernetes/resource.ts";
@@ -28,17 +28,13 @@ export async function clusterRollback(
       `${service} is ${applied === undefined ? "a chart's" : `a ${kind}`}: only applications of the stack go back`,
       applied === undefined ? "see `helm rollback`" : "change its version in the stack's file",
     );
-  const list = (of: string, apiVersion: string, query = {}) =>
-    cluster.api.list({ apiVersion, kind: of }, namespace, query);
-  const [sets, configs, secrets] = await Promise.all([
-    list("ReplicaSet", "apps/v1", { labelSelector: selectorOf(live) }),
-    list("ConfigMap", "v1"),
-    list("Secret", "v1"),
-  ]);
-  const isThere = (of: "ConfigMap" | "Secret", name: string) =>
-    (of === "ConfigMap" ? configs : secrets).some((object) => nameOf(object) === name);
+  const replicaSet = { apiVersion: "apps/v1", kind: "ReplicaSet" };
+  const sets = await cluster.api.list(replicaSet, namespace, { labelSelector: selectorOf(live) });
   const revisions = revisionsOf(at(live, "metadata", "uid") as string, sets as ReplicaSet[]);
-  const { template, image, lost } = revisionBefore(service, live, revisions, digest, isThere);
+  const found = templateBefore(service, revisions, digest);
+  const settings = await settingsBetween(cluster, namespace, at(live, "spec", "template"), found);
+  const isThere = (of: "ConfigMap" | "Secret", name: string) => settings.has(`${of} ${name}`);
+  const { template, image, lost } = revisionBefore(service, live, found, isThere);
   const { profile } = cluster;
   // Loaded images have such names; all others are a registry's.
   if (profile !== undefined && /:sha256-[0-9a-f]+$/.test(image))
@@ -78,11 +74,30 @@ export async function clusterRollback(
   const now = at(live, "spec", "template");
   const [running] = imagesOf(now);
   const dataOf = (name: string) =>
-    configs.find((object) => nameOf(object) === name)?.data as Readonly<Record<string, string>> | undefined;
+    settings.get(`ConfigMap ${name}`)?.data as Readonly<Record<string, string>> | undefined;
   const moved = running === image ? `${image} as before, with other settings` : `${running} -> ${image}`;
   for (const line of [moved, ...versionChanges(now, template, dataOf).map((change) => `  ${printable(change)}`)])
     listener.stdout(Buffer.from(`${line === moved ? `${service}: ` : ""}${line}\n`));
   return 0;
+}
+
+/**
+ * What is there of the settings that two versions name, by kind and name. Of Secrets only those are asked for that the second
+ * one needs: nobody is to read others.
+ */
+async function settingsBetween(
+  cluster: OpenCluster,
+  namespace: string,
+  now: unknown,
+  then: unknown,
+): Promise<ReadonlyMap<string, KubernetesObject>> {
+  const asked = [...settingsOf(now).filter(({ kind }) => kind === "ConfigMap"), ...settingsOf(then)];
+  const read = async (kind: string, name: string): Promise<[string, KubernetesObject | undefined]> => [
+    `${kind} ${name}`,
+    await cluster.api.read({ apiVersion: "v1", kind, namespace, name }),
+  ];
+  const all = await Promise.all(asked.map(({ kind, name }) => read(kind, name)));
+  return new Map(all.flatMap(([key, object]) => (object === undefined ? [] : [[key, object]])));
 }
 
 /** What the stack applied, with another template. */

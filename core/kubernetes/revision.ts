@@ -13,22 +13,16 @@ export interface Revision {
 const HASH_LABEL = "pod-template-hash";
 
 /**
- * What a Deployment goes back to: the newest version before the one that runs, or the newest that ran an image of this
- * digest. Where the settings that it ran with are gone, it is its image with the settings of now.
+ * The template of the newest version before the one that runs, or of the newest that ran an image of this digest.
  * @param revisions newest first, the running one among them
  * @param digest `sha256:…`; absent: the version before
- * @param isThere whether a ConfigMap or Secret that a template names is still there
- * @throws UserError where there is none, and where nothing of it is left
+ * @throws UserError where there is none
  */
-export function revisionBefore(
+export function templateBefore(
   service: string,
-  live: unknown,
   revisions: readonly ReplicaSet[],
   digest: string | undefined,
-  isThere: (kind: "ConfigMap" | "Secret", name: string) => boolean,
-): Revision & { readonly lost: readonly string[] } {
-  const present = at(live, "spec", "template");
-  const [running = ""] = imagesOf(present);
+): Revision["template"] {
   const templates = revisions.slice(1).map((set) => withoutHash(at(set, "spec", "template")));
   const found = templates.find((template) => {
     const [image = ""] = imagesOf(template);
@@ -41,6 +35,23 @@ export function revisionBefore(
       kept.length === 0 ? "bring it up with another image" : `name the digest of one of: ${kept.join(", ")}`,
     );
   }
+  return found;
+}
+
+/**
+ * What a Deployment goes back to: that version, or its image with the settings of now, where those that it ran with are gone.
+ * @param found the template of {@link templateBefore}
+ * @param isThere whether a ConfigMap or Secret that it names is still there
+ * @throws UserError where nothing of it is left
+ */
+export function revisionBefore(
+  service: string,
+  live: unknown,
+  found: Revision["template"],
+  isThere: (kind: "ConfigMap" | "Secret", name: string) => boolean,
+): Revision & { readonly lost: readonly string[] } {
+  const present = at(live, "spec", "template");
+  const [running = ""] = imagesOf(present);
   const [image = ""] = imagesOf(found);
   const lost = settingsOf(found).filter(({ kind, name }) => !isThere(kind, name));
   if (lost.length === 0) return { template: found, image, lost: [] };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { UserError } from "../../../core/error.ts";
-import { revisionBefore } from "../../../core/kubernetes/revision.ts";
+import { revisionBefore, templateBefore } from "../../../core/kubernetes/revision.ts";
 
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
 const ref = (digit: string) => `localhost:5443/web@${digest(digit)}`;
@@ -14,7 +14,12 @@ const wanted = (image: string, config: string) => ({
 });
 const set = (image: string, config = "c1") => ({ spec: { template: template(image, config) } });
 const back = (sets: readonly object[], to?: string, gone: readonly string[] = []) =>
-  revisionBefore("web", { spec: { template: template(ref("3"), "c3") } }, sets, to, (_, name) => !gone.includes(name));
+  revisionBefore(
+    "web",
+    { spec: { template: template(ref("3"), "c3") } },
+    templateBefore("web", sets, to),
+    (_, name) => !gone.includes(name),
+  );
 
 describe("revisionBefore", () => {
   const sets = [set(ref("3"), "c3"), set(ref("2"), "c2"), set(ref("1"), "c1")];
