@@ -75,6 +75,9 @@ const NOT_FOUND = /not found|manifest unknown|name unknown|does not exist|no suc
 const REFUSED = /unauthorized|authentication required|denied|forbidden|\b40[13]\b/i;
 const OTHER_PLATFORM = /no match for platform|no matching manifest/i;
 
+/** What Docker and containerd say of a repository that is not there as of one that is hidden: the registry does not tell. */
+const HIDDEN = /pull access denied|repository does not exist/i;
+
 /** An image that is not there stays away; a registry that does not answer may come back. Never fatal for the back-off alone. */
 function pull({ status, namespace, workload }: ContainerSubject, said: string): Diagnosis {
   const image = status.image ?? "";
@@ -84,7 +87,7 @@ function pull({ status, namespace, workload }: ContainerSubject, said: string): 
       cause: `the registry has ${image}, and not for the node's platform`,
       command: "keelson plan, then npm run up with the node's platform in keelson:platforms",
     };
-  // A registry that hides what one may not see says "denied ... does not exist or may require authorization".
+  if (HIDDEN.test(said) || (REFUSED.test(said) && isLocalName(image))) return hidden(image, said);
   if (REFUSED.test(said))
     return {
       verdict: "wait",
@@ -103,6 +106,28 @@ function pull({ status, namespace, workload }: ContainerSubject, said: string): 
     cause: `the registry of ${image} does not answer the node`,
     command: kubectl(namespace, "get", "events", "--field-selector=reason=Failed"),
   };
+}
+
+/** Either it is not there, or the node may not see it: which of them, nobody says. */
+function hidden(image: string, said: string): Diagnosis {
+  const login = `correct the login of ${hostOf(image)} (keelson:registry; of a chart pullSecrets, which names where it takes it); then ${UP}`;
+  if (!isLocalName(image))
+    return {
+      verdict: "wait",
+      cause: `the registry does not show ${image} to the node: it was never pushed, or its pull secret is missing, expired, or for another host`,
+      command: `push it; or ${login}`,
+    };
+  return {
+    // Names of one word are Docker Hub's own images there, which everybody sees: no login brings one.
+    verdict: HIDDEN.test(said) && !image.includes("/") ? "fatal" : "wait",
+    cause: `the node has no image ${image}, whose name says no registry, and docker.io has none that it may see: it was not loaded into the node, or its pull secret is missing, expired, or for another host`,
+    command: `load it: npm run keelson -- build-and-load, or minikube image load ${image} (with -p PROFILE where it has another than minikube); or ${login}`,
+  };
+}
+
+/** True for a name without a registry's host: images of a Docker on this machine, and Docker Hub's. */
+function isLocalName(image: string): boolean {
+  return hostOf(image) === "docker.io" && !image.startsWith("docker.io/");
 }
 
 function hostOf(image: string): string {

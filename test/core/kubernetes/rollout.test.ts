@@ -277,6 +277,45 @@ describe("a rollout", () => {
       assert.match(troubles[0]?.command ?? "", command);
     });
 
+  // What the kubelet passes on of Docker (cri-dockerd, as minikube has it) and of containerd.
+  const DOCKER =
+    "Error response from daemon: pull access denied for todo-backend, repository does not exist or may require 'docker login': denied: requested access to the resource is denied";
+  const CONTAINERD =
+    'rpc error: code = Unknown desc = failed to pull and unpack image "docker.io/library/todo-backend:1.0.0": failed to resolve reference "docker.io/library/todo-backend:1.0.0": pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed';
+  const LOAD =
+    /^load it: npm run keelson -- build-and-load, or minikube image load \S+ .*-p PROFILE.*; or correct the login of docker\.io/;
+  for (const [image, message, verdict, cause, command] of [
+    ["todo-backend:1.0.0", DOCKER, "fatal", /it was not loaded into the node, or its pull secret is missing/, LOAD],
+    ["todo-backend:1.0.0", CONTAINERD, "fatal", /it was not loaded into the node, or its pull secret is missing/, LOAD],
+    ["acme/todo-backend:1.0.0", DOCKER, "wait", /it was not loaded into the node, or its pull secret is missing/, LOAD],
+    ["todo-backend:1.0.0", "unauthorized: authentication required", "wait", /not loaded into the node/, LOAD],
+    [
+      "ghcr.io/acme/todo:1",
+      DOCKER,
+      "wait",
+      /never pushed, or its pull secret/,
+      /^push it; or correct the login of ghcr\.io/,
+    ],
+    [
+      "ghcr.io/acme/todo:1",
+      "403 Forbidden",
+      "wait",
+      /^the registry does not let the node pull/,
+      /^correct the login of ghcr\.io/,
+    ],
+    ["docker.io/acme/todo:1", "unauthorized", "wait", /^the registry does not let/, /^correct the login of docker\.io/],
+  ] as const)
+    it(`tells an image that was never loaded from a login that lacks: ${image}, ${message.slice(0, 40)}`, () => {
+      const found = judgeRollout(observed([pod("a", { image, ...waiting("ErrImagePull", message) })]));
+      assert.equal(found.verdict, verdict);
+      assert.match(found.troubles[0]?.cause ?? "", cause);
+      assert.match(found.troubles[0]?.command ?? "", command);
+      // Once it backs off, the state says less than the event.
+      const events = [event("Failed", `Failed to pull image "${image}": ${message}`)];
+      const later = pod("a", { image, ...waiting("ImagePullBackOff", `Back-off pulling image "${image}"`) });
+      assert.equal(judgeRollout(observed([later], { events })).troubles[0]?.cause, found.troubles[0]?.cause);
+    });
+
   it("says pod, reason, last lines, cause and command, and nothing of pods of the version before", () => {
     const log = `${Array.from({ length: 30 }, (_, i) => `line ${i}`).join("\n")}\n\u001b[31mError: DATABASE_URL is not set\n\n`;
     const { troubles } = judgeRollout(observed([pod("a", crashed(1))], { logs: { "a/app": log } }));
