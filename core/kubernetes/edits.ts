@@ -1,4 +1,4 @@
-import { at } from "./applied.ts";
+import { fieldAt, fieldPaths } from "./field-paths.ts";
 
 /** An entry of an object's `metadata.managedFields` (meta/v1). */
 export interface ManagedFields {
@@ -25,11 +25,13 @@ const CREATOR = "pulumi-kubernetes";
  */
 export function editsOf(entries: readonly ManagedFields[], inputs: unknown, manager: string): Edit[] {
   const isOwn = (entry: ManagedFields) => entry.manager === manager || entry.manager === CREATOR;
-  const held = new Set(entries.filter(isOwn).flatMap((entry) => leaves(entry.fieldsV1).map((path) => path.join("\n"))));
+  const held = new Set(
+    entries.filter(isOwn).flatMap((entry) => fieldPaths(entry.fieldsV1).map((path) => path.join("\n"))),
+  );
   const found = new Map<string, Set<string>>();
   for (const entry of entries.filter((other) => !isOwn(other) && other.subresource !== "status"))
-    for (const path of leaves(entry.fieldsV1)) {
-      if (held.has(path.join("\n")) || !has(inputs, path)) continue;
+    for (const path of fieldPaths(entry.fieldsV1)) {
+      if (held.has(path.join("\n")) || fieldAt(inputs, path) === undefined) continue;
       const name = entry.manager ?? "(no name)";
       const field = path.findLast((key) => key.startsWith("f:"))?.slice(2) ?? "";
       found.set(name, (found.get(name) ?? new Set()).add(field));
@@ -37,26 +39,4 @@ export function editsOf(entries: readonly ManagedFields[], inputs: unknown, mana
   return [...found]
     .map(([name, fields]) => ({ manager: name, fields: [...fields].toSorted() }))
     .toSorted((a, b) => (a.manager < b.manager ? -1 : 1));
-}
-
-/** Paths of a field set (FieldsV1, structured-merge-diff): `f:` a field, `k:` an item by its keys, `v:` by its value. */
-function leaves(fields: unknown, path: readonly string[] = []): (readonly string[])[] {
-  if (typeof fields !== "object" || fields === null) return [];
-  return Object.entries(fields).flatMap(([key, inner]) => {
-    // The item itself, whatever its fields are.
-    if (key === ".") return [];
-    const deeper = leaves(inner, [...path, key]);
-    return deeper.length > 0 || Object.keys(inner ?? {}).length > 0 ? deeper : [[...path, key]];
-  });
-}
-
-function has(value: unknown, [key, ...rest]: readonly string[]): boolean {
-  if (key === undefined) return value !== undefined;
-  if (key.startsWith("f:")) return has(at(value, key.slice(2)), rest);
-  if (!Array.isArray(value)) return false;
-  const wanted: unknown = JSON.parse(key.slice(2));
-  if (key.startsWith("v:")) return value.includes(wanted);
-  const keys = Object.entries(wanted as Readonly<Record<string, unknown>>);
-  // A key that the applied item leaves out has the API's default.
-  return value.some((item) => keys.every(([k, v]) => [undefined, v].includes(at(item, k))) && has(item, rest));
 }

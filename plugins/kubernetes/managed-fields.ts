@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from "node:util";
+import { type FieldPath, fieldAt, fieldPaths, showField } from "../../core/kubernetes/field-paths.ts";
 import { isObject, type KubernetesObject, textAt, valueAt } from "./object.ts";
 
 /** Managers whose fields are this stack's, or that gave them up to whoever applies next: as the official plugin has them. */
@@ -77,6 +79,44 @@ export function isOwn(live: KubernetesObject, manager: string, path: readonly st
   const keys = path.map((key) => `f:${key}`);
   const has = (entry: KubernetesObject) => isObject(entry.fieldsV1) && valueAt(entry.fieldsV1, ...keys) !== undefined;
   return entriesOf(live).some((entry) => has(entry) && (entry.manager === manager || isTaken(entry)));
+}
+
+/** At most so many fields of a manager are named; the rest is counted. */
+const SHOWN = 8;
+
+/**
+ * What an apply by force takes from others: a line for each manager, with the fields that it had set and that are now something
+ * else. What this stack's tools made under other names before is its own.
+ * @param before the object as it was, with its managers
+ * @param after as the server answered
+ */
+export function overruled(
+  before: KubernetesObject,
+  after: KubernetesObject,
+  wanted: KubernetesObject,
+  manager: string,
+): string[] {
+  const isTaken = (path: FieldPath) =>
+    fieldAt(wanted, path) !== undefined && !isDeepStrictEqual(fieldAt(before, path), fieldAt(after, path));
+  const found = new Map<string, Set<string>>();
+  for (const entry of entriesOf(before).filter((other) => !isOurs(other, manager))) {
+    const fields = fieldPaths(entry.fieldsV1).filter(isTaken).map(showField);
+    const name = textAt(entry, "manager") || "(no name)";
+    if (fields.length > 0) found.set(name, new Set([...(found.get(name) ?? []), ...fields]));
+  }
+  return [...found].map(([name, fields]) => {
+    const more = fields.size - SHOWN;
+    const shown = [...fields].toSorted().slice(0, SHOWN).join(", ");
+    return `somebody else has changed it: ${name} set ${shown}${more > 0 ? ` and ${more} more` : ""}; the stack's own values go before that`;
+  });
+}
+
+function isOurs(entry: KubernetesObject, manager: string): boolean {
+  const name = textAt(entry, "manager");
+  if (entry.subresource === "status" || [manager, KEEPER].includes(name)) return true;
+  return (
+    entry.operation === "Update" && /^(?:before-first-apply|pulumi-kubernetes|pulumi-resource-kubernetes)/.test(name)
+  );
 }
 
 /** The managers that a conflict's message names. */

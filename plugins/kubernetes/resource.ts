@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { replicasStay } from "../../core/kubernetes/replicas.ts";
 import { UNKNOWN, type Value } from "../common/wire.ts";
 import { RefusedError } from "./call.ts";
-import type { Cluster } from "./cluster.ts";
+import type { Cluster, Written } from "./cluster.ts";
 import { NO_KIND } from "./cluster.ts";
 import {
   CREATOR,
@@ -12,6 +12,7 @@ import {
   isUnmanaged,
   KEEPER,
   managersIn,
+  overruled,
   takeOver,
 } from "./managed-fields.ts";
 import {
@@ -83,6 +84,32 @@ export async function updateObject(
   ignored: readonly string[],
   around: Around,
 ): Promise<KubernetesObject> {
+  const { live, applied, kept, overruled } = await change(before, inputs, ignored, around);
+  for (const warning of [...overruled, ...due(applied.warnings, inputs)]) around.warn(warning);
+  // The dry run knows of no keeper.
+  if (around.preview)
+    return kept === undefined ? applied.object : { ...applied.object, spec: replicasOf(applied.object, kept) };
+  const isKnown = isDeepStrictEqual(templateOf(live), templateOf(applied.object));
+  return await ready(inputs, applied.object, around, isKnown ? ANEW : 0);
+}
+
+/** What an apply came to. */
+interface Change {
+  /** As it was before. */
+  readonly live: KubernetesObject;
+  readonly applied: Written;
+  /** What was kept for an autoscaler. */
+  readonly kept: KubernetesObject | undefined;
+  /** Who else had set what is another thing now, for people. */
+  readonly overruled: readonly string[];
+}
+
+async function change(
+  before: KubernetesObject,
+  inputs: KubernetesObject,
+  ignored: readonly string[],
+  around: Around,
+): Promise<Change> {
   const { cluster, settings, fieldManager, preview } = around;
   const name = { ...kindOf(inputs), namespace: namespaceOf(before), name: nameOf(before) };
   let live = await cluster.read(name);
@@ -92,13 +119,14 @@ export async function updateObject(
       reason: "NotFound",
       message: `${nameOf(before)} is not there any more; npm run up -- --refresh (with -s STACK) makes it anew`,
     });
+  const found = live;
   const taken = takeOver(live, fieldManager);
   if (taken !== undefined && !preview) live = await takenOver(name, live, around);
   const wanted = keepIgnored(inputs, live, ignored, fieldManager);
   const force = isForced(inputs, settings) || isUnmanaged(live);
   const kept = keptReplicas(wanted, live, fieldManager);
   if (kept !== undefined && !preview) await cluster.apply(kept, { fieldManager: KEEPER, dryRun: false, force: true });
-  let applied: Awaited<ReturnType<Cluster["apply"]>>;
+  let applied: Written;
   try {
     applied = await cluster.apply(wanted, { ...writing(around), force });
   } catch (error) {
@@ -106,12 +134,7 @@ export async function updateObject(
     if (!preview || taken === undefined || !isWithPredecessors(error)) throw error;
     applied = await cluster.apply(wanted, { ...writing(around), force: true });
   }
-  for (const warning of due(applied.warnings, inputs)) around.warn(warning);
-  // The dry run knows of no keeper.
-  if (preview)
-    return kept === undefined ? applied.object : { ...applied.object, spec: replicasOf(applied.object, kept) };
-  const isKnown = isDeepStrictEqual(templateOf(live), templateOf(applied.object));
-  return await ready(inputs, applied.object, around, isKnown ? ANEW : 0);
+  return { live: found, applied, kept, overruled: overruled(found, applied.object, wanted, fieldManager) };
 }
 
 /** What its pods are made from: another one is another version. */
@@ -164,8 +187,8 @@ async function takenOver(
 }
 
 /**
- * Asks of a change that a preview knows only in part whether somebody else has what it will set: for what is not known yet
- * stands what is there.
+ * Asks of a change that a preview knows only in part whether somebody else has what it will set, and says so where it is taken
+ * by force: for what is not known yet stands what was there.
  * @throws RefusedError naming them
  */
 export async function findConflicts(
@@ -177,7 +200,8 @@ export async function findConflicts(
   const known = knownOf(inputs, before);
   if (!isObject(known)) return;
   try {
-    await updateObject(before, known, ignored, { ...around, warn: () => undefined });
+    const { overruled } = await change(before, known, ignored, around);
+    for (const warning of overruled) around.warn(warning);
   } catch (error) {
     around.cluster.signal.throwIfAborted();
     // What else it says may be about what is not known yet.

@@ -11,7 +11,7 @@ import {
 import { deletesFirst, differences } from "../../../plugins/kubernetes/diff.ts";
 import { immutableFields } from "../../../plugins/kubernetes/immutable.ts";
 import { knownAddress } from "../../../plugins/kubernetes/kinds.ts";
-import { isTheirs, takeOver } from "../../../plugins/kubernetes/managed-fields.ts";
+import { isTheirs, overruled, takeOver } from "../../../plugins/kubernetes/managed-fields.ts";
 import { fieldManager, named } from "../../../plugins/kubernetes/naming.ts";
 import { normalize } from "../../../plugins/kubernetes/normalize.ts";
 import { idOf, kindOfToken, parseId } from "../../../plugins/kubernetes/object.ts";
@@ -362,6 +362,53 @@ describe("kubernetes plugin: who manages what", () => {
     );
     assert.deepEqual(value.at(-1)?.fieldsV1, { "f:spec": { "f:a": {}, "f:b": {} } });
   });
+  describe("what an apply takes from others is said, by who set it:", () => {
+    const containers = (fields: Obj): Obj => ({
+      "f:spec": { "f:containers": { 'k:{"name":"app"}': { ".": {}, ...fields } } },
+    });
+    const of = (image: string, replicas: number): Obj => ({ spec: { replicas, containers: [{ name: "app", image }] } });
+    const image = containers({ "f:image": {} });
+    const scaled = {
+      ...entry("kube-controller-manager", "Update", { "f:spec": { "f:replicas": {} } }),
+      subresource: "scale",
+    };
+    const said = (managed: Obj[], after = of("new", 2), wanted = of("new", 2)) =>
+      overruled({ ...of("theirs", 5), ...live(...managed) }, after, wanted, "me").map(
+        (line) => / it: (.*);/.exec(line)?.[1],
+      );
+    for (const [what, managed, lines] of [
+      [
+        "an edit by hand",
+        [entry("kubectl-set", "Update", image)],
+        ['kubectl-set set .spec.containers[name="app"].image'],
+      ],
+      ["who applies it, too", [entry("argocd", "Apply", image)], ['argocd set .spec.containers[name="app"].image']],
+      [
+        "another stack",
+        [entry("pulumi-kubernetes-2b", "Apply", image)],
+        ['pulumi-kubernetes-2b set .spec.containers[name="app"].image'],
+      ],
+      ["a scale", [scaled], ["kube-controller-manager set .spec.replicas"]],
+      ["nobody but the stack itself", [entry("me", "Apply", image), entry("pulumi-kubernetes", "Update", image)], []],
+      ["nothing of its state", [{ ...entry("kubelet", "Update", image), subresource: "status" }], []],
+      ["nothing that the stack does not set", [entry("hand", "Update", containers({ "f:workingDir": {} }))], []],
+    ] as const)
+      it(what, () => assert.deepEqual(said([...managed]), lines));
+
+    it("nothing that stays as it is", () => {
+      assert.deepEqual(said([entry("argocd", "Apply", image)], of("theirs", 2), of("theirs", 2)), []);
+      assert.deepEqual(said([scaled], of("new", 5), { spec: { containers: [] } }), []);
+    });
+    it("not more than a line takes", () => {
+      const names = Array.from({ length: 11 }, (_, i) => `KEY_${i}`);
+      const data = (value: string): Obj => ({ data: Object.fromEntries(names.map((name) => [name, value])) });
+      const fields = { "f:data": Object.fromEntries(names.map((name) => [`f:${name}`, {}])) };
+      const before = { ...data("theirs"), ...live(entry("hand", "Update", fields)) };
+      const [line = ""] = overruled(before, data("new"), data("new"), "me");
+      assert.match(line, /^somebody else has changed it: hand set \.data\.KEY_0, .* and 3 more; the stack's own/);
+    });
+  });
+
   it("nothing is to be taken over afterwards", () => {
     assert.equal(takeOver(live(entry("me", "Apply", {}), entry("argocd", "Apply", {})), "me"), undefined);
   });

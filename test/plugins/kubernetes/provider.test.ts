@@ -12,12 +12,19 @@ import { call, type Double, kubeconfigOf, refusal, startDouble } from "./double.
 describe("kubernetes plugin: what the API server refuses", () => {
   let double: Double;
   let plugin: KubernetesProvider;
+  let warned: string[];
+  class Heard extends EngineLog {
+    override send(_: string, severity: string, message: string): void {
+      if (severity === "warning") warned.push(message);
+    }
+  }
   const maps = "/api/v1/namespaces/shop/configmaps";
   const map = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "web", namespace: "shop" }, data: { A: "1" } };
 
   beforeEach(async () => {
     double = await startDouble();
-    plugin = new KubernetesProvider({ log: new EngineLog(undefined, "plain"), environment: {}, directory: "." });
+    warned = [];
+    plugin = new KubernetesProvider({ log: new Heard(undefined, "plain"), environment: {}, directory: "." });
     await configure({ kubeconfig: double.kubeconfig });
   });
   afterEach(async () => {
@@ -457,6 +464,52 @@ describe("kubernetes plugin: what the API server refuses", () => {
     await configure({ kubeconfig: double.kubeconfig, enablePatchForce: true });
     await preview();
     assert.equal(double.seen.at(-1)?.query.force, "true");
+  });
+
+  describe("what a stack's provider takes by force from somebody else", () => {
+    const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+    const update = async (data: object, preview: boolean) => {
+      await configure({ kubeconfig: double.kubeconfig, enablePatchForce: true });
+      const request = new provider.UpdateRequest();
+      request.setUrn(urn("kubernetes:core/v1:ConfigMap"));
+      request.setOlds(struct.Struct.fromJavaScript({ ...map, __inputs: map, __fieldManager: "own" }));
+      request.setNews(struct.Struct.fromJavaScript({ ...map, data: data as WireMap }));
+      request.setPreview(preview);
+      await ask<provider.UpdateResponse>("update", request);
+    };
+    beforeEach(() => {
+      const managedFields = ["kubectl-edit", "argocd"].map((manager) => ({
+        ...{ manager, operation: manager === "argocd" ? "Apply" : "Update" },
+        fieldsV1: { "f:data": { [manager === "argocd" ? "f:B" : "f:A"]: {} } },
+      }));
+      const live = { ...map, data: { A: "theirs", B: "theirs" }, metadata: { ...map.metadata, managedFields } };
+      double.answer(`GET ${maps}/web`, { status: 200, body: live });
+      double.answer(`PATCH ${maps}/web`, () => {
+        const body = double.seen.at(-1)?.body;
+        return { status: 200, body: Array.isArray(body) ? live : { ...live, data: (body as typeof map).data } };
+      });
+    });
+    const lines = [
+      "somebody else has changed it: kubectl-edit set .data.A; the stack's own values go before that",
+      "somebody else has changed it: argocd set .data.B; the stack's own values go before that",
+    ];
+
+    for (const preview of [true, false])
+      it(`is said in ${preview ? "a preview" : "an up"}, which asks for nothing more for it`, async () => {
+        await update({ A: "1", B: "2" }, preview);
+        assert.deepEqual(warned, lines);
+        const asked = double.seen.filter(({ line }) => line.endsWith("/web"));
+        const methods = asked.map(({ line, query }) => `${line.split(" ")[0]} ${query.force ?? ""}`.trim());
+        assert.deepEqual(methods, preview ? ["GET", "PATCH true"] : ["GET", "PATCH", "PATCH true"]);
+      });
+    it("is said in a preview that does not know all of it yet, as far as it does", async () => {
+      await update({ A: "1", B: unknown }, true);
+      assert.deepEqual(warned, lines.slice(0, 1));
+    });
+    it("is nothing where it stays as it is", async () => {
+      await update({ A: "theirs", B: "theirs" }, false);
+      assert.deepEqual(warned, []);
+    });
   });
 
   it("says of a kind that the cluster has not what is missing, once it has waited for it", async () => {
