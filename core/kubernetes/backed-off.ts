@@ -8,7 +8,7 @@ import type { Trouble } from "./trouble.ts";
  */
 export interface BackedOff {
   readonly apiVersion: string;
-  readonly kind: "Pod" | "ReplicaSet" | "StatefulSet";
+  readonly kind: "Pod" | "ReplicaSet" | "StatefulSet" | "DaemonSet";
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
@@ -24,7 +24,7 @@ export function backedOffPod(pod: Pod, troubles: readonly Trouble[]): BackedOff[
 
 /** A maker of pods, where it was refused some. */
 export function backedOffMaker(
-  kind: "ReplicaSet" | "StatefulSet",
+  kind: Exclude<BackedOff["kind"], "Pod">,
   metadata: ObjectMeta | undefined,
   refused: readonly Trouble[],
 ): BackedOff[] {

@@ -1,5 +1,6 @@
+import { backedOffMaker, backedOffPod } from "./backed-off.ts";
 import type { KubernetesEvent, ObjectMeta, Pod } from "./objects.ts";
-import { distinctTroubles, isLive, isOwned, isUnready, type PodSurroundings } from "./pod.ts";
+import { distinctTroubles, isLive, isOwned, isUnready, type PodSurroundings, podTroubles } from "./pod.ts";
 import { judgePods, READY, type Readiness } from "./readiness.ts";
 import { refusedPods } from "./refused-pods.ts";
 import type { Trouble } from "./trouble.ts";
@@ -52,15 +53,21 @@ export function judgeDaemonSet(
   const isNewest = ({ metadata: own }: LabelledPod) =>
     template === undefined || own?.labels?.[TEMPLATE.pod] === template;
   const unready = made.filter((pod) => isLive(pod) && isUnready(pod) && isNewest(pod));
-  const judged = judgePods(unready, { namespace, workload: `daemonset/${name}`, events, logs });
+  const surroundings = { namespace, workload: `daemonset/${name}`, events, logs };
+  const judged = judgePods(unready, surroundings);
   const maker = { kind: "daemonset", namespace, name, uid: metadata?.uid };
   const refused = made.length < wanted ? refusedPods(maker, events, undefined, made) : [];
   const isRefused = unready.length === 0 && refused.some(({ verdict }) => verdict === "fatal");
   const byHand = spec?.updateStrategy?.type === "OnDelete" && updated < wanted ? [leftBehind(namespace, name)] : [];
+  const backedOff = [
+    ...backedOffMaker("DaemonSet", metadata, refused),
+    ...unready.flatMap((pod) => backedOffPod(pod, podTroubles(pod, surroundings))),
+  ];
   return {
     verdict: judged.verdict === "fatal" || isRefused ? "fatal" : "wait",
     troubles: distinctTroubles([...refused, ...judged.troubles, ...byHand]),
     progress,
+    ...(backedOff.length > 0 && { backedOff }),
   };
 }
 

@@ -66,6 +66,18 @@ describe("a DaemonSet", () => {
     );
   });
 
+  it("says what could be tried at once: pods of the last version in a back-off", () => {
+    const seen = { uid: "p", resourceVersion: "7" };
+    const pod = (generation: string) => {
+      const one = lost("agent-1", generation);
+      return { ...one, metadata: { ...one.metadata, ...seen } };
+    };
+    const status = { ...ready, updatedNumberScheduled: 1, numberAvailable: 2 };
+    const target = { apiVersion: "v1", kind: "Pod", name: "agent-1", namespace: "shop", ...seen };
+    assert.deepEqual(judged(set(status), [pod("2")]).backedOff, [target]);
+    assert.equal(judged(set(status), [pod("1")]).backedOff, undefined);
+  });
+
   it("is over when its pods can't be made", () => {
     const message = 'pods "agent-" is forbidden: exceeded quota: small, requested: cpu=1, used: cpu=1, limited: cpu=1';
     const event = {
