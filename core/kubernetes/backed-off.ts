@@ -19,7 +19,19 @@ export interface BackedOff {
 /** The pod, where it waits for its next try: it serves nobody, and there is no more to come of it than of a new one. */
 export function backedOffPod(pod: Pod, troubles: readonly Trouble[]): BackedOff[] {
   const waits = troubles.some(({ verdict, reason }) => verdict === "fatal" || /BackOff$/.test(reason));
-  return waits && isLive(pod) && isUnready(pod) ? named("v1", "Pod", pod.metadata) : [];
+  return waits && isLive(pod) && isUnready(pod) && !keepsData(pod) ? named("v1", "Pod", pod.metadata) : [];
+}
+
+/** A pod that may have written what no other pod would have: its own volume is all that it has, and it is not one of many alike. */
+function keepsData({ metadata, spec, status }: Pod): boolean {
+  const volumes = spec?.volumes ?? [];
+  const hasOwn = volumes.some(({ emptyDir }) => emptyDir !== undefined);
+  const isAlone = !volumes.some(({ persistentVolumeClaim }) => persistentVolumeClaim !== undefined);
+  const hasRun = (status?.containerStatuses ?? []).some(
+    ({ restartCount = 0, lastState }) => restartCount > 0 || lastState?.terminated !== undefined,
+  );
+  const isAlike = (metadata?.ownerReferences ?? []).some(({ kind }) => kind === "ReplicaSet");
+  return hasOwn && isAlone && hasRun && !isAlike;
 }
 
 /** A maker of pods, where it was refused some. */

@@ -72,7 +72,10 @@ export interface Pod {
   readonly metadata?: ObjectMeta;
   readonly spec?: {
     readonly nodeName?: string;
-    readonly volumes?: readonly { readonly persistentVolumeClaim?: { readonly claimName?: string } }[];
+    readonly volumes?: readonly {
+      readonly persistentVolumeClaim?: { readonly claimName?: string };
+      readonly emptyDir?: object;
+    }[];
     readonly containers?: readonly {
       readonly name?: string;
       readonly image?: string;

@@ -86,6 +86,20 @@ describe("a StatefulSet", () => {
     assert.deepEqual(backedOff, [{ apiVersion: "apps/v1", kind: "StatefulSet", ...itself }]);
   });
 
+  it("leaves a pod as it is that ran with a volume of its own: its data would go with it", () => {
+    const crashed = { name: "app", restartCount: 3, state: { waiting: { reason: "CrashLoopBackOff" } } };
+    const tried = (volumes: readonly object[], status: object) => {
+      const one = { ...pod("b", { uid: "p", resourceVersion: "7" }), spec: { volumes } };
+      const judged = judgeStatefulSet(set(updating), [{ ...one, status: { containerStatuses: [status] } }], [], {});
+      return judged.backedOff?.length ?? 0;
+    };
+    const [own, claimed] = [{ emptyDir: {} }, { persistentVolumeClaim: { claimName: "data-db-1" } }];
+    assert.equal(tried([own], crashed), 0);
+    assert.equal(tried([own, claimed], crashed), 1);
+    assert.equal(tried([], crashed), 1);
+    assert.equal(tried([own], lost.containerStatuses[0] ?? {}), 1, "it never ran");
+  });
+
   it("says so of one that may still get ready, and waits", () => {
     const message = "pull access denied, repository does not exist or may require authorization";
     const refused = [{ name: "app", image: "r/x:1", state: { waiting: { reason: "ErrImagePull", message } } }];
