@@ -92,7 +92,7 @@ function pull({ status, namespace, workload }: ContainerSubject, said: string): 
     return {
       verdict: "wait",
       cause: `the registry does not let the node pull ${image}: its pull secret is missing, expired, or for another host`,
-      command: `correct the login of ${hostOf(image)} (keelson:registry; of a chart pullSecrets, which names where it takes it); then ${UP}`,
+      command: loginOf(image),
     };
   if (NOT_FOUND.test(said) && !/no such host/i.test(said))
     return {
@@ -108,9 +108,14 @@ function pull({ status, namespace, workload }: ContainerSubject, said: string): 
   };
 }
 
+/** A stack has one login, of the registry that it pushes to; what is pulled from there gets it. */
+function loginOf(image: string): string {
+  return `correct the login of ${hostOf(image)} (keelson:registry, where that is its host; of a chart pullSecrets, which names where it takes it); then ${UP}`;
+}
+
 /** Either it is not there, or the node may not see it: which of them, nobody says. */
 function hidden(image: string, said: string): Diagnosis {
-  const login = `correct the login of ${hostOf(image)} (keelson:registry; of a chart pullSecrets, which names where it takes it); then ${UP}`;
+  const login = loginOf(image);
   if (!isLocalName(image))
     return {
       verdict: "wait",

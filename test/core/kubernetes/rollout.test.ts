@@ -111,7 +111,7 @@ describe("a rollout", () => {
       {},
       "wait",
       /pull secret is missing, expired/,
-      /correct the login of registry\.local \(keelson:registry; .*then npm run up/,
+      /correct the login of registry\.local \(keelson:registry, where that is its host; of a chart .*then npm run up/,
     ],
     [
       "an image of another platform",
