@@ -9,12 +9,13 @@ import { UserError } from "../core/error.ts";
 import { lockHash } from "../core/hash.ts";
 import type { ImageDefinition } from "../core/image.ts";
 import { buildOrder } from "../core/lineage.ts";
+import { pinsFile } from "../core/python-lock.ts";
 import { home, prepareHome, projectRoot } from "../toolchain/home.ts";
 import { lockImage, type PackageRequests, packageRequests } from "../toolchain/image-lock.ts";
 import { scratch } from "../toolchain/leftovers.ts";
 import { writeLockFile } from "../toolchain/lock-file.ts";
 import { lockNpmTree } from "../toolchain/npm/tree.ts";
-import { lockImagePython, pinsFile } from "../toolchain/python/image.ts";
+import { lockImagePython } from "../toolchain/python/image.ts";
 import { openStore } from "../toolchain/store.ts";
 
 /** An image definition with its folder, relative to the project. */
@@ -128,7 +129,7 @@ async function lockTrees(
   return locked;
 }
 
-/** The wheels of an image, pip's own among them; writes the locks that pip reads beside its requirements. */
+/** The wheels and sources of an image, pip's own among them; writes the locks that pip reads beside its requirements. */
 async function lockWheels(
   root: string,
   { folder, definition }: Found,
@@ -136,17 +137,26 @@ async function lockWheels(
   below: readonly ArtifactLock[],
 ): Promise<readonly Artifact[]> {
   if (python === undefined) return [];
-  const { artifacts, pins } = await lockImagePython({
-    requirements: readFileSync(join(root, folder, python.requirements), "utf8"),
-    file: `${folder}/${python.requirements}`,
+  const { requirements, build } = python;
+  const text = (file: string) => ({
+    requirements: readFileSync(join(root, folder, file), "utf8"),
+    file: `${folder}/${file}`,
+  });
+  const { artifacts, pins, sourcePins, buildPins } = await lockImagePython({
+    ...text(requirements),
     python: python.version,
     overrides: python.overrides,
+    sources: python.sources,
+    ...(build === undefined ? {} : { build: text(build) }),
     platforms: definition.platforms,
     below,
     store: openStore(home().store),
   });
-  for (const [arch, text] of Object.entries(pins))
-    await writeFile(join(root, folder, pinsFile(python.requirements, arch)), text);
+  const write = (file: string, pinned: string) => writeFile(join(root, folder, file), pinned);
+  for (const [arch, pinned] of Object.entries(pins)) await write(pinsFile(requirements, arch), pinned);
+  for (const [arch, pinned] of Object.entries(sourcePins)) await write(pinsFile(requirements, arch, "sources"), pinned);
+  if (build !== undefined)
+    for (const [arch, pinned] of Object.entries(buildPins)) await write(pinsFile(build, arch), pinned);
   return artifacts;
 }
 

@@ -75,6 +75,19 @@ export function checkPins(
   });
 }
 
+/**
+ * The version that requirements pin a package to.
+ * @param name as {@link normaliseName} has it
+ * @returns undefined where it is not there, or without `==`.
+ */
+export function pinnedVersion(requirements: string, name: string): string | undefined {
+  for (const { content } of logicalLines(requirements)) {
+    const match = /^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*==\s*([A-Za-z0-9.!+_-]+)\s*(?:;.*)?$/.exec(content);
+    if (match !== null && normaliseName(match[1] ?? "") === name) return match[2];
+  }
+  return undefined;
+}
+
 function finding(check: string, file: string, line: number, message: string): Finding {
   const fix = "run `keelson lock` to write the lock anew";
   return { rule: `python-lock/${check}`, severity: "error", subject: file, message, fix, where: { file, line } };

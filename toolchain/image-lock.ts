@@ -44,12 +44,23 @@ export const packageRequests = z.strictObject({
     .default({}),
   /** Go programs by file name: `<package>@<version>#go<release>`, built for each platform. */
   go: z.record(z.string().min(1), z.string().min(1)).default({}),
-  /** Python packages: a requirements file, relative to the image's folder, and the Python that runs them. */
+  /**
+   * Python packages: a requirements file, relative to the image's folder, and the Python that runs them. `sources` are those that the
+   * image builds of their source distributions, `build` the requirements file of what these builds need.
+   */
   python: z
     .strictObject({
       requirements: z.string().min(1),
       version: z.string().regex(/^3\.\d+$/, "such as 3.11"),
       overrides: z.array(z.string().regex(/^[\w.-]+==\S+$/, "such as numpy==1.26.4")).default([]),
+      sources: z
+        .array(z.string().regex(/^[A-Za-z0-9][\w.-]*$/, "a package's name, such as llama-cpp-python"))
+        .default([]),
+      build: z.string().min(1).optional(),
+    })
+    .refine(({ sources, build }) => sources.length === 0 || build !== undefined, {
+      error: "a requirements file of what sources are built with: their build systems",
+      path: ["build"],
     })
     .optional(),
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Artifact } from "../../core/artifact.ts";
-import { type PythonLockFiles, pythonLockFindings } from "../../core/python-lock.ts";
+import { type PinsFile, type PythonLockFiles, pinsFile, pythonLockFindings } from "../../core/python-lock.ts";
 
 const A = "a".repeat(64);
 const B = "b".repeat(64);
@@ -13,17 +13,16 @@ const wheel = (name: string, version: string, hash: string, platform?: "linux/am
   version,
   ...(platform === undefined ? {} : { platform }),
 });
+const pinned = (file: string, text: string, folder: PinsFile["folder"] = "wheels/"): PinsFile => ({
+  file,
+  text,
+  folder,
+});
 const files = (over: Partial<PythonLockFiles> = {}): PythonLockFiles => ({
   requirements: { file: "requirements.txt", text: "numpy==2.4.6\nidna\nstarlette\n" },
   pins: {
-    amd64: {
-      file: "requirements.amd64.lock",
-      text: `idna==3.10 --hash=sha256:${A}\nnumpy==2.4.6 --hash=sha256:${A}\n`,
-    },
-    arm64: {
-      file: "requirements.arm64.lock",
-      text: `idna==3.10 --hash=sha256:${A}\nnumpy==2.4.6 --hash=sha256:${B}\n`,
-    },
+    amd64: [pinned("requirements.amd64.lock", `idna==3.10 --hash=sha256:${A}\nnumpy==2.4.6 --hash=sha256:${A}\n`)],
+    arm64: [pinned("requirements.arm64.lock", `idna==3.10 --hash=sha256:${A}\nnumpy==2.4.6 --hash=sha256:${B}\n`)],
   },
   lock: {
     file: "packages.lock.json",
@@ -66,10 +65,40 @@ describe("an image's Python locks", () => {
 
   it("name a lock that is empty or has gone", () => {
     const { pins } = files();
-    const found = told({ pins: { ...pins, arm64: { file: "requirements.arm64.lock", text: "" } } });
+    const found = told({ pins: { ...pins, arm64: [pinned("requirements.arm64.lock", "")] } });
     assert.deepEqual(found, [
       "requirements.txt:1 python-lock/stale numpy is not in requirements.arm64.lock",
       "requirements.txt:2 python-lock/stale idna is not in requirements.arm64.lock",
     ]);
+  });
+
+  describe("of packages that an image builds of their sources", () => {
+    const sdist = { ...wheel("llama", "1.0", A), file: "sources/llama-1.0.tar.gz" };
+    const { pins, lock } = files();
+    const withSources = (text: string, artifacts: readonly Artifact[] = [...lock.artifacts, sdist]) =>
+      told({
+        requirements: { file: "requirements.txt", text: "numpy==2.4.6\nllama==1.0\n" },
+        pins: { amd64: [...(pins.amd64 ?? []), pinned("requirements.sources.amd64.lock", text, "sources/")] },
+        lock: { ...lock, artifacts },
+      });
+
+    it("stand in a lock of their own", () => {
+      assert.equal(pinsFile("requirements.txt", "amd64", "sources"), "requirements.sources.amd64.lock");
+      assert.deepEqual(withSources(`llama==1.0 --hash=sha256:${A}\n`), []);
+    });
+
+    it("are told where that is not what is fetched, or is a wheel's", () => {
+      assert.match(
+        withSources(`llama==1.0 --hash=sha256:${B}\n`).join(),
+        /^requirements\.sources\.amd64\.lock:1 python-lock\/hash has llama 1\.0, sha256-b+, where packages\.lock\.json has 1\.0/,
+      );
+      assert.match(
+        withSources(`llama==1.0 --hash=sha256:${A}\n`, [...lock.artifacts, wheel("llama", "1.0", A)]).join(),
+        /sources\.amd64\.lock:1 .* has nothing of that name$/,
+      );
+      assert.deepEqual(withSources(""), [
+        "requirements.txt:2 python-lock/stale llama is not in requirements.amd64.lock or requirements.sources.amd64.lock",
+      ]);
+    });
   });
 });

@@ -1,13 +1,17 @@
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ExecaError, execa } from "execa";
+import { stringify } from "smol-toml";
 import type { Artifact } from "../../core/artifact.ts";
 import { UserError } from "../../core/error.ts";
 import { debianArch, type Platform } from "../../core/platform.ts";
-import { normaliseName, type PinnedRequirement, parsePins } from "../../core/requirements.ts";
+import { normaliseName, type PinnedRequirement, parsePins, pinnedVersion } from "../../core/requirements.ts";
+import type { SdistMetadata } from "../../core/sdist.ts";
 import { scratch } from "../leftovers.ts";
+import { fetchSdist, findSdist, pipIndex } from "../store/package-index.ts";
 import { keepFile, type Store } from "../store.ts";
 import { ensureTool } from "../tools.ts";
+import { readSdist } from "./sdist.ts";
 
 /** What to lock: requirements as people write them, for one Python. */
 export interface PythonRequest {
@@ -20,16 +24,22 @@ export interface PythonRequest {
   readonly platforms: readonly Platform[];
   /** Requirements that win over what packages ask for, where that is known to work: `name==version` of each. Default: none. */
   readonly overrides?: readonly string[];
+  /** Packages that are taken as their source distributions, by name; requirements pin each with `==`. Default: none. */
+  readonly sources?: readonly string[];
   /** What the images below have installed, by name: the same versions are kept, and not locked again. */
   readonly installed: Readonly<Record<string, string>>;
   readonly store: Store;
 }
 
-/** The wheels of a request, and for each platform the lock that pip reads. */
+/** By Debian's name of the architecture: `name==version --hash=sha256:…`, one package a line. */
+export type Pins = Readonly<Partial<Record<"amd64" | "arm64", string>>>;
+
+/** The wheels and sources of a request, and for each platform the locks that pip reads. */
 export interface PythonLock {
   readonly artifacts: readonly Artifact[];
-  /** By Debian's name of the architecture: `name==version --hash=sha256:…`, one package a line. */
-  readonly pins: Readonly<Partial<Record<"amd64" | "arm64", string>>>;
+  readonly pins: Pins;
+  /** Those of source distributions, which an image builds. */
+  readonly sourcePins: Pins;
 }
 
 /** glibc of Debian 12, where the wheels are to run. */
@@ -38,32 +48,96 @@ const MACHINE: Record<Platform, string> = { "linux/amd64": "x86_64", "linux/arm6
 
 /**
  * Resolves requirements to wheels, per platform, and puts them into the store: uv resolves for the platform asked for, not for
- * this machine; pip downloads, and checks each wheel against the index's hash. Source distributions are refused: they would run
- * their build scripts here.
- * @throws UserError with the resolver's words where there is no solution, or a package without a wheel.
+ * this machine; pip downloads, and checks each wheel against the index's hash. Source distributions are refused, but those of `sources`: of
+ * these the archive is read, and nothing of it is run here.
+ * @throws UserError with the resolver's words where there is no solution, or a package without a wheel; or where a source's own build
+ *   alone would tell what it needs.
  */
 export async function lockPython(request: PythonRequest): Promise<PythonLock> {
   const work = await scratch(join(request.store.dir, "tmp"), "python");
   try {
     const artifacts: Artifact[] = [];
-    const pins: Partial<Record<"amd64" | "arm64", string>> = {};
+    const pins: { -readonly [arch in keyof Pins]: Pins[arch] } = {};
+    const sourcePins: typeof pins = {};
+    const sources = await fetchSources(request, work);
     for (const platform of request.platforms) {
-      const resolved = await resolve(request, platform, work);
+      const resolved = await resolve(request, sources, platform, work);
       const own = resolved.filter((pin) => request.installed[pin.name] === undefined);
-      const wheels = await download(own, request, platform, work);
-      pins[debianArch(platform)] = wheels
-        .map((w) => `${w.name}==${w.version} --hash=sha256:${w.integrity.slice("sha256-".length)}\n`)
-        .join("");
-      artifacts.push(...wheels);
+      const isSource = (pin: PinnedRequirement) => sources.some(({ name }) => name === pin.name);
+      const toBuild = own.filter(isSource).map((pin) => chosen(pin, sources, platform, request.file));
+      const toInstall = own.filter((pin) => !isSource(pin));
+      const wheels = await download(toInstall, request, platform, work);
+      pins[debianArch(platform)] = formatPins(wheels);
+      if (sources.length > 0) sourcePins[debianArch(platform)] = formatPins(toBuild);
+      artifacts.push(...wheels, ...toBuild);
     }
-    return { artifacts: shared(artifacts, request.platforms), pins };
+    return { artifacts: shared(artifacts, request.platforms), pins, sourcePins };
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
+function formatPins(packages: readonly Package[]): string {
+  return packages.map((p) => `${p.name}==${p.version} --hash=sha256:${p.integrity.slice("sha256-".length)}\n`).join("");
+}
+
+/** A source distribution in the store, and what it needs. */
+interface FetchedSource extends SdistMetadata {
+  readonly artifact: Package;
+}
+
+/** Before anything is resolved, so that the resolver is told what they need and builds none to know. */
+async function fetchSources(request: PythonRequest, work: string): Promise<FetchedSource[]> {
+  const fetched: FetchedSource[] = [];
+  for (const name of (request.sources ?? []).map(normaliseName)) {
+    const version = pinnedVersion(request.requirements, name);
+    if (version === undefined)
+      throw new UserError(
+        `${request.file}: expected ${name}==VERSION, as python.sources names ${name}`,
+        "pin it there, or take it out of python.sources",
+      );
+    const dir = join(work, `source-${name}`);
+    await mkdir(dir);
+    const { path, file } = await inWords(request.file, async () => {
+      const found = await findSdist({ name, version });
+      return { path: await fetchSdist(found, dir), file: found.file };
+    });
+    const metadata = await readSdist(path, file);
+    if (metadata.name !== name || metadata.version !== version)
+      throw new UserError(
+        `${file}: expected ${name} ${version}, found what calls itself ${metadata.name} ${metadata.version}`,
+        "write the version in the requirements as its PKG-INFO does, or lock another release of it",
+      );
+    const source = `pypi:${file}@${name}==${version}`;
+    const artifact = { file: `sources/${file}`, source, ...(await keepFile(path, request.store)), name, version };
+    fetched.push({ ...metadata, artifact });
+  }
+  return fetched;
+}
+
+async function inWords<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof UserError || !(error instanceof Error)) throw error;
+    throw new UserError(`${file}: ${error.message}`, "correct what it names, or try again later", { cause: error });
+  }
+}
+
+/** The source that the resolver chose. @throws UserError where the index gave it other bytes than it says. */
+function chosen(pin: PinnedRequirement, sources: readonly FetchedSource[], platform: Platform, file: string): Package {
+  const { artifact } = sources.find(({ name }) => name === pin.name) as FetchedSource;
+  const hash = artifact.integrity.slice("sha256-".length);
+  if (pin.hashes.includes(hash) && pin.version === artifact.version) return { ...artifact, platform };
+  throw new UserError(
+    `${file}: expected ${pin.name} ${pin.version} of sha256 ${pin.hashes.join(" or ")}, found ${hash}`,
+    "try again later: the index gave other bytes than it says",
+  );
+}
+
 async function resolve(
   request: PythonRequest,
+  sources: readonly FetchedSource[],
   platform: Platform,
   work: string,
 ): Promise<readonly PinnedRequirement[]> {
@@ -80,7 +154,11 @@ async function resolve(
     "--python-platform",
     `${MACHINE[platform]}-manylinux_2_${GLIBC_MINOR}`,
   ];
-  const only = ["--only-binary", ":all:", "--generate-hashes", "--no-annotate", "--no-config", "--no-strip-extras"];
+  await writeFile(join(work, "uv.toml"), stringify({ "dependency-metadata": sources.map(uvMetadata) }));
+  const only = [
+    ...["--only-binary", ":all:", ...sources.flatMap(({ name }) => ["--no-binary", name])],
+    ...["--generate-hashes", "--no-annotate", "--config-file", "uv.toml", "--no-strip-extras"],
+  ];
   try {
     const env = await indexOfPip();
     const { stdout } = await execa(path, [...args, ...target, ...only], { cwd: work, env, stdin: "ignore" });
@@ -97,10 +175,20 @@ async function resolve(
   }
 }
 
+/** What uv is told of a source: with it, it asks its build nothing. */
+function uvMetadata({ name, requiresDist, requiresPython, extras, artifact }: FetchedSource) {
+  return {
+    name,
+    version: artifact.version,
+    "requires-dist": requiresDist,
+    "provides-extra": extras,
+    ...(requiresPython === undefined ? {} : { "requires-python": requiresPython }),
+  };
+}
+
 /** uv reads none of pip's settings: the index and the certificates that pip is set up with are handed on. */
 async function indexOfPip(): Promise<Record<string, string>> {
-  const asked = await execa("python3", ["-m", "pip", "config", "get", "global.index-url"], { reject: false });
-  const index = process.env.PIP_INDEX_URL || (asked.exitCode === 0 ? asked.stdout.trim() : "");
+  const index = await pipIndex();
   return {
     ...(index === "" || process.env.UV_DEFAULT_INDEX ? {} : { UV_DEFAULT_INDEX: index }),
     ...(process.env.PIP_CERT && !process.env.SSL_CERT_FILE ? { SSL_CERT_FILE: process.env.PIP_CERT } : {}),
@@ -108,14 +196,14 @@ async function indexOfPip(): Promise<Record<string, string>> {
   };
 }
 
-type Wheel = Artifact & { readonly name: string; readonly version: string };
+type Package = Artifact & { readonly name: string; readonly version: string };
 
 async function download(
   pins: readonly PinnedRequirement[],
   request: PythonRequest,
   platform: Platform,
   work: string,
-): Promise<Wheel[]> {
+): Promise<Package[]> {
   if (pins.length === 0) return [];
   const dir = join(work, debianArch(platform));
   await mkdir(dir);
@@ -167,7 +255,7 @@ export function platformFlags(platform: Platform, python: string): string[] {
 }
 
 /** Puts a wheel into the store, named by what it hashes to. */
-async function keep(path: string, file: string, platform: Platform, store: Store): Promise<Wheel> {
+async function keep(path: string, file: string, platform: Platform, store: Store): Promise<Package> {
   const [distribution = "", version = ""] = file.split("-");
   return {
     file: `wheels/${file}`,

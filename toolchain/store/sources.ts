@@ -7,6 +7,7 @@ import { pipDownload } from "./clients.ts";
 import { goBuild } from "./go.ts";
 import { download, openTransport } from "./http.ts";
 import { npmPack } from "./npm.ts";
+import { isSdist, sdistDownload } from "./package-index.ts";
 
 /** One place to have an artifact from. */
 export interface Source {
@@ -39,7 +40,9 @@ export function machineSources(etc?: string): Sources {
       case "npm":
         return [{ name: "npm", get: (dir, signal) => npmPack(location, dir, signal) }];
       case "pypi":
-        return [{ name: "pip", get: (dir, signal) => pipDownload(location, dir, signal) }];
+        return isSdist(location)
+          ? [{ name: "pip's index", get: (dir, signal) => sdistDownload(location, dir, signal) }]
+          : [{ name: "pip", get: (dir, signal) => pipDownload(location, dir, signal) }];
       case "go": {
         const { platform } = artifact;
         if (platform === undefined) break;

@@ -5,6 +5,7 @@ import { describeWheelhouse, indexAddress, isVolume, type Wheelhouse } from "../
 import { getObject } from "./bucket.ts";
 import { pipDownload } from "./clients.ts";
 import { openTransport } from "./http.ts";
+import { isSdist, sdistDownload } from "./package-index.ts";
 import type { Source, Sources } from "./sources.ts";
 
 /**
@@ -39,6 +40,10 @@ async function fromIndex(
   dir: string,
   signal?: AbortSignal,
 ): Promise<string> {
+  if (isSdist(location))
+    return sdistDownload(location, dir, signal, indexAddress(wheelhouse)).catch((error) => {
+      throw wheelhouse.password === undefined ? error : without(error, wheelhouse.password);
+    });
   const file = `${dir}.conf`;
   await writeFile(file, `[global]\nindex-url = ${indexAddress(wheelhouse)}\nextra-index-url =\nfind-links =\n`, {
     mode: 0o600,
