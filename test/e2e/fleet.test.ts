@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { PLATFORMS } from "../../core/platform.ts";
 import { openRegistry } from "../../oci/open.ts";
+import type { LabHost } from "../../toolchain/lab/index.ts";
+import { labSsh } from "../../toolchain/lab/ssh.ts";
 import { lastKnownServices } from "../../toolchain/services/index.ts";
 import { homeWithOwnLab } from "./home.ts";
 import { cloneCheckout } from "./registry.ts";
@@ -90,10 +92,19 @@ describe("the fleet's CPU branch", () => {
     });
   });
 
-  it("has both platforms under each image's hash in the registry, with the machine baked into services alone", async () => {
+  const registry = async () => {
     const services = await lastKnownServices();
     assert.ok(services, "the services' state is known");
-    const client = await openRegistry(services.registry.host, { caFile: services.registry.ca, env: process.env });
+    return openRegistry(services.registry.host, { caFile: services.registry.ca, env: process.env });
+  };
+  const untag = async (repository: string, ...tags: string[]) => {
+    const client = await registry();
+    for (const tag of tags) await client.deleteManifest(repository, tag).catch(() => undefined);
+    client.close();
+  };
+
+  it("has both platforms under each image's hash in the registry, with the machine baked into services alone", async () => {
+    const client = await registry();
     try {
       const plan = JSON.parse(await keelson("plan", "--json")) as {
         images: { name: string; contentHash: string; args: Record<string, string> }[];
@@ -154,6 +165,53 @@ describe("the fleet's CPU branch", () => {
       assert.match(await keelson("up"), /Resources:\n {4}\d+ unchanged\n/);
     });
 
+    it("takes what a promote puts on its channel, by itself and not by an up, and shows no drift", async () => {
+      const channel = `followed-by-${process.pid}`;
+      const promote = () =>
+        run("promote", "service-web", ...["--from", "mainpc", "--to", "mainpc", "--tag", channel, "--yes"]);
+      const promoted = async () => {
+        const { exitCode, all } = await promote();
+        assert.equal(exitCode, 0, all);
+      };
+      /** The digest that the service runs; all are as they should be. */
+      const serving = async () => {
+        const [{ services } = assert.fail("the host is told of")] = JSON.parse(await keelson("status", "--json")) as {
+          services: { service: string; state: string; image: string; channel?: string }[];
+        }[];
+        assert.deepEqual(new Set(services.map(({ state }) => state)), new Set(["ok"]), "no drift");
+        const found = services.find(({ service }) => service === "service-registry");
+        return { digest: found?.image.split("@")[1], channel: found?.channel };
+      };
+      const built = async () => {
+        const { images } = (await pulumi("stack output")) as { images: Record<string, { ref: string }> };
+        return images["service-web"]?.ref.split("@")[1];
+      };
+      const first = await built();
+      try {
+        await promoted();
+        edit("mainpc", (text) => text.replace("    host: vps1\n", `$&    channel: ${channel}\n`));
+        appendFileSync(
+          join(clone, "images/service/entrypoints/registry_entry.sh"),
+          "# a comment makes another image\n",
+        );
+        await keelson("up");
+        const second = await built();
+        assert.notEqual(second, first);
+        assert.deepEqual(await serving(), { digest: first, channel }, "what the stack built is not the channel's");
+
+        await promoted();
+        const { hosts } = JSON.parse((await run("lab", "status", "--json")).stdout) as { hosts: LabHost[] };
+        const [vps1 = assert.fail("the lab's host runs")] = hosts;
+        const { exitCode, all } = await labSsh(vps1, "systemctl start keelson-keelson-channels.service");
+        assert.equal(exitCode, 0, all);
+        assert.deepEqual(await serving(), { digest: second, channel });
+        assert.match(await keelson("up"), /Resources:\n {4}\d+ unchanged\n/);
+        assert.deepEqual(await serving(), { digest: second, channel });
+      } finally {
+        await untag("service-web", channel, `${channel}-legacy`);
+      }
+    });
+
     it("lets pc2 go on while mainpc's first wave is healthy, and holds it back when that is gone", async () => {
       const { exitCode, all } = await run("up", "--stack", "pc2");
       assert.equal(exitCode, 0, all);
@@ -161,7 +219,9 @@ describe("the fleet's CPU branch", () => {
       await refused(
         /2 of 2 services of mainpc that come first \(core, gpu-mainpc\) are not healthy: service-registry \(core, http:/,
       );
-      edit("mainpc", (text) => text.replace("  keelson:hosts:\n    vps1: lab\n", "").replace("    host: vps1\n", ""));
+      edit("mainpc", (text) =>
+        text.replace("  keelson:hosts:\n    vps1: lab\n", "").replace(/ {4}host: vps1\n(?: {4}channel: .*\n)?/, ""),
+      );
     });
   });
 

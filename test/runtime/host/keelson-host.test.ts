@@ -322,6 +322,7 @@ describe("the host program", () => {
     assert.match(text, /^weft: there is no ghcr\.io\/acme\/weft:stable$/m);
     assert.match(text, /^weft: it begins with what the stack built$/m);
     assert.ok(text.includes(following("1")));
+    assert.equal(said("cat $work/channel.weft; echo ."), ".", "what an earlier channel gave counts no more");
     write("work/sections/weft", following("1", ""));
     assert.equal(
       said(`engine() { die called; }; channelled weft $work/sections/weft; cat $work/sections/weft`),
@@ -352,6 +353,27 @@ describe("the host program", () => {
       /deploy weft .*\naudit: weft failed: \S+ of channel stable\nweft: what stable stands on does not serve; it is tried again when stable moves/,
     );
     assert.deepEqual(follow("3", "false"), { code: 0, said: "" });
+  });
+
+  it("waits for a channel that nobody has promoted to yet, and tells of one that is gone", () => {
+    const weft = "var/lib/keelson/clawft/services/weft";
+    write(`${weft}/active`, "a\n");
+    write(`${weft}/a/section`, following("1"));
+    const doubles =
+      "owner=channels; patience=0; firewall=; state_room() { :; }; take_lock() { :; }; look() { :; }; alone() { :; }; engine() { :; };";
+    const follow = (registry: string) =>
+      run(`${doubles} ${registry} deploy() { echo "deploy $1 $(words $2 image)"; }; rm -rf $work/*; follow`);
+    const none = "curl() { : >$work/headers; printf 404; };";
+    assert.deepEqual(follow(none), { code: 0, said: "" });
+    write(`${weft}/channel`, "");
+    assert.deepEqual(follow(none), { code: 0, said: "" });
+    assert.equal(
+      follow("curl() { : >$work/headers; printf 403; };").code,
+      1,
+      "a registry that refuses is none that has no tag",
+    );
+    assert.deepEqual(follow(tagAt("2")), { code: 0, said: `deploy weft ${at("2")}` });
+    assert.deepEqual(follow(none), { code: 1, said: "weft: there is no ghcr.io/acme/weft:stable" });
   });
 
   it("asks a registry as it wants to be asked, and shows no login on a command line", () => {
