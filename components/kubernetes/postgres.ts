@@ -74,9 +74,11 @@ function small(resource: string, args: PostgresArgs, child: pulumi.CustomResourc
   const labels = { "app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "keelson" };
   const selector = { "app.kubernetes.io/name": name };
   const metadata = { name, namespace, labels };
+  // What it opens stays where it is: so does it.
+  const opens = { name: `${name}-postgres`, annotations: { [KEEPS_DATA]: name } };
   const secret = new Secret(
     `${resource}-postgres`,
-    { metadata: { ...metadata, name: `${name}-postgres` }, data: pulumi.secret(base64(credentials(name))) },
+    { metadata: { ...metadata, ...opens }, data: pulumi.secret(base64(credentials(name))) },
     // A second run would make another password: the first one's stays.
     { ...child, ignoreChanges: ["data"], additionalSecretOutputs: ["data"] },
   );

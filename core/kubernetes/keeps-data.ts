@@ -1,9 +1,12 @@
 import { canonicalJson } from "../hash.ts";
 
-/** Says of a StatefulSet that what it keeps is worth more than a change of its volumes, for which it would be made anew. */
+/**
+ * Says of a StatefulSet that what it keeps is worth more than a change for which it would be made anew: "true". On a Secret it is the name
+ * of the StatefulSet whose data it opens.
+ */
 export const KEEPS_DATA = "keelson.dev/keeps-data";
 
-/** The parts of a StatefulSet that are looked at; anything may be missing. */
+/** The parts of a StatefulSet, or of its Secret, that are looked at; anything may be missing. */
 interface Set {
   readonly kind?: string;
   readonly metadata?: {
@@ -33,22 +36,30 @@ export interface DataProblem {
  */
 export function dataProblem(before: unknown, after: unknown): DataProblem | undefined {
   const [old, wanted] = [(before ?? {}) as Set, (after ?? {}) as Set];
-  if (wanted.kind !== "StatefulSet" || wanted.metadata?.annotations?.[KEEPS_DATA] !== "true") return undefined;
-  const { name = "", namespace } = wanted.metadata;
+  const { name = "", namespace, annotations = {} } = wanted.metadata ?? {};
+  const kept = annotations[KEEPS_DATA];
+  const isSet = wanted.kind === "StatefulSet" && kept === "true";
+  if (!isSet && (wanted.kind !== "Secret" || typeof kept !== "string")) return undefined;
   const was = old.metadata?.namespace;
   // In a preview it may not be known yet, and is no text then.
   if (old.metadata?.name !== name || typeof was !== "string" || typeof namespace !== "string") return undefined;
-  if (was !== namespace) return { property: "metadata.namespace", reason: namespaceChange(name, was, namespace) };
+  if (was !== namespace)
+    return {
+      property: "metadata.namespace",
+      reason: namespaceChange(was, namespace, isSet ? [name] : [String(kept), name]),
+    };
+  if (!isSet) return undefined;
   const reason = volumesChange(old, wanted, name, namespace);
   return reason === undefined ? undefined : { property: "spec.volumeClaimTemplates", reason };
 }
 
-function namespaceChange(name: string, from: string, to: string): string {
+function namespaceChange(from: string, to: string, [name = "", secret]: readonly string[]): string {
+  const both = `statefulset/${name}${secret === undefined ? "" : ` secret/${secret}`}`;
   return (
     `the data of ${name} is in namespace ${from}, and does not move: one in namespace ${to} would be empty, and namespace ${from}, where ` +
     "the stack made it, would go with all that it keeps. Take the namespace back as it was; or write a database of another name in " +
     `namespace ${to} beside it, bring the data over (keelson exec … pg_dump), and take ${name} out then; or, without the data: ` +
-    `kubectl -n ${from} delete statefulset ${name}, then npm run up -- --refresh`
+    `kubectl -n ${from} delete ${both}, then npm run up -- --refresh`
   );
 }
 

@@ -50,9 +50,21 @@ describe("a StatefulSet that keeps data", () => {
       assert.equal(dataProblem(set(size), moved)?.property, "metadata.namespace");
       assert.match(
         said(set(size), moved),
-        /^the data of todo is in namespace shop, and does not move: one in namespace web would be empty, .* Take the namespace back as it was; .*kubectl -n shop delete statefulset todo/,
+        /^the data of todo is in namespace shop, and does not move: one in namespace web would be empty, .* Take the namespace back as it was; .*kubectl -n shop delete statefulset\/todo, /,
       );
     });
+
+  it("has its Secret stay with it, which comes first: nothing is begun that can't end", () => {
+    const secret = (namespace: string) => ({
+      ...{ kind: "Secret", metadata: { name: "todo-postgres", namespace, annotations: { [KEEPS_DATA]: "todo" } } },
+    });
+    assert.equal(dataProblem(secret("shop"), secret("shop")), undefined);
+    assert.equal(dataProblem(secret("shop"), secret("web"))?.property, "metadata.namespace");
+    assert.match(
+      said(secret("shop"), secret("web")),
+      /^the data of todo is in namespace shop, .*kubectl -n shop delete statefulset\/todo secret\/todo-postgres, then/,
+    );
+  });
 
   it("may be in a namespace that nobody knows yet, or that it never said", () => {
     for (const namespace of [undefined, UNKNOWN])
