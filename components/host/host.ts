@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { HostConnection } from "../../core/host/connection.ts";
 import { mountCommand, mountScript, plannedMounts, unmountCommand } from "../../core/host/mounts.ts";
 import { type HostLogin, renderSecrets } from "../../core/host/secrets.ts";
-import { installCommand, sessionCommand } from "../../core/host/session.ts";
+import { installCommand, removeCommand, sessionCommand } from "../../core/host/session.ts";
 import { hostBundle, type PlannedHost, serviceUrl } from "../../core/host-plan.ts";
 import { mountFiles } from "../../core/volume/consumers.ts";
 import type { R2Volume } from "../volume/r2-volume.ts";
@@ -76,7 +76,7 @@ export class Host extends pulumi.ComponentResource {
           "--wait",
           String(PATIENCE),
         ]),
-        delete: sessionCommand("remove", host.app),
+        delete: removeCommand(host.app),
         stdin: wanted,
       },
       { parent: this, dependsOn: [setup, ...mounts] },
@@ -102,7 +102,7 @@ function mountsOf(
     if (found === undefined) throw new Error(`volume ${volume} is not in the plan`);
     const own = `${host.app}-${volume}`;
     const stdin = found.mount(where, own).apply((mount) => mountScript(host.app, mount));
-    const remove = unmountCommand(mountFiles(own, where));
+    const remove = unmountCommand(mountFiles(own, where), where);
     return new remote.Command(
       `${name}-mount-${volume}`,
       { ...shared, create: mountCommand(), delete: remove, stdin: pulumi.secret(stdin) },

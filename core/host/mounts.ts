@@ -57,12 +57,25 @@ export function mountScript(app: string, { unit, unitText, configFile, configTex
   ].join("\n");
 }
 
-/** The session that takes a mount away; what is on the volume stays. */
-export function unmountCommand({ unit, configFile }: Pick<HostMount, "unit" | "configFile">): string {
+/**
+ * The session that takes a mount away, with the folders that are empty then. What is on the volume stays, and so does the cache on the
+ * host: it may hold what was not written to the volume yet.
+ */
+export function unmountCommand({ unit, configFile }: Pick<HostMount, "unit" | "configFile">, where: string): string {
+  const folders = [
+    where,
+    where.slice(0, where.lastIndexOf("/")),
+    "/srv/keelson",
+    "/etc/keelson/rclone",
+    "/etc/keelson",
+  ];
   const script = [
     `systemctl disable --quiet --now ${shellWord(unit)} || true`,
     `rm -f ${shellWord(`/etc/systemd/system/${unit}`)} ${shellWord(configFile)}`,
     "systemctl daemon-reload",
+    // One by one, from within: what another application or somebody has in one stays.
+    ...folders.map((folder) => `rmdir ${shellWord(folder)} 2>/dev/null`),
+    "true",
   ].join("; ");
   return asRoot(`sh -c ${shellWord(script)}`);
 }

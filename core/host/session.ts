@@ -13,6 +13,15 @@ export function sessionCommand(verb: HostVerb, app: string, args: readonly strin
   return asRoot([HOST_PROGRAM, verb, name(app), ...args].map(shellWord).join(" "));
 }
 
+/**
+ * The command line of the session that takes an application off its host. It is well where the host's program is not there: on a machine
+ * that was made anew, or cleaned by hand.
+ */
+export function removeCommand(app: string): string {
+  const none = "echo 'keelson is not on this host: there is nothing to remove'";
+  return `if [ ! -e ${HOST_PROGRAM} ]; then ${none}; el${sessionCommand("remove", app)}`;
+}
+
 /** Last line of the host program: one that was cut off is not put in place. */
 const PROGRAM_END = "# The end.";
 

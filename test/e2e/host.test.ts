@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { renderBundle } from "../../core/host/bundle.ts";
 import type { HostService } from "../../core/host/service.ts";
-import { sessionCommand } from "../../core/host/session.ts";
+import { removeCommand, sessionCommand } from "../../core/host/session.ts";
 import { startLab, stopLab } from "../../toolchain/lab/index.ts";
 import { describeFaults } from "./host/faults.ts";
 import { buildWeft, type Digests, embeddedRegistry } from "./host/weft.ts";
@@ -70,12 +70,23 @@ describe("a host", () => {
     );
   });
 
-  it("is set up by a user who may sudo, and again by root", async () => {
+  it("is set up by a user who may sudo, and again by root, also where a set-up was cut off", async () => {
     for (const user of ["admin", "root"]) {
       const { code, text } = await vps.setup(user);
       assert.equal(code, 0, text);
       assert.match(text, /clawft is set up: debian 12, docker \d/);
+      // As a set-up leaves it that dies in apt's install, behind the first making of its network, and before the engine is told.
+      if (user === "admin")
+        await on(
+          `: >/var/lib/dpkg/updates/0000; docker network rm keelson; docker network create keelson
+          echo '{ "live-restore": false }' >/etc/docker/daemon.json; systemctl reload docker; echo '{ "live-restore": true }' >/etc/docker/daemon.json`,
+        );
+      else assert.match(text, /^dpkg was interrupted: it goes on where it was$/m);
     }
+    assert.equal(await on("ls /var/lib/dpkg/updates"), "");
+    assert.equal(await vps.until("docker info --format {{.LiveRestoreEnabled}} | grep -qx true", 10), true);
+    assert.match(await on("docker network inspect keelson"), /"com\.docker\.network\.bridge\.name": "keelson0"/);
+    assert.match(await on("cut -f 3 /var/lib/keelson/clawft/audit.log"), /^set up: debian 12, docker \S+\nset up: /);
     assert.equal(await on("stat -c %a /opt/clawft/config /opt/clawft/data"), "755\n755");
   });
 
@@ -114,6 +125,7 @@ describe("a host", () => {
       await on("find /var/lib/keelson -name API_KEY -printf '%m %u\\n'; stat -c %a /var/lib/keelson/clawft"),
       /^600 root\n700$/,
     );
+    assert.equal(await on("stat -c '%a %U' /var/lib/keelson/clawft/services/weft/a/env"), "600 root");
   });
 
   it("leaves a service alone that has not changed", async () => {
@@ -121,6 +133,8 @@ describe("a host", () => {
     const before = await on(started);
     assert.match((await vps.apply([weft], secrets)).text, /^0 changed, 1 unchanged$/);
     assert.equal(await on(started), before);
+    const told = await on("tail -n 1 /var/lib/keelson/clawft/audit.log");
+    assert.match(told, /^\d{4}-\d\d-\d\dT\S+Z\troot@\S+\tapplied: 0 changed, 1 unchanged$/);
   });
 
   it("is updated under load without a failed request, nor one that was running", async () => {
@@ -231,6 +245,7 @@ describe("a host", () => {
     const { code, text } = await vps.apply([weft], secrets, "--owner", "ada");
     assert.equal(code, 1);
     assert.match(text, /clawft is being changed by root@\S+ for \d+ s/);
+    assert.match(await on("tail -n 1 /var/lib/keelson/clawft/audit.log"), /\tada\trefused: root@\S+ is at it$/);
     await on("pkill -x sleep || true");
   });
 
@@ -287,6 +302,41 @@ describe("a host", () => {
     assert.equal(await on("ls -d /etc/systemd/system/keelson-*.d 2>/dev/null || true"), "");
   });
 
+  it("sees a container that somebody put in the place of its own, and one that is not healthy", async () => {
+    const own = `keelson-clawft-weft-${await on("cat /var/lib/keelson/clawft/services/weft/active")}`;
+    const drift = async () => (await serving())?.[4];
+    // Who waits for the container would see it go, and start another one.
+    await on(`systemctl kill --kill-who=all --signal=STOP ${own}; sleep 1.1`);
+    const same = `--name=${own} --label=io.keelson.app=clawft --label=io.keelson.service=weft`;
+    await on(`docker rm -f ${own} && docker run -d ${same} ${image(digests.index)}`);
+    assert.equal(await drift(), "replaced,unhealthy");
+    await on(`systemctl kill --kill-who=all --signal=CONT ${own}`);
+    // It does, and with a pause that grows: Debian 12's systemd has none of its own.
+    assert.ok(await vps.until("curl -fs localhost/health", 30));
+    assert.ok(await vps.until(`test "$(systemctl is-active ${own})" = active`, 30));
+    assert.match(await on(`systemctl cat ${own}`), /^ExecStartPre=-\+\/usr\/local\/lib\/keelson\/keelson-host pause /m);
+    const restarts = async () => Number(await on(`systemctl show -P NRestarts ${own}`));
+    assert.equal(await restarts(), 1);
+    const times: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const before = Date.now();
+      await on(`docker kill ${own}`);
+      assert.ok(
+        await vps.until(`systemctl is-active ${own} && test "$(systemctl show -P NRestarts ${own})" = ${i + 2}`, 60),
+      );
+      times.push(Date.now() - before);
+    }
+    assert.ok((times[2] ?? 0) >= 7000 && (times[2] ?? 0) > (times[0] ?? 0) + 3000, times.join(" "));
+    // A start of somebody's begins anew.
+    await on(`systemctl restart ${own}`);
+    assert.ok(await vps.until("curl -fs localhost/health", 30));
+    await on(`docker pause ${own}`);
+    assert.equal(await drift(), "unhealthy");
+    await on(`docker unpause ${own}`);
+    assert.ok(await vps.until("curl -fs localhost/health", 30));
+    assert.equal(await drift(), "");
+  });
+
   it("runs workers and jobs beside it, and takes a worker back that its successor can't replace", async () => {
     const own = { image: image(digests.index), environment: { N: "1" } };
     const worker: HostService = { name: "worker", ...own };
@@ -317,6 +367,10 @@ describe("a host", () => {
     const worse = await vps.apply([{ ...extra, command: ["no-such-command"] }, same], secrets);
     assert.equal(worse.code, 0, worse.text);
     assert.match((await vps.verb("status")).text, /^extra\tdrift\t.*\tnot-updated\t/m);
+    // It is still so when a run ends before its turn.
+    const early = await vps.apply([{ ...same, command: ["no-such-command"] }, extra], secrets);
+    assert.equal(early.code, 1);
+    assert.match((await vps.verb("status")).text, /^extra\tdrift\t.*\tnot-updated\t/m);
     assert.equal((await vps.apply([same], secrets)).code, 0);
     assert.equal((await vps.verb("status")).code, 0);
   });
@@ -336,9 +390,11 @@ describe("a host", () => {
       assert.equal((await serving())?.[1], "ok");
     });
 
-    it("is left without a trace", async () => {
+    it("is left without a trace, also where nothing is left to do it with", async () => {
       const { code, text } = await vps.verb("remove", "--data");
       assert.equal(code, 0, text);
+      const again = await vps.run(removeCommand("clawft"));
+      assert.deepEqual(again, { code: 0, text: "keelson is not on this host: there is nothing to remove" });
       const left =
         "ls -d /etc/keelson /var/lib/keelson /opt/clawft /usr/local/lib/keelson /run/keelson* /etc/systemd/system/keelson* /etc/systemd/system/*/keelson* 2>/dev/null; docker ps -aq; docker images -q; docker volume ls -q; docker network ls --filter name=keelson -q; systemctl list-units --no-legend 'keelson*'; true";
       assert.equal(await on(left), "");

@@ -82,13 +82,38 @@ describe("mountScript, run", () => {
 });
 
 describe("unmountCommand", () => {
+  const command = unmountCommand(mount, "/srv/keelson/keelson/tools");
+
   it("takes away the mount, its unit and its keys, by the same names", () => {
-    const command = unmountCommand(mount);
     for (const path of [
       "/etc/systemd/system/srv-keelson-keelson-tools.mount",
       "/etc/keelson/rclone/keelson-tools.conf",
     ])
       assert.ok(command.includes(path), path);
     assert.equal(spawnSync("bash", ["-n"], { input: command }).status, 0);
+  });
+
+  it("takes the folders along that are empty then, and nothing of anybody's", () => {
+    const root = mkdtempSync(join(tmpdir(), "keelson-unmount-"));
+    const here = command.replaceAll('"$(id -u)"', "0").replaceAll(/\/(etc|srv)\//g, `${root}/$1/`);
+    const unmount = () => spawnSync("sh", ["-c", here.replace("exec sh -c '", "sh -c 'systemctl() { :; }; ")]).status;
+    const make = () => {
+      for (const folder of ["srv/keelson/keelson/tools", "etc/systemd/system", "etc/keelson/rclone"])
+        mkdirSync(join(root, folder), { recursive: true });
+      writeFileSync(join(root, "etc/keelson/rclone/keelson-tools.conf"), "");
+    };
+    try {
+      make();
+      assert.equal(unmount(), 0);
+      assert.deepEqual([readdirSync(join(root, "srv")), readdirSync(join(root, "etc"))], [[], ["systemd"]]);
+      make();
+      writeFileSync(join(root, "etc/keelson/rclone/other-tools.conf"), "");
+      writeFileSync(join(root, "srv/keelson/keelson/tools/unwritten"), "");
+      assert.equal(unmount(), 0);
+      assert.deepEqual(readdirSync(join(root, "etc/keelson/rclone")), ["other-tools.conf"]);
+      assert.deepEqual(readdirSync(join(root, "srv/keelson/keelson/tools")), ["unwritten"]);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
   });
 });

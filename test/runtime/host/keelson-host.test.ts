@@ -8,6 +8,7 @@ import { renderBundle } from "../../../core/host/bundle.ts";
 import { renderSecrets } from "../../../core/host/secrets.ts";
 import type { HostService } from "../../../core/host/service.ts";
 import { installCommand } from "../../../core/host/session.ts";
+import { renderUnit } from "../../../core/host/unit.ts";
 
 const PROGRAM = readFileSync(join(import.meta.dirname, "../../../runtime/host/keelson-host"), "utf8");
 const DIGEST = `sha256:${"a".repeat(64)}`;
@@ -25,10 +26,15 @@ describe("the host program", () => {
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
   const inRoot = (text: string) =>
-    ["/usr/local/lib/keelson", "/var/lib/keelson", "/var/lib/systemd", "/etc/keelson", "/etc/systemd/system"].reduce(
-      (all, path) => all.replaceAll(path, join(root, path)),
-      text,
-    );
+    [
+      "/usr/local/lib/keelson",
+      "/var/lib/keelson",
+      "/var/lib/systemd",
+      "/var/lib/dpkg",
+      "/etc/keelson",
+      "/etc/systemd/system",
+      "/etc/docker/daemon.json",
+    ].reduce((all, path) => all.replaceAll(path, join(root, path)), text);
   const variables = () => `app=clawft work=${root}/work state=${root}/var/lib/keelson/clawft keep=2 logins= owner=ada`;
   const run = (script: string, input = "") => {
     const { exitCode, all } = execaSync("bash", ["-c", `source ${root}/program; ${variables()}; ${script}`], {
@@ -201,6 +207,16 @@ describe("the host program", () => {
       said(program(`${unit("active")}DropInPaths=${path}\\n`, `/keelson-clawft-weft-a ${image}`));
     assert.equal(added("/etc/systemd/system/keelson-clawft-weft-a.service.d/override.conf"), "unit-edited");
     assert.equal(added("/run/systemd/system/service.d/10-of-all.conf"), "");
+    const since = (created: string) =>
+      said(
+        program(
+          `${unit("active")}ExecMainStartTimestamp=Sun 2026-02-01 06:00:01 UTC\\n`,
+          `/keelson-clawft-weft-a ${image} ${created}`,
+        ),
+      );
+    assert.equal(since("2026-02-01T06:00:01.5Z"), "");
+    assert.equal(since("2026-01-31T23:59:59.5Z"), "");
+    assert.equal(since("2026-02-01T06:00:03.5Z"), "replaced");
     const listens = `image ${image}\nlisten 80\n`;
     write("var/lib/keelson/clawft/services/weft/a/section", listens);
     for (const path of ["etc/keelson/clawft/weft.cfg", "var/lib/keelson/clawft/services/weft/proxy.cfg"])
@@ -675,6 +691,39 @@ describe("the host program", () => {
     assert.equal(fill("254"), "RestartSteps=6\nb 10.0.0.3 10.0.0.2 10.0.0.3");
   });
 
+  it("has the pauses of an older systemd grow by itself, as a newer one's do", () => {
+    const folder = "$state/services/weft";
+    write("var/lib/keelson/clawft/services/weft/addresses", "10.0.0.2\n10.0.0.3\n");
+    const unit = renderUnit("clawft", service);
+    const filled = (version: string) =>
+      said(`systemctl() { echo "systemd ${version} (x)"; }; fill ${folder} b`, unit).split("\n");
+    const [older, newer] = [filled("249"), filled("254")];
+    const first = older.indexOf("ExecStartPre=+/usr/local/lib/keelson/keelson-host \\");
+    const pausing = `ExecStartPre=-+${root}/usr/local/lib/keelson/keelson-host pause keelson-clawft-weft-b`;
+    const at = older.indexOf(pausing);
+    assert.ok(first > 0 && at > first);
+    assert.equal(older[at + 1], "ExecStartPre=-/usr/bin/docker rm --force --volumes keelson-clawft-weft-b");
+    assert.ok(!older.some((line) => /Steps|MaxDelay|254/.test(line)));
+    assert.ok(newer.includes("RestartSteps=6"));
+    assert.ok(!newer.some((line) => line.includes("pause")));
+    const { health: _, port: __, ...rest } = service;
+    const job = said(
+      `systemctl() { echo "systemd 249 (x)"; }; fill ${folder} b`,
+      renderUnit("clawft", { ...rest, schedule: "daily" }),
+    );
+    assert.doesNotMatch(job, /pause/);
+    // With RestartSec=1 they are those of systemd.unit(5): 1 s, and 60 s after six steps, each as many times as long.
+    const pause = (restarts: string) =>
+      Number(said(`systemctl() { echo ${restarts}; }; sleep() { echo "$1"; }; pause unit`) || 0) + 1;
+    const steps = Array.from({ length: 9 }, (_, n) => Math.floor(60 ** (Math.min(Math.max(n - 1, 0), 6) / 6)));
+    assert.deepEqual(
+      [0, 1, 2, 3, 4, 5, 6, 7, 8].map((n) => pause(String(n))),
+      steps,
+    );
+    assert.equal(pause("500"), 60);
+    assert.equal(pause("''"), 1);
+  });
+
   it("opens sshd's ports and those of all applications, those to come among them", () => {
     for (const [app, name, port] of [
       ["clawft", "weft", 443],
@@ -699,6 +748,10 @@ describe("the host program", () => {
       /make room where images are: 1 bytes are free in \/var\/lib\/docker/,
     "denied: requested access to the resource is denied": /see the login of ghcr\.io in/,
     "dial tcp: lookup ghcr.io: no such host": /see that this host reaches ghcr\.io/,
+    "no matching manifest for linux/arm64/v8 in the manifest list entries":
+      /the image is not built for this host's platform, linux\/\w+: see `platforms` of its image\.ts/,
+    "choosing an image from manifest list: no image found in manifest list for architecture arm64":
+      /the image is not built for this host's platform/,
     "manifest unknown": /^$/,
   };
   for (const [engine, message] of Object.entries(advice))
@@ -742,7 +795,7 @@ describe("the host program", () => {
       mkdirSync(join(root, "var/lib/keelson"), { recursive: true });
       const script = `
         command() { case $2 in docker|haproxy) return 1 ;; esac; }; apt() { echo "$*" >>$work/calls; }
-        apt-cache() { ${known}; }; systemctl() { :; }; firewall= upgrades=; install_packages; cat $work/calls`;
+        apt-cache() { ${known}; }; systemctl() { :; }; dpkg-query() { :; }; firewall= upgrades=; install_packages; cat $work/calls`;
       assert.equal(
         said(script)
           .replace(/^installing.*\n/, "")
@@ -763,6 +816,57 @@ describe("the host program", () => {
       "sleep() { :; }; apt() { echo 'E: Failed to fetch http://x' >$work/apt; return 100; }; (read_lists) || echo ended",
     );
     assert.match(gone, /^ended\nerror: apt can.t read its lists/);
+  });
+
+  it("waits for somebody else's apt, wherever that is, and no longer than two minutes in all", () => {
+    const lists = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)";
+    const dpkg = "dpkg: error: dpkg frontend lock was locked by another process with pid 7";
+    const apt = (words: string, fails: number, then = "") =>
+      run(`
+        SECONDS=0; sleep() { SECONDS=$((SECONDS + 10 * $1)); }
+        apt-get() { echo x >>${root}/tries; [ "$(wc -l <${root}/tries)" -gt ${fails} ] || { echo "${words}"; return 100; }; }
+        : >${root}/tries; ${then || "code=0; apt update || code=$?"}; echo "$code $(wc -l <${root}/tries) $SECONDS"`)
+        .said;
+    assert.match(apt(lists, 0) ?? "", /^0 1 \d$/);
+    for (const words of [lists, dpkg]) assert.match(apt(words, 3) ?? "", /^0 4 \d+$/);
+    assert.match(apt(lists, 1e6) ?? "", /^1 7 1\d\d$/);
+    assert.match(apt("E: Failed to fetch http://x", 1e6) ?? "", /^1 1 \d$/);
+    // Not once more for each of its tries.
+    assert.match(
+      apt(lists, 1e6, "code=$( (read_lists) 2>&1 >/dev/null; echo $?)"),
+      /another apt .*for two minutes[\s\S]*\n1 10 /,
+    );
+  });
+
+  const dpkgs: Readonly<Record<string, readonly [string, string, boolean]>> = {
+    "is whole": ["ii\nrc\nun", "", false],
+    "has a package half configured": ["ii\niF\nii", "", true],
+    "has a package that is unpacked alone": ["iU\nii", "", true],
+    "left its journal": ["ii", "0003", true],
+  };
+  for (const [what, [states, journal, mended]] of Object.entries(dpkgs))
+    it(`${mended ? "lets dpkg finish" : "leaves dpkg alone"} where it ${what}`, () => {
+      write("var/lib/dpkg/updates/.keep", "");
+      rmSync(join(root, "var/lib/dpkg/updates/.keep"));
+      if (journal !== "") write(`var/lib/dpkg/updates/${journal}`, "");
+      const finish = (code: number) =>
+        said(`command() { :; }; dpkg-query() { printf '${states}\\n'; }; dpkg() { echo "$*" >>$work/calls; echo "dpkg: error processing x"; return ${code}; }
+          touch $work/calls; mkdir -p ${root}/etc; firewall= upgrades=; mend_packages; cat $work/calls`);
+      const told = "dpkg was interrupted: it goes on where it was\n--configure -a --force-confdef --force-confold";
+      assert.equal(finish(0), mended ? told : "");
+      // What is not ours, and never will be configured, is no reason to fail.
+      rmSync(join(root, "work/calls"));
+      assert.equal(
+        finish(1),
+        mended ? told.replace("\n", "\nnote: it does not get to its end: dpkg: error processing x\n") : "",
+      );
+    });
+
+  it("says what to do about a dpkg that was interrupted", () => {
+    write("work/apt", "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem.\n");
+    assert.match(said("apt_advice"), /^run `dpkg --configure -a` on this host/);
+    write("work/apt", "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (apt-get)\n");
+    assert.match(said("apt_advice"), /^another apt or dpkg was at it for two minutes/);
   });
 
   it("sees by apt's words that a clock is wrong", () => {
@@ -1019,6 +1123,43 @@ describe("the host program", () => {
       assert.match(read("etc/keelson/clawft/web.cfg"), /:8080$/m);
     }).timeout(60_000);
 
+    it("shuts a port again that what failed would have taken", () => {
+      runs({ old: listening("old", 80) });
+      const wall = 'settle_firewall() { echo "open: $*"; };';
+      const failed = apply({ fresh: listening("fresh", 8443) }, `${wall} await() { false; };`);
+      assert.match(failed.said, /^open: 8443\n[\s\S]*^open: \nerror: fresh was not updated/m);
+      const done = apply({ fresh: listening("fresh", 8443) }, wall);
+      assert.match(done.said, /^open: 8443\n[\s\S]*^open: \n1 changed/m);
+    }).timeout(60_000);
+
+    it("knows which optional service failed until that succeeds or leaves", () => {
+      const extra = named("extra", "optional\n");
+      const marks = () => said("ls $state/failed 2>/dev/null || true");
+      const failing = "await() { false; };";
+      assert.equal(apply({ extra }, failing).code, 0);
+      assert.equal(marks(), "extra");
+      // The run ends before its turn.
+      assert.equal(apply({ web: named("web"), extra }, failing).code, 1);
+      assert.equal(apply({ extra }, "settle_upgrades() { exit 9; };").code, 9);
+      assert.equal(marks(), "extra");
+      assert.equal(apply({ extra }).code, 0);
+      assert.equal(marks(), "");
+      assert.equal(apply({ extra: extra.replace("drain 0", "drain 1") }, failing).code, 0);
+      assert.equal(marks(), "extra");
+      assert.equal(apply({}).code, 0);
+      assert.equal(marks(), "");
+    }).timeout(60_000);
+
+    it("writes a line at the end of each deploy, also of one that changed nothing", () => {
+      const told = () => said("cut -f 2- $state/audit.log");
+      assert.equal(apply({}).code, 0);
+      assert.equal(told(), "ada\tapplied: 0 changed, 0 unchanged");
+      assert.equal(apply({ weft: named("weft") }, "await() { false; };").code, 1);
+      assert.match(told(), /\nada\tweft failed: r@1$/);
+      assert.equal(apply({ weft: named("weft") }).code, 0);
+      assert.match(told(), /\nada\tweft nothing -> r@1\nada\tapplied: 1 changed, 0 unchanged$/);
+    }).timeout(60_000);
+
     it("takes no port from a service that keeps it", () => {
       runs({ web: listening("web", 80) });
       const { code, said: text } = apply({ api: listening("api", 80), web: listening("web", 80) });
@@ -1045,6 +1186,7 @@ describe("the host program", () => {
       const failed = apply({ fresh: named("fresh", folder) }, "pull() { warn no; return 1; };");
       assert.equal(failed.code, 1);
       assert.match(failed.said, /^no\nerror: fresh can't take the place of old; nothing was changed\n/);
+      assert.deepEqual(readdirSync(join(root, "var/lib/keelson/clawft/services")), ["old"]);
       assert.equal(read("var/lib/keelson/clawft/services/old/active"), "a\n");
       const { code, said: text } = apply({ fresh: named("fresh", folder) }, "prepare_folders() { :; };");
       assert.equal(code, 0, text);
@@ -1074,7 +1216,7 @@ describe("the host program", () => {
     slot("job", "a", "r@1");
     const none = /^error: no service wef of clawft serves on this host\n {2}there is job, weft; /;
     for (const verb of ["logs wef", "run_in wef sh", "rollback wef"]) {
-      const { code, said: text } = run(`journalctl() { :; }; ${verb}`);
+      const { code, said: text } = run(`patience=0; journalctl() { :; }; ${verb}`);
       assert.equal(code, 1, text);
       assert.match(text, none);
     }
@@ -1114,6 +1256,123 @@ describe("the host program", () => {
     writeFileSync(join(root, "script"), script);
     const { stdout } = execaSync("script", ["-qec", `bash ${root}/script`, "/dev/null"], { input: "" });
     assert.equal(stdout.trim(), "exec -i -t keelson-clawft-weft-b sh");
+  });
+
+  it("rolls back what serves when it has the lock, not what served before it waited", () => {
+    write(`${WEFT}/active`, "a\n");
+    write(`${WEFT}/a/section`, `image ${at("1")}\n`);
+    write(`${WEFT}/b/section`, `image ${at("2")}\nlisten 80\n`);
+    const doubles = `firewall=; patience=60; kept_logins() { :; }; state_room() { :; }; look() { :; }; alone() { :; }; settle() { :; }; deploy() { cat $2; };`;
+    const back = (waited: string) =>
+      run(`${doubles} take_lock() { ${waited}; }; rollback weft sha256:${"3".repeat(64)}`);
+    assert.equal(back(":").said, `image ${at("3")}`);
+    assert.equal(back("echo b >$state/services/weft/active").said, `image ${at("3")}\nlisten 80`);
+    assert.match(back("rm -r $state/services/weft").said, /^error: no service weft of clawft serves on this host/);
+  });
+
+  it("writes down who was refused, and by whom", () => {
+    const refused = `mkdir -p $state; printf 'bob\\t1\\t%s\\n' "$(date +%s)" >$state/lock.owner; exec 7>>$state/lock; flock 7; patience=0; (take_lock) 2>/dev/null || true; cut -f 2- $state/audit.log`;
+    assert.match(said(refused), /^ada\trefused: bob is at it$/);
+  });
+
+  const networks: Readonly<Record<string, readonly [string, string, string]>> = {
+    "is none": ["", "", "network create keelson\nnetwork rm keelson\nnetwork create --subnet 172.19.0.0/16"],
+    "is its own": ["keelson0", "", ""],
+    "is one that a run which was killed had begun": [
+      "-",
+      "",
+      "network rm keelson\nnetwork create --subnet 172.19.0.0/16",
+    ],
+    "is one of somebody's with containers": ["-", "c0ffee", "network rm keelson"],
+  };
+  for (const [what, [bridge, containers, changes]] of Object.entries(networks))
+    it(`makes its network where there ${what}`, () => {
+      if (bridge !== "") write("network", bridge === "-" ? "\n" : `${bridge}\n`);
+      write("work/calls", "");
+      const engine = `engine() {
+        case "$1 $2" in
+          "network inspect") case "$*" in *Options*) cat ${root}/network 2>/dev/null ;; *) echo 172.19.0.0/16 ;; esac ;;
+          "network create") echo "$*" >>$work/calls; case "$*" in *bridge.name=keelson0*) echo keelson0 ;; *) echo ;; esac >${root}/network ;;
+          "network rm") echo "$*" >>$work/calls; [ -z "${containers}" ] || { echo "has active endpoints" >&2; return 1; }; rm ${root}/network ;;
+          "ps "*) printf '${containers}' ;;
+        esac; };`;
+      assert.equal(said(`${engine} make_network`), "");
+      const calls = readFileSync(join(root, "work/calls"), "utf8").trim();
+      assert.equal(calls.replace(" --opt com.docker.network.bridge.name=keelson0 keelson", ""), changes);
+      assert.equal(read("network").trim(), containers === "" ? "keelson0" : "");
+    });
+
+  it("does not take a network for its own that it can't make anew", () => {
+    write("network", "\n");
+    const engine = `engine() { case "$1 $2" in "network inspect") cat ${root}/network ;; "network rm") echo "no answer" >&2; return 1 ;; esac; };`;
+    const { code, said: text } = run(`${engine} make_network`);
+    assert.equal(code, 1);
+    assert.match(text, /^error: network keelson is half made, and can't be made anew: no answer\n {2}/);
+  });
+
+  const engines: Readonly<Record<string, readonly [string | undefined, string, string]>> = {
+    "has no settings": [undefined, "false", "reload docker.service"],
+    "was not told of them": ['{ "live-restore": true }\n', "false", "reload docker.service"],
+    "was told of them": ['{ "live-restore": true }\n', "true", ""],
+    "has its owner's": ["{}\n", "false", 'note: services restart whenever the engine does: "live-restore" is off in'],
+    "has its owner's, which say the same": ['{"live-restore":true}\n', "true", ""],
+  };
+  for (const [what, [settings, live, answer]] of Object.entries(engines))
+    it(`has containers outlive an engine that ${what}`, () => {
+      if (settings !== undefined) write("etc/docker/daemon.json", settings);
+      const doubles = `engine() { case "$*" in *Swarm*) echo inactive ;; *) echo ${live} ;; esac; }; systemctl() { echo "$*"; };`;
+      const text = said(`${doubles} outlive_engine`);
+      assert.equal(text.replace(/(?<= in) \/\S+daemon\.json$/, ""), answer);
+      assert.equal(read("etc/docker/daemon.json"), settings ?? '{ "live-restore": true }\n');
+    });
+
+  it("looks up who an image runs as without running it, and takes nobody for root", () => {
+    write("image/passwd", "root:x:0:0::/root:/bin/sh\nweft:x:10001:10002::/home/weft:/bin/sh\n");
+    const user = (name: string, own = "", cp = `tar -cC ${root}/image passwd`) =>
+      run(`engine() { echo "$*" >>$work/calls; case $1 in image) echo '${name}' ;; create) echo c0ffee ;; cp) ${cp} ;; rm) : ;; *) return 1 ;; esac; }
+        user_of r@1 ${own}`);
+    for (const [name, id] of [
+      ["", "0:0"],
+      ["10001:10001", "10001:10001"],
+      ["weft", "10001:10002"],
+      ["weft:staff", "10001"],
+      ["10005:staff", "10005"],
+      ["root", "0:0"],
+    ] as const)
+      assert.deepEqual(user(name), { code: 0, said: id }, name);
+    assert.deepEqual(user("weft", "7:8"), { code: 0, said: "7:8" });
+    const unknown =
+      /^error: image r@1 runs as nobody5, whom no \/etc\/passwd in it names\n {2}give the service its `user: uid:gid` in the stack's config$/;
+    for (const answer of [
+      user("nobody5"),
+      user("nobody5:staff"),
+      user("nobody5", "", "echo no such file >&2; return 1"),
+    ]) {
+      assert.equal(answer.code, 1);
+      assert.match(answer.said?.replace(":staff", "") ?? "", unknown);
+    }
+    write("work/calls", "");
+    user("weft");
+    assert.doesNotMatch(read("work/calls"), /^(run|start)/m);
+    assert.match(read("work/calls"), /^rm --force c0ffee$/m);
+  });
+
+  it("measures how long it waits by no clock that somebody may set", () => {
+    const doubles = `date() { echo asked >>$work/clock; command date; }; sleep() { SECONDS=$((SECONDS + 10)); }; : >$work/clock
+      systemctl() { case "$*" in *ActiveState*) echo activating ;; *) echo 0 ;; esac; }; running() { echo 1; }; probe() { echo no >$work/probe; false; };`;
+    write(`${WEFT}/addresses`, "172.19.0.2\n172.19.0.3\n");
+    write(`${WEFT}/a/section`, "within 30\n");
+    assert.equal(
+      said(`${doubles} exec 2>&1; await weft a || true; drain weft a 30; outrun weft unit 30; cat $work/clock`),
+      "weft: not healthy after 30 s: no\nweft: a run of before has 30 s to end\nweft: it did not end, and is stopped",
+    );
+  });
+
+  it("says at set-up where nothing keeps the clock right", () => {
+    const clock = (answer: string) => said(`timedatectl() { ${answer}; }; see_clock`);
+    assert.equal(clock("echo yes"), "");
+    assert.match(clock("echo no"), /^note: nothing keeps this host's clock right, which says \d{4}-\S+Z: set it/);
+    assert.equal(clock("return 1"), "");
   });
 
   it("forgets what killed runs left in memory, and nothing of those that run", () => {
