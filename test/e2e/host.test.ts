@@ -329,6 +329,7 @@ describe("a host", () => {
     assert.ok((times[2] ?? 0) >= 7000 && (times[2] ?? 0) > (times[0] ?? 0) + 3000, times.join(" "));
     // A start of somebody's begins anew.
     await on(`systemctl restart ${own}`);
+    assert.equal(await restarts(), 0);
     assert.ok(await vps.until("curl -fs localhost/health", 30));
     await on(`docker pause ${own}`);
     assert.equal(await drift(), "unhealthy");
@@ -368,7 +369,8 @@ describe("a host", () => {
     assert.equal(worse.code, 0, worse.text);
     assert.match((await vps.verb("status")).text, /^extra\tdrift\t.*\tnot-updated\t/m);
     // It is still so when a run ends before its turn.
-    const early = await vps.apply([{ ...same, command: ["no-such-command"] }, extra], secrets);
+    const later = { ...extra, after: ["weft"] };
+    const early = await vps.apply([{ ...same, command: ["no-such-command"] }, later], secrets);
     assert.equal(early.code, 1);
     assert.match((await vps.verb("status")).text, /^extra\tdrift\t.*\tnot-updated\t/m);
     assert.equal((await vps.apply([same], secrets)).code, 0);

@@ -1341,6 +1341,7 @@ describe("the host program", () => {
     ] as const)
       assert.deepEqual(user(name), { code: 0, said: id }, name);
     assert.deepEqual(user("weft", "7:8"), { code: 0, said: "7:8" });
+    assert.equal(run("engine() { return 1; }; user_of r@1").code, 1);
     const unknown =
       /^error: image r@1 runs as nobody5, whom no \/etc\/passwd in it names\n {2}give the service its `user: uid:gid` in the stack's config$/;
     for (const answer of [
@@ -1354,7 +1355,7 @@ describe("the host program", () => {
     write("work/calls", "");
     user("weft");
     assert.doesNotMatch(read("work/calls"), /^(run|start)/m);
-    assert.match(read("work/calls"), /^rm --force c0ffee$/m);
+    assert.match(read("work/calls"), /^rm --force --volumes c0ffee$/m);
   });
 
   it("measures how long it waits by no clock that somebody may set", () => {
