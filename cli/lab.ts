@@ -25,7 +25,7 @@ export function labCommand(): Command {
       if (wanted === 0) return;
       for (const host of await startLab(wanted, plainProgress(), release))
         console.log(`${host.name}  ${sshCommand(host)}  registry ${host.registry}`);
-      console.log("next: npm run up -- --stack lab, which deploys weft to vps1");
+      console.log("next: npm run up -- --stack lab, which deploys weft and the gateway to vps1");
     });
   command
     .command("status")

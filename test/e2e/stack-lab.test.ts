@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -13,7 +13,7 @@ const SECOND = `    second:
       port: { container: 8080, publish: 81 }
 `;
 
-/** Stack lab by the real engine: a real host, reached by ssh alone. Needs root, the toolchain, and weft built or a way to. */
+/** Stack lab by the real engine: a real host, reached by ssh alone. Needs root, the toolchain, and its images built or a way to. */
 describe("stack lab", () => {
   let folder: string;
   let clone: string;
@@ -42,17 +42,21 @@ describe("stack lab", () => {
   const urls = async (host = "vps1") =>
     JSON.parse((await pulumi("stack output hosts --json")).stdout)[host].urls as Record<string, string>;
 
-  it("sets a bare host up, and weft serves", async () => {
+  it("sets a bare host up, and weft and the gateway serve", async () => {
     const said = await up();
-    assert.match(said, /vps1-services created .*1 changed, 0 unchanged/);
-    const { weft } = await urls();
-    assert.ok(weft);
-    assert.match(said, new RegExp(`^vps1 +weft +${weft}$`, "m"));
-    assert.equal((await fetch(`${weft}/health`)).status, 200);
+    assert.match(said, /vps1-services created .*2 changed, 0 unchanged/);
+    const { weft, gateway } = await urls();
+    for (const [name, url] of Object.entries({ weft, gateway })) {
+      assert.ok(url, name);
+      assert.match(said, new RegExp(`^(?:vps1)? +${name} +${url}$`, "m"));
+      assert.equal((await fetch(`${url}/health`)).status, 200, name);
+    }
+    const { tools } = (await (await fetch(`${gateway}/health?full=true`)).json()) as { tools: Record<string, string> };
+    assert.ok("ck-search" in tools, "the tool loader runs in it");
   });
 
   it("changes nothing the second time", async () => {
-    assert.match(await up(), /Resources:\n {4}6 unchanged/);
+    assert.match(await up(), /Resources:\n {4}8 unchanged/);
   });
 
   it("puts back what was stopped by hand, where it is asked to look", async () => {
@@ -60,7 +64,7 @@ describe("stack lab", () => {
     const preview = await run("npm run --silent up -- -s lab --preview --yes --refresh");
     assert.equal(preview.exitCode, 0, preview.all);
     assert.match(preview.all, /^drift of vps1: weft: proxy-stopped,/m);
-    assert.match(preview.all, /^vps1: 1 changed, 0 unchanged$/m);
+    assert.match(preview.all, /^vps1: 1 changed, 1 unchanged$/m);
     const status = await keelson("status", "-s", "lab");
     assert.equal(status.exitCode, 0, status.all);
   });
@@ -73,7 +77,7 @@ describe("stack lab", () => {
     const set = await pulumi("config set --secret --path keelson:workloads.second.secrets.API_TOKEN", "canary-5117\n");
     assert.equal(set.exitCode, 0, set.all);
     const said = await up();
-    assert.match(said, /1 changed, 1 unchanged/);
+    assert.match(said, /1 changed, 2 unchanged/);
     assert.match(said, /vps2-services created .*1 changed, 0 unchanged/);
     const state = await pulumi("stack export");
     assert.match(state.stdout, /vps1-services/);
@@ -92,7 +96,7 @@ describe("stack lab", () => {
     for (const { image, kept } of services) assert.deepEqual(kept, [image]);
     assert.deepEqual(
       services.map(({ service, state }) => `${service} ${state}`),
-      ["second ok", "weft ok"],
+      ["gateway ok", "second ok", "weft ok"],
     );
     assert.match((await keelson("logs", "vps1", "weft", "-s", "lab")).stdout, /gateway listens on/);
     assert.equal((await keelson("exec", "vps1", "weft", "-s", "lab", "--", "weft", "whoami")).stdout, "weft");
@@ -106,8 +110,6 @@ describe("stack lab", () => {
       weft: { digest: string; platforms: { platform: string; digest: string }[] };
     };
     const own = weft.platforms.find(({ platform }) => platform === nativePlatform())?.digest ?? "";
-    const serving = async () =>
-      JSON.parse((await keelson("status", "-s", "lab", "--json")).stdout)[0].services[0].image.split("@")[1];
     for (const [args, digest] of [
       [["vps1", "second", own], own],
       [["vps1", "second"], weft.digest],
@@ -116,7 +118,39 @@ describe("stack lab", () => {
       const { all, exitCode } = await keelson("rollback", ...args, "-s", "lab");
       assert.equal(exitCode, 0, all);
       assert.match(all, new RegExp(`^second: \\S+ -> \\S+@${digest}$`, "m"));
-      assert.equal(await serving(), digest);
+      assert.equal(await serving("second"), digest);
+    }
+  });
+
+  /** Digest of what a service of vps1 runs. */
+  const serving = async (service: string): Promise<string | undefined> => {
+    const [{ services }] = JSON.parse((await keelson("status", "-s", "lab", "--json")).stdout) as [
+      { services: { service: string; image: string }[] },
+    ];
+    return services.find((one) => one.service === service)?.image.split("@")[1];
+  };
+
+  it("fails for a version that does not get healthy, with its last lines, while the one before serves on", async () => {
+    const before = await serving("second");
+    const key = (name: string) => `--path keelson:workloads.second.${name}`;
+    const bad: [string, string][] = [
+      ["environment.WEFT_LISTEN", "127.0.0.1:8081"],
+      ["health.port", "8080"],
+      ["health.path", "/health"],
+      ["health.within", "'5 s'"],
+    ];
+    for (const [name, value] of bad) {
+      const set = await pulumi(`config set ${key(name)} ${value}`);
+      assert.equal(set.exitCode, 0, set.all);
+    }
+    const { all, exitCode } = await run("npm run --silent up -- -s lab");
+    assert.notEqual(exitCode, 0, all);
+    assert.match(all, /second: .*\n[\s\S]*gateway listens on 127\.0\.0\.1:8081/);
+    assert.equal(await serving("second"), before);
+    assert.equal((await fetch(`${(await urls()).second}/health`)).status, 200);
+    for (const name of ["environment.WEFT_LISTEN", "health"]) {
+      const taken = await pulumi(`config rm ${key(name)}`);
+      assert.equal(taken.exitCode, 0, taken.all);
     }
   });
 
@@ -131,7 +165,7 @@ describe("stack lab", () => {
       assert.equal(status.exitCode, 4);
       assert.match(status.all, /^vps1: host vps1 can't be reached: .*host key mismatch$/m);
     });
-    assert.match(await up(), /second: \S+ -> \S+\n.*1 changed, 1 unchanged/);
+    assert.match(await up(), /second: \S+ -> \S+\n.*1 changed, 2 unchanged/);
   });
 
   /** Gives the lab's host another key meanwhile. */
@@ -177,10 +211,51 @@ describe("stack lab", () => {
     assert.equal(status.exitCode, 3);
   });
 
+  it("leaves nothing of the hosts themselves on this machine when the lab goes down", async () => {
+    const hosts = ["vps1", "vps2"].map(stateOf);
+    /** What of a host is here, of network, link, rules, processes, groups and files. */
+    const remains = async ({ id, root, folder }: (typeof hosts)[number]) => {
+      const nft =
+        'lib=$(echo "$1"/usr/lib/*-linux-gnu); "$(echo "$lib"/ld-linux-*.so.*)" --library-path "$lib" "$1/usr/sbin/nft" list table ip "$2"';
+      const tables = await execa("bash", ["-c", nft, "bash", root, id], { reject: false });
+      const groups = await execa("find", ["/sys/fs/cgroup", "-type", "d", "-name", id], { reject: false });
+      const all = {
+        namespace: existsSync(`/run/netns/${id}`),
+        link: existsSync(`/sys/class/net/${id}`),
+        table: tables.exitCode === 0,
+        groups: groups.stdout !== "",
+        mounts: mountsBelow(folder),
+        folder: existsSync(folder),
+      };
+      return Object.entries(all).flatMap(([name, is]) => (is ? [name] : []));
+    };
+    for (const host of hosts)
+      for (const thing of ["namespace", "link", "table", "mounts", "folder"])
+        assert.ok((await remains(host)).includes(thing), `${host.folder} has a ${thing}`);
+    const { all, exitCode } = await run("npm run --silent lab -- down");
+    assert.equal(exitCode, 0, all);
+    assert.match(all, /^removed: vps1, vps2$/m);
+    for (const host of hosts) assert.deepEqual(await remains(host), []);
+  });
+
+  /** Whether any process sees a mount below a folder. */
+  const mountsBelow = (folder: string) =>
+    readdirSync("/proc").some((pid) => {
+      try {
+        return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/mounts`, "utf8").includes(` ${folder}/`);
+      } catch {
+        return false; // it has ended
+      }
+    });
+
+  const stateOf = (host: string) => {
+    const folder = join(environment.KEELSON_HOME ?? "", "lab/hosts", host);
+    return { folder, ...JSON.parse(readFileSync(join(folder, "host.json"), "utf8")) };
+  };
+
   /** On a host of the lab, whatever key it shows. */
   const ssh = (host: string, command: string) => {
-    const state = join(environment.KEELSON_HOME ?? "", "lab/hosts", host, "host.json");
-    const { address, keyFile } = JSON.parse(readFileSync(state, "utf8"));
+    const { address, keyFile } = stateOf(host);
     const trusting = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes", "LogLevel=ERROR"];
     const options = trusting.flatMap((option) => ["-o", option]);
     return execa("ssh", [...options, "-i", keyFile, `root@${address}`, command]);
