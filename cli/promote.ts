@@ -6,7 +6,7 @@ import { formatBytes } from "../core/size.ts";
 import { formatTable } from "../core/table.ts";
 import { type FloatingTag, floatingTags, hashTag, higherRelease, namesContent, promotedTags } from "../core/tags.ts";
 import { copyImage } from "../oci/copy.ts";
-import { type PublishedPlatform, readPublished } from "../oci/published.ts";
+import { type PublishedPlatform, pullPublished, readPublished } from "../oci/published.ts";
 import { hasVerdict } from "../oci/verdict.ts";
 import { confirm } from "./confirm.ts";
 import { checkTags, openStack, plannedImage, type Stack } from "./targets.ts";
@@ -95,9 +95,11 @@ async function promote(name: string, options: Options): Promise<void> {
     reference: found.digest,
     tags,
   });
-  const published = await readPublished(to.client, target.repository, result.digest);
+  // What people install by its version is pulled as they will.
+  const isVersion = tags.some((tag) => /^\d+\.\d+\.\d+/.test(tag) && !namesContent(tag, source.contentHash));
+  const published = await (isVersion ? pullPublished : readPublished)(to.client, target.repository, result.digest);
   console.log(`promoted ${result.digest}: ${result.manifests} manifests, ${formatBytes(result.sent)} sent`);
-  console.log(`\n${summary(to, target, published)}`);
+  console.log(`\n${summary(to, target, published, isVersion ? "pulled and hashed" : "read back")}`);
 }
 
 /** Whether its tag is a version that the stack's config has digits of the content's hash behind. */
@@ -111,7 +113,12 @@ async function floatingOf({ client }: Stack, { repository, tags }: PlannedImage)
 }
 
 /** What a release tells of itself: where it is, for which platforms, and how much each weighs. */
-function summary({ client }: Stack, target: PlannedImage, published: readonly PublishedPlatform[]): string {
+function summary(
+  { client }: Stack,
+  target: PlannedImage,
+  published: readonly PublishedPlatform[],
+  how: string,
+): string {
   const where = `${client.host}/${target.repository}:${target.tags[0] ?? "(no tag)"}`;
   const rows = published.map(({ platform, digest, compressed }) => [
     platform,
@@ -119,7 +126,7 @@ function summary({ client }: Stack, target: PlannedImage, published: readonly Pu
     formatBytes(compressed),
     target.budget.compressed ?? "-",
   ]);
-  return `${where}, read back:\n${formatTable(["platform", "digest", "compressed", "at most"], rows)}`;
+  return `${where}, ${how}:\n${formatTable(["platform", "digest", "compressed", "at most"], rows)}`;
 }
 
 /** @throws UserError where a tag that never moves stands elsewhere, or a floating one would go to a lower version. */

@@ -1,3 +1,4 @@
+import { finished } from "node:stream/promises";
 import type { RegistryClient } from "./client.ts";
 import { RegistryError } from "./errors.ts";
 import { readPlatforms } from "./platforms.ts";
@@ -33,4 +34,23 @@ export async function readPublished(
     digest: descriptor.digest,
     compressed: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
   }));
+}
+
+/**
+ * Pulls an image by the digest of each platform, as whoever installs a release will: {@link readPublished}, and every layer
+ * read to its end and held against its digest and size; nothing is kept.
+ * @throws RegistryError that names what is not there or not what its digest says.
+ */
+export async function pullPublished(
+  client: RegistryClient,
+  repository: string,
+  digest: string,
+): Promise<PublishedPlatform[]> {
+  const published = await readPublished(client, repository, digest);
+  const platforms = await Promise.all(published.map((one) => readPlatforms(client, repository, one.digest)));
+  const layers = new Map(
+    platforms.flat().flatMap(({ manifest }) => manifest.layers.map((layer) => [layer.digest, layer] as const)),
+  );
+  for (const layer of layers.values()) await finished(client.getBlob(repository, layer).resume());
+  return published;
 }

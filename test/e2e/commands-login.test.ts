@@ -194,7 +194,7 @@ describe("commands on a stack whose registry has a login", function () {
     await git("tag", "v1.0.0");
     const { tags, stdout } = await promoted();
     assert.deepEqual(tags, ["1", "1.0", "1.0.0", "latest"]);
-    assert.match(stdout, /clawft\/weft:1\.0\.0, read back:\n/);
+    assert.match(stdout, /clawft\/weft:1\.0\.0, pulled and hashed:\n/);
   });
 
   it("prune lists and deletes with it", async () => {

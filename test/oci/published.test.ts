@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { digestOf } from "../../oci/digest.ts";
-import { readPublished } from "../../oci/published.ts";
+import { pullPublished, readPublished } from "../../oci/published.ts";
 import { MEDIA } from "../../oci/schemas.ts";
 import { answer, type Double, says, startDouble } from "./double.ts";
 
@@ -37,5 +37,21 @@ describe("readPublished", () => {
     const client = await registryWith("one");
     const lacking = says(new RegExp(`lacks its layer ${digestOf("three")}`), /push it again/);
     await assert.rejects(readPublished(client, "weft", digestOf(manifest)), lacking);
+  });
+
+  it("pulls a release to its last byte, and finds a layer that is another one", async () => {
+    const digest = digestOf(manifest);
+    const good = await registryWith("one", "three");
+    assert.deepEqual(await pullPublished(good, "weft", digest), [{ platform: "linux/amd64", digest, compressed: 8 }]);
+    await registry.close();
+    const there = new Map([config, "one", "three"].map((bytes) => [digestOf(bytes), bytes]));
+    there.set(digestOf("three"), "thr33");
+    registry = await startDouble(({ url, method }, response) => {
+      if (url.includes("/manifests/")) return answer(response, 200, manifest, { "content-type": MEDIA.manifest });
+      return answer(response, 200, method === "HEAD" ? "" : (there.get(url.slice(url.lastIndexOf("/") + 1)) ?? ""));
+    });
+    const bad = registry.client();
+    await readPublished(bad, "weft", digest);
+    await assert.rejects(pullPublished(bad, "weft", digest), says(/sha256/, /./));
   });
 });
