@@ -6,6 +6,7 @@ const LONG = [
   "up-faults",
   "kubernetes-app",
   "host",
+  "stack-lab",
   "up",
   "weft",
   "worker",
