@@ -5,7 +5,8 @@ import type { Snapshot } from "../../core/impact.ts";
 /** A snapshot whose images have the given content hashes, all on one base. */
 function snapshot(hashes: Readonly<Record<string, string>>, more: Record<string, unknown> = {}, base = "b1"): Snapshot {
   const names = Object.keys(hashes);
-  const images = names.map((name) => ({ name, contentHash: hashes[name], base: { kind: "external", name: "debian" } }));
+  const built = { base: { kind: "external", name: "debian" }, contexts: {} };
+  const images = names.map((name) => ({ name, contentHash: hashes[name], ...built }));
   const plan = { schema: 1, stack: "dev", bases: [{ name: "debian", contentHash: base }], images, ...more };
   return { plan, catalogue: names.map((name) => ({ definition: { name }, dockerfile: hashes[name] })) } as never;
 }
