@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { Readable } from "node:stream";
@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { execa } from "execa";
 import { extract } from "tar-stream";
+import { readBasesLock } from "../../config/catalogue.ts";
 import { elfSection, machineName, readElf } from "../../core/elf.ts";
 import { compareVersions, neededGlibc, neededVersions } from "../../core/elf-versions.ts";
 import { dpkgEntries } from "../../core/packages.ts";
@@ -17,9 +18,13 @@ import type { RegistryClient } from "../../oci/client.ts";
 import { decompress } from "../../oci/layers.ts";
 import { openRegistry } from "../../oci/open.ts";
 import { type PlatformImage, readPlatforms } from "../../oci/platforms.ts";
+import { ensureBase } from "../../toolchain/bases.ts";
 import { openHistory } from "../../toolchain/history.ts";
 import { silent } from "../../toolchain/progress.ts";
 import { ensureServices } from "../../toolchain/services/index.ts";
+import { ensureTool } from "../../toolchain/tools.ts";
+import { UNTRACED } from "./buildctl.ts";
+import { catalogueBuild } from "./catalogue-image.ts";
 import { startDockerd, type TestDocker } from "./dockerd.ts";
 import { callComponent } from "./wasmtime.ts";
 
@@ -29,6 +34,8 @@ const PLATFORMS = ["linux/amd64", "linux/arm64"] as const;
 const GLIBC = "2.36";
 /** HEALTHCHECK's times are in nanoseconds. */
 const SECOND = 1e9;
+/** 003: "Wait up to 30s for container health check to pass". Milliseconds. */
+const WITHIN = 30_000;
 /** What `weft config init` prints. */
 const CONFIG = { listen: "0.0.0.0:8080", drainSeconds: 9 };
 
@@ -109,6 +116,14 @@ describe("image weft", () => {
       assert.ok(compressed < 5e6, `${platform}: ${compressed}`);
   });
 
+  it("has the same labels without a distribution: those of its sources", async () => {
+    const labels = async (repository: string, { manifest }: PlatformImage) =>
+      JSON.parse((await client.getBytes(repository, manifest.config)).toString()).config.Labels;
+    const small = await readPlatforms(client, "weft-distroless", distroless.digest);
+    for (const [i, image] of images.entries())
+      assert.deepEqual(await labels("weft-distroless", small[i] as PlatformImage), await labels("weft", image));
+  });
+
   it("is configured as 003 lists", async () => {
     for (const { manifest } of images) {
       const { config } = JSON.parse((await client.getBytes("weft", manifest.config)).toString());
@@ -130,6 +145,57 @@ describe("image weft", () => {
       });
     }
   });
+
+  it("has a gateway that passes its own tests, with the image's compiler", async () => {
+    const { all, exitCode } = await cargoTest(join(project, "images/weft/gateway"));
+    assert.equal(exitCode, 0, all);
+    const source = join(folder, "failing");
+    cpSync(join(project, "images/weft/gateway"), source, { recursive: true });
+    appendFileSync(
+      join(source, "crates/weft-gateway/src/lib.rs"),
+      '#[cfg(test)]\nmod wrong {\n    #[test]\n    fn fails() {\n        panic!("as it should");\n    }\n}\n',
+    );
+    const failed = await cargoTest(source);
+    assert.notEqual(failed.exitCode, 0);
+    assert.match(failed.all, /test wrong::fails \.\.\. FAILED/);
+  });
+
+  /** `cargo test` of a workspace as a step on the image's first stage, which the builder has. */
+  async function cargoTest(source: string) {
+    const { registry, buildkit } = await ensureServices(silent);
+    const base = readBasesLock(project).bases.find(({ name }) => name === "debian:bookworm-slim");
+    assert.ok(base);
+    const { repository, digest } = await ensureBase(base, client);
+    const platform = process.arch === "arm64" ? "linux/arm64" : "linux/amd64";
+    const from = `${registry.host}/${repository}@${digest}`;
+    const { folder: context, options } = await catalogueBuild(project, "weft", platform, from, folder);
+    const dockerfile = mkdtempSync(join(folder, "tested "));
+    writeFileSync(
+      join(dockerfile, "Dockerfile"),
+      `${readFileSync(join(context, "Dockerfile"), "utf8")}
+FROM chef AS tested
+COPY --from=source / .
+RUN --mount=type=cache,id=cargo,target=/cargo \\
+    find . -type f -exec touch {} + && CARGO_TARGET_DIR=/cargo/test-target cargo test --locked --workspace
+`,
+    );
+    const buildctl = (await ensureTool("buildctl")).path;
+    const locals = [
+      "--local",
+      `context=${context}`,
+      "--local",
+      `dockerfile=${dockerfile}`,
+      "--local",
+      `source=${source}`,
+    ];
+    const args = ["build", "--progress=plain", "--frontend=dockerfile.v0", "--opt", `platform=${platform}`, ...locals];
+    const stage = ["--opt", "context:source=local:source", "--opt", "target=tested"];
+    return execa(buildctl, ["--addr", buildkit.address, ...args, ...options, ...stage], {
+      env: UNTRACED,
+      all: true,
+      reject: false,
+    });
+  }
 
   it("comes as a WebAssembly component below 003's 300 kB, and 120 kB with gzip", async () => {
     const [image] = await readPlatforms(client, "weft-wasm", component.digest);
@@ -214,8 +280,13 @@ describe("image weft", () => {
       it(`becomes healthy by itself, and ends with 0 when it is told to: ${image}`, () => healthy(image));
 
     async function healthy(image: string): Promise<void> {
+      const began = performance.now();
       const id = await engine.docker("run", "--detach", "--network=none", image);
       const state = (format: string) => engine.docker("inspect", `--format={{.State.${format}}}`, id);
+      const answers = () => engine.docker("exec", id, "/usr/local/bin/weft", "health").catch(() => "");
+      while ((await answers()) !== "ok" && performance.now() - began < WITHIN) await sleep(250);
+      assert.ok(performance.now() - began < WITHIN, await engine.docker("logs", id));
+      // Docker asks for the first time after the HEALTHCHECK's interval, 30 s.
       for (let tries = 0; (await state("Health.Status")) !== "healthy" && tries < 180; tries++) await sleep(500);
       assert.equal(await state("Health.Status"), "healthy", await engine.docker("logs", id));
       assert.equal(await engine.docker("exec", id, "/usr/local/bin/weft", "whoami"), "weft");
@@ -227,8 +298,10 @@ describe("image weft", () => {
   });
 
   it("is the same image from the same workspace elsewhere, and nothing is built for it", async () => {
+    const before = allBuilds();
     stack("  keelson:sources:\n    weft:\n      path: ../clawft\n");
     assert.equal((await up()).digest, built.digest);
+    assert.deepEqual(allBuilds(), before);
   });
 
   it("compiles the workspace alone where its source changed", async () => {
@@ -253,6 +326,12 @@ describe("image weft", () => {
       `steps that ran: ${newSteps()}`,
     );
   });
+
+  /** When each build of weft in the clone ended. */
+  function allBuilds(): number[] {
+    using history = openHistory(clone);
+    return PLATFORMS.flatMap((platform) => history.builds("weft", platform, 100).map(({ at }) => at));
+  }
 
   /** Steps of the last build that no cache had, of each platform. */
   function newSteps(): number[] {
