@@ -1,4 +1,5 @@
 import type { Snapshot } from "./impact.ts";
+import type { PlannedBase, PlannedImage } from "./plan.ts";
 
 /** What a run found or made of a plan: not all of it where it was told to look at some resources alone. */
 export interface Brought {
@@ -26,17 +27,10 @@ export function broughtUp(before: Snapshot | undefined, wanted: Snapshot, brough
     passedNames.has(image.name) ? was(before?.plan.images, ({ name }) => name, image.name) : [image],
   );
   // A base that an image which was passed over is made from is still the one of then.
-  const oldBases = new Set(
-    images
-      .filter(({ name }) => passedNames.has(name))
-      .flatMap(({ base, contexts }) => [
-        base.name,
-        ...Object.values(contexts).flatMap((context) => (context.kind === "base" ? [context.base] : [])),
-      ]),
-  );
-  const bases = plan.bases.flatMap((base) => {
-    const [old] = oldBases.has(base.name) ? was(before?.plan.bases, ({ name }) => name, base.name) : [];
-    return [old ?? base];
+  const old = images.filter(({ name }) => passedNames.has(name));
+  const bases = plan.bases.map((base) => {
+    const [former] = was(before?.plan.bases, ({ name }) => name, base.name);
+    return former !== undefined && old.some((image) => isMadeFrom(image, former)) ? former : base;
   });
   const catalogue = wanted.catalogue.flatMap((one) => {
     const { name } = one.definition;
@@ -58,4 +52,13 @@ export function broughtUp(before: Snapshot | undefined, wanted: Snapshot, brough
     },
     catalogue,
   };
+}
+
+/** Whether an image is built on a base, or takes files from it or from the lock in its place. */
+function isMadeFrom({ base, contexts }: PlannedImage, { name, lock }: PlannedBase): boolean {
+  const taken = Object.values(contexts).some((context) => {
+    if (context.kind === "base") return context.base === name;
+    return context.kind === "lock" && context.file === lock;
+  });
+  return base.name === name || taken;
 }

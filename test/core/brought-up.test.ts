@@ -34,6 +34,31 @@ describe("broughtUp", () => {
       base: "b1",
     }));
 
+  it("keeps a base that an image which was passed over takes files from, or the lock in its place", () => {
+    const cuda = (origin: "upstream" | "bootstrapped", pin: string) => ({
+      name: "nvidia/cuda",
+      ...{ origin, contentHash: pin, ...(origin === "upstream" ? {} : { lock: "p.lock.json" }) },
+    });
+    const taking = (one: Snapshot, origin: "upstream" | "bootstrapped", pin: string): Snapshot => {
+      const context =
+        origin === "upstream" ? { kind: "base", base: "nvidia/cuda" } : { kind: "lock", file: "p.lock.json" };
+      const images = one.plan.images.map((image) => ({ ...image, contexts: { context } }));
+      const bases = [...one.plan.bases, cuda(origin, pin)];
+      return { ...one, plan: { ...one.plan, bases, images } } as never;
+    };
+    for (const [old, now] of [
+      ["upstream", "bootstrapped"],
+      ["bootstrapped", "upstream"],
+    ] as const) {
+      const { plan } = broughtUp(
+        taking(before, old, "c1"),
+        taking(wanted, now, "c2"),
+        brought({ web: "w2", api: "a1" }),
+      );
+      assert.deepEqual(plan.bases[1], cuda(old, "c1"));
+    }
+  });
+
   it("knows only what was touched where nothing was before", () =>
     assert.deepEqual(brief(broughtUp(undefined, wanted, brought({ web: "w2", api: "a1" }))), {
       images: { web: "w2" },
