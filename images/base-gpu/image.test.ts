@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { readBasesLock } from "../../config/catalogue.ts";
+import { readPackageFile } from "../../core/packages.ts";
 import { CUDA_LAYOUT } from "./cuda-layout.ts";
 import images from "./image.ts";
 
@@ -73,6 +74,14 @@ describe("base-gpu from NVIDIA's image", () => {
     const info = join(packages(), "nvidia_cublas_cu12-12.1.3.1.dist-info");
     assert.match(readFileSync(join(info, "METADATA"), "utf8"), /^Name: nvidia-cublas-cu12\nVersion: 12\.1\.3\.1$/m);
     assert.equal(readFileSync(join(info, "License.txt"), "utf8"), "terms");
+    // What reports and SBOMs go by.
+    const site = "usr/local/lib/python3.11/dist-packages";
+    const record = "nvidia_cublas_cu12-12.1.3.1.dist-info/RECORD";
+    const fact = readPackageFile(`${site}/${record}`, readFileSync(join(packages(), record), "utf8"));
+    assert.ok(fact?.kind === "pip");
+    assert.deepEqual([fact.name, fact.version], ["nvidia_cublas_cu12", "12.1.3.1"]);
+    assert.ok(fact.files.includes(`${site}/nvidia/cublas/lib/libcublasLt.so.12`));
+    for (const file of fact.files) assert.ok(existsSync(join(folder, "out", file)), file);
   });
 
   it("with another version than the wheels' is refused, and says which it has", async () => {
