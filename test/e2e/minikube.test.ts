@@ -103,4 +103,20 @@ describe("a stack on Minikube", () => {
     assert.equal(await image("todo-backend"), versions[0]);
     assert.equal(minikube.asked("image load").length, 5);
   });
+
+  it("moves no database to another namespace, where it would be empty, and begins nothing", async () => {
+    const file = join(clone, "Pulumi.mini.yaml");
+    const stack = readFileSync(file, "utf8");
+    writeFileSync(file, stack.replace("namespace: todo", "namespace: other"));
+    const { all, exitCode } = await up();
+    writeFileSync(file, stack);
+    assert.notEqual(exitCode, 0, all);
+    assert.match(
+      all,
+      /the data of todo is in namespace todo, and does not move: one in namespace other would be empty/,
+    );
+    const after = await up();
+    assert.equal(after.exitCode, 0, after.all);
+    for (const name of NAMES.slice(1)) assert.match(await image(name), new RegExp(`^${name}:sha256-`));
+  });
 });
