@@ -107,10 +107,15 @@ export class Cluster extends pulumi.ComponentResource {
         return [database.name, new Postgres(`${name}-${database.name}`, postgres, within(database.namespace))];
       }),
     );
+    // Where a database is not to move, the run ends before what would have moved with it.
+    const stay = [...databases.values()].map(({ stays }) => stays).filter((secret) => secret !== undefined);
     const apps = new Map<string, KubernetesApp>();
     for (const app of inOrder(cluster.apps)) {
       const before = (app.after ?? []).map((other) => apps.get(other)).filter((other) => other !== undefined);
-      apps.set(app.name, new KubernetesApp(app.name, appArgs(app, own, databases), within(app.namespace, before)));
+      apps.set(
+        app.name,
+        new KubernetesApp(app.name, appArgs(app, own, databases), within(app.namespace, [...stay, ...before])),
+      );
     }
     for (const chart of cluster.charts) {
       const resource = `${name}-${chart.name}`;

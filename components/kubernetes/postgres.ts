@@ -34,12 +34,17 @@ const DATA = "/data";
 export class Postgres extends pulumi.ComponentResource {
   /** Where its address is. @example { name: "todo-address", key: "uri" } */
   readonly address: { readonly name: pulumi.Output<string>; readonly key: "uri" };
+  /** What is refused first where the database would move, and leave its data: whatever would move with it waits for this. */
+  readonly stays: pulumi.Resource | undefined;
 
   constructor(name: string, args: PostgresArgs, options?: pulumi.ComponentResourceOptions) {
     super("keelson:kubernetes:Postgres", name, {}, options);
     const child = { parent: this };
-    const secret = args.database.as === "cloudnativepg" ? operated(name, args, child) : small(name, args, child);
-    this.address = { name: secret, key: "uri" };
+    const secret = args.database.as === "statefulset" ? passwordOf(name, args.database, child) : undefined;
+    this.stays = secret;
+    const address =
+      secret === undefined ? operated(name, args, child) : small(name, args, secret, { ...child, dependsOn: [secret] });
+    this.address = { name: address, key: "uri" };
     this.registerOutputs({ address: this.address });
   }
 }
@@ -69,19 +74,39 @@ function operated(
   return cluster.metadata.apply((metadata) => `${metadata.name ?? name}-app`);
 }
 
-function small(resource: string, args: PostgresArgs, child: pulumi.CustomResourceOptions): pulumi.Output<string> {
-  const { name, namespace, size, storageClass } = args.database;
-  const labels = { "app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "keelson" };
-  const selector = { "app.kubernetes.io/name": name };
-  const metadata = { name, namespace, labels };
+/** What the small one starts with. */
+function passwordOf(
+  resource: string,
+  { name, namespace }: PlannedDatabase,
+  child: pulumi.CustomResourceOptions,
+): Secret {
   // What it opens stays where it is: so does it.
-  const opens = { name: `${name}-postgres`, annotations: { [KEEPS_DATA]: name } };
-  const secret = new Secret(
+  const annotations = { [KEEPS_DATA]: name };
+  return new Secret(
     `${resource}-postgres`,
-    { metadata: { ...metadata, ...opens }, data: pulumi.secret(base64(credentials(name))) },
+    {
+      metadata: { name: `${name}-postgres`, namespace, labels: labelsOf(name), annotations },
+      data: pulumi.secret(base64(credentials(name))),
+    },
     // A second run would make another password: the first one's stays.
     { ...child, ignoreChanges: ["data"], additionalSecretOutputs: ["data"] },
   );
+}
+
+function labelsOf(name: string): Record<string, string> {
+  return { "app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "keelson" };
+}
+
+function small(
+  resource: string,
+  args: PostgresArgs,
+  secret: Secret,
+  child: pulumi.CustomResourceOptions,
+): pulumi.Output<string> {
+  const { name, namespace, size, storageClass } = args.database;
+  const labels = labelsOf(name);
+  const selector = { "app.kubernetes.io/name": name };
+  const metadata = { name, namespace, labels };
   // Where it is may change, and stands in a Secret whose changes count.
   const uri = pulumi.secret(secret.data).apply(({ POSTGRES_PASSWORD: password = "" }) => ({
     uri: addressOf(name, namespace, Buffer.from(password, "base64").toString()),

@@ -138,6 +138,15 @@ describe("buildClusters", () => {
     assert.equal(address, "postgresql://todo:first@todo.todo.svc:5432/todo");
   });
 
+  it("begins with what is refused where a database would move: nothing else is half moved then", async () => {
+    const pull = { host: "ghcr.io", username: "ada", password: "canary-pull" };
+    const web = { ...api, image: "web", database: undefined };
+    const { order } = await made(lab, { api, web }, { pull });
+    const first = ["kubernetes lab", "Namespace lab-todo", "Secret lab-todo-postgres"];
+    const objects = order.filter((what) => !/^(?:Cluster|Postgres|KubernetesApp) /.test(what));
+    assert.deepEqual(objects.slice(0, first.length), first, order.join(", "));
+  });
+
   it("keeps a database's data on a volume of the size that it is given", async () => {
     const clusters = { lab: { ...lab.lab, databases: { todo: { size: "2 GiB", storageClass: "fast" } } } } as const;
     const { all } = await made(clusters, { api });
