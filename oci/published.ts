@@ -1,7 +1,8 @@
 import { finished } from "node:stream/promises";
 import type { RegistryClient } from "./client.ts";
 import { RegistryError } from "./errors.ts";
-import { readPlatforms } from "./platforms.ts";
+import { type PlatformImage, readPlatforms } from "./platforms.ts";
+import type { Descriptor } from "./schemas.ts";
 
 /** One platform of an image as whoever pulls it gets it. */
 export interface PublishedPlatform {
@@ -22,8 +23,7 @@ export async function readPublished(
   digest: string,
 ): Promise<PublishedPlatform[]> {
   const platforms = await readPlatforms(client, repository, digest);
-  const layers = new Set(platforms.flatMap(({ manifest }) => manifest.layers.map((layer) => layer.digest)));
-  for (const layer of layers)
+  for (const layer of layersOf(platforms).keys())
     if (!(await client.hasBlob(repository, layer)))
       throw new RegistryError(
         `${client.host}/${repository}@${digest} lacks its layer ${layer}`,
@@ -48,9 +48,11 @@ export async function pullPublished(
 ): Promise<PublishedPlatform[]> {
   const published = await readPublished(client, repository, digest);
   const platforms = await Promise.all(published.map((one) => readPlatforms(client, repository, one.digest)));
-  const layers = new Map(
-    platforms.flat().flatMap(({ manifest }) => manifest.layers.map((layer) => [layer.digest, layer] as const)),
-  );
-  for (const layer of layers.values()) await finished(client.getBlob(repository, layer).resume());
+  for (const layer of layersOf(platforms.flat()).values()) await finished(client.getBlob(repository, layer).resume());
   return published;
+}
+
+/** Each once, by digest: platforms share some. */
+function layersOf(platforms: readonly PlatformImage[]): ReadonlyMap<string, Descriptor> {
+  return new Map(platforms.flatMap(({ manifest }) => manifest.layers.map((layer) => [layer.digest, layer] as const)));
 }

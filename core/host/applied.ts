@@ -1,3 +1,5 @@
+import { SECRET, SIGNATURE } from "../pulumi-secret.ts";
+
 /** A resource of `pulumi stack export --show-secrets`, as far as it is read. */
 export interface ClearResource {
   readonly type: string;
@@ -23,12 +25,8 @@ export function appliedSessions(host: string, resources: readonly ClearResource[
     .map(({ inputs = {} }) => ({ command: clear(inputs.create), input: clear(inputs.stdin) }));
 }
 
-/** How Pulumi marks what is secret in a state, and under which key it says so (sdk/go/common/resource/sig). */
-const MARK = "4dabf18193072939515e22adb298388d";
-const SECRET = "1b47061264138c4ac30d75fd1eb44270";
-
 function clear(value: unknown): string {
-  const { [MARK]: mark, plaintext } = (typeof value === "object" && value !== null ? value : {}) as Record<
+  const { [SIGNATURE]: mark, plaintext } = (typeof value === "object" && value !== null ? value : {}) as Record<
     string,
     unknown
   >;

@@ -1,8 +1,7 @@
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
+import { SECRET, SIGNATURE } from "../../core/pulumi-secret.ts";
 
-/** How property values are marked on the wire between engine and provider (Pulumi's resource property protocol). */
-const SIGNATURE = "4dabf18193072939515e22adb298388d";
-const SECRET = "1b47061264138c4ac30d75fd1eb44270";
+/** How an output is marked on the wire between engine and provider (Pulumi's resource property protocol). */
 const OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
 /** A file's or text's content as a value. */
 export const ASSET = "c44067f5952c0a294b673a41bacd8c17";

@@ -32,6 +32,14 @@ export async function pipIndex(): Promise<string> {
   return asked.exitCode === 0 ? asked.stdout.trim() : "";
 }
 
+/** Where pip looks that is set up with no index. */
+async function publicIndex(): Promise<string> {
+  const ask = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)";
+  const { exitCode, stdout } = await execa("python3", ["-c", ask], { reject: false });
+  if (exitCode === 0) return stdout.trim();
+  throw new UserError("pip does not say which package index is its own", "set PIP_INDEX_URL to one");
+}
+
 /**
  * Downloads a source distribution from an index, the one that pip is set up with where none is said. Not with pip: that would run its build
  * to know what it needs.
@@ -74,7 +82,7 @@ export async function findSdist(
 ): Promise<IndexFile> {
   const transport = openTransport();
   try {
-    const base = (index ?? (await pipIndex())) || "https://pypi.org/simple/";
+    const base = (index ?? (await pipIndex())) || (await publicIndex());
     const files = await listFiles(transport, new URL(base.replace(/\/*$/, "/")), name).catch((error: Error) => {
       throw new Error(`the index's list of ${name}: ${error.message}`, { cause: error });
     });

@@ -65,7 +65,7 @@ describe("BuildFailure", () => {
     };
 
     for (const [what, passing, log] of [
-      // npm 7.7.0: github.com/npm/cli/issues/2961
+      // npm 7.7.0: github.com/npm/cli/issues/2961, its registry by another name
       [
         "a registry that does not answer in time",
         true,
@@ -73,7 +73,7 @@ describe("BuildFailure", () => {
           "npm ERR! code ETIMEDOUT",
           "npm ERR! syscall connect",
           "npm ERR! errno ETIMEDOUT",
-          "npm ERR! network request to https://registry.npmjs.org/has-values/-/has-values-0.1.4.tgz failed, reason: connect ETIMEDOUT 104.16.18.35:443",
+          "npm ERR! network request to https://registry.example/has-values/-/has-values-0.1.4.tgz failed, reason: connect ETIMEDOUT 104.16.18.35:443",
           "npm ERR! network This is a problem related to network connectivity.",
         ],
       ],
