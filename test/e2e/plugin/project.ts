@@ -2,6 +2,7 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeF
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import * as automation from "@pulumi/pulumi/automation/index.js";
+import * as settings from "@pulumi/pulumi/runtime/settings.js";
 import { ImageResource, type ImageResourceArgs } from "../../../components/image/keelson.ts";
 import { contextHash, imageContentHash } from "../../../core/hash.ts";
 import { debianArch, PLATFORMS } from "../../../core/platform.ts";
@@ -10,6 +11,11 @@ import { readContext } from "../../../toolchain/context.ts";
 import { home, projectRoot } from "../../../toolchain/home.ts";
 import { pulumiEnvironment } from "../../../toolchain/pulumi-environment.ts";
 import { ensureTool } from "../../../toolchain/tools.ts";
+
+// Pulumi's SDK never closes an inline program's connections to the engine, and gRPC shares those of one address within a process: an engine
+// that gets the port of an earlier one, which has ended, then can't be reached. Each client has its own here.
+const { grpcClientOptions } = settings as unknown as { grpcClientOptions: Record<string, unknown> };
+grpcClientOptions["grpc.use_local_subchannel_pool"] = 1;
 
 const BASE_HASH = "5c".repeat(32);
 
@@ -69,6 +75,7 @@ export async function makeProject(): Promise<TestProject> {
     make: (name, args) => new ImageResource(name, args),
     extra: () => {},
   };
+  let ended = false;
   const workspace = await automation.LocalWorkspace.create({
     workDir: root,
     envVars: await prepareEnvironment(root),
@@ -76,20 +83,28 @@ export async function makeProject(): Promise<TestProject> {
       const made = new Map<string, ImageResource>();
       for (const image of project.images) made.set(image.name, await declare(root, image, made, project.make));
       project.extra(made);
+      ended = true;
       return Object.fromEntries([...made].map(([name, r]) => [name, r.digest]));
     },
   });
   const stack = await automation.Stack.createOrSelect("test", workspace);
+  /** The SDK takes a program that does not reach the engine for one without resources, and the engine then deletes them all. */
+  const whole = async (...[work, onText]: Parameters<typeof run>): Promise<Run> => {
+    ended = false;
+    const done = await run(work, onText);
+    if (done.ok && !ended) throw new Error(`the program never came to its end:\n${done.text}`);
+    return done;
+  };
   return Object.assign(project, {
     root,
     stack,
     preview: () =>
-      run(async (onOutput) => {
+      whole(async (onOutput) => {
         const { changeSummary } = await stack.preview({ onOutput, color: "never", diff: true });
         return changeSummary;
       }),
     up: (onText?: (text: string) => void) =>
-      run(async (onOutput) => {
+      whole(async (onOutput) => {
         const { summary } = await stack.up({ onOutput, color: "never" });
         return summary.resourceChanges ?? {};
       }, onText),
