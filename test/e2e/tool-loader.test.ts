@@ -351,6 +351,117 @@ describe("tool loader", function () {
       assert.ok(ranges.length >= 3, `${ranges.length} ranges`);
     });
 
+    describe("an archive in parts", () => {
+      const partSize = 5 * 2 ** 20;
+      const content = randomBytes(21 * 2 ** 20);
+      const of = { size: content.length, sha256: createHash("sha256").update(content).digest("hex") };
+      let file: string;
+      before(async () => {
+        file = join(world.directory, "parts");
+        await writeFile(file, content);
+      });
+
+      const completes = (incoming: { method?: string | undefined; url?: string | undefined }) =>
+        incoming.method === "POST" && /[?&]uploadId=/.test(incoming.url ?? "");
+      async function held(prefix: string): Promise<void> {
+        const stream = await bucket.volume({ prefix }).read("archive");
+        assert.ok(stream && (await buffer(stream)).equals(content));
+      }
+      async function memory(prefix: string): Promise<string> {
+        const uploads = join(world.directory, prefix);
+        await mkdir(uploads, { recursive: true });
+        return uploads;
+      }
+
+      for (const [what, attempts, lost] of [
+        ["once", 4, 1],
+        ["always", 2, 2],
+      ] as const)
+        it(`is there when the answer to its completion is lost ${what}`, async () => {
+          const prefix = `lost-${what}/`;
+          const uploads = await memory(prefix);
+          let left: number = lost;
+          bucket.fault = (incoming) => (completes(incoming) && left-- > 0 ? "unanswered" : undefined);
+          await bucket.volume({ prefix, uploads, partSize, attempts }).store("archive", file, of);
+          assert.ok(left <= 0);
+          bucket.fault = undefined;
+          await held(prefix);
+          assert.deepEqual(await readdir(uploads), []);
+        });
+
+      it("is a failure when its completion is refused, and begun anew by the next", async () => {
+        const prefix = "refused/";
+        const uploads = await memory(prefix);
+        bucket.fault = (incoming, outgoing) => {
+          if (!completes(incoming)) return undefined;
+          outgoing.writeHead(200).end("<Error><Code>InternalError</Code><Message>so it is</Message></Error>");
+          return "taken";
+        };
+        const store = () => bucket.volume({ prefix, uploads, partSize, attempts: 1 }).store("archive", file, of);
+        await assert.rejects(
+          store(),
+          (e) => e instanceof VolumeError && /could not be completed: so it is/.test(e.message),
+        );
+        bucket.fault = undefined;
+        await store();
+        await held(prefix);
+        assert.deepEqual(await readdir(uploads), []);
+      });
+
+      it("is not held up for ever by a part that the bucket does not have as it was remembered", async () => {
+        const prefix = "another-part/";
+        const uploads = await memory(prefix);
+        const store = () => bucket.volume({ prefix, uploads, partSize, attempts: 1 }).store("archive", file, of);
+        bucket.fault = (incoming, outgoing) => {
+          if (!/partNumber=3/.test(incoming.url ?? "")) return undefined;
+          outgoing.destroy();
+          return "taken";
+        };
+        await assert.rejects(store(), VolumeError);
+        bucket.fault = undefined;
+        const path = join(uploads, `${of.sha256}.json`);
+        const known = JSON.parse(await readFile(path, "utf8")) as { etags: string[] };
+        assert.equal(known.etags.length, 2);
+        await writeFile(path, JSON.stringify({ ...known, etags: [known.etags[0], known.etags[0]] }));
+        await assert.rejects(store(), /could not be completed: .*part/i);
+        await store();
+        await held(prefix);
+      });
+
+      it("starts over, once, when the bucket no longer knows its upload", async () => {
+        const prefix = "forgotten/";
+        const uploads = await memory(prefix);
+        const options = { prefix, uploads, partSize, attempts: 1 };
+        const aborted = join(uploads, `${of.sha256}.json`);
+        for (const etags of [["1"], ["1", "2", "3", "4", "5"]]) {
+          await writeFile(aborted, JSON.stringify({ id: "aborted-by-a-lifecycle-rule", partSize, etags }));
+          await bucket.volume(options).store("archive", file, of);
+          await held(prefix);
+          assert.deepEqual(await readdir(uploads), []);
+          await bucket.volume({ prefix }).remove("archive");
+        }
+        // A bucket that forgets them all is told of, and not asked for ever.
+        let begun = 0;
+        bucket.fault = (incoming, outgoing) => {
+          if (incoming.method === "POST" && /[?&]uploads=/.test(incoming.url ?? "")) begun++;
+          if (!/partNumber=2/.test(incoming.url ?? "")) return undefined;
+          outgoing.writeHead(404).end("<Error><Code>NoSuchUpload</Code></Error>");
+          return "taken";
+        };
+        await assert.rejects(bucket.volume(options).store("archive", file, of), VolumeError);
+        assert.equal(begun, 2);
+      });
+
+      it("leaves nothing to remember of an upload that another completed", async () => {
+        const prefix = "another/";
+        const uploads = await memory(prefix);
+        await bucket.volume({ prefix, partSize }).store("archive", file, of);
+        await writeFile(join(uploads, `${of.sha256}.json`), JSON.stringify({ id: "mine", partSize, etags: ["one"] }));
+        await bucket.volume({ prefix, uploads, partSize }).store("archive", file, of);
+        assert.deepEqual(await readdir(uploads), []);
+      });
+    });
+
     it("signs by the server's clock when its own is wrong", async () => {
       const skewed: string[] = [];
       const real = Date.now;

@@ -21,11 +21,11 @@ export interface Endpoint {
 /** The node that runs the loader; the image's is 22. */
 export const NODE = process.env.TOOL_LOADER_NODE ?? process.execPath;
 
-/** What the way to the bucket does with a request; undefined lets it pass. */
+/** What the way to the bucket does with a request: it answers itself, the answer is cut or lost; undefined lets it pass. */
 export type Fault = (
   request: IncomingMessage,
   response: ServerResponse,
-) => "taken" | { readonly cutAfter: number } | undefined;
+) => "taken" | "unanswered" | { readonly cutAfter: number } | undefined;
 
 /** A bucket at a real S3 endpoint, and a way to it that can fail. */
 export interface Bucket extends Endpoint {
@@ -61,6 +61,7 @@ export async function startBucket(at: Endpoint): Promise<Bucket> {
         headers: incoming.headers,
       },
       (answer) => {
+        if (verdict === "unanswered") return void answer.resume().on("end", () => outgoing.destroy());
         outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
         let left = verdict?.cutAfter ?? Number.POSITIVE_INFINITY;
         answer.on("data", (chunk: Buffer) => {

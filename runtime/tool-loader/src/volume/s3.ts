@@ -42,6 +42,8 @@ const SLOWEST_UPLOAD = 128 * 1024;
 const MAX_SMALL = 2 ** 20;
 
 const uploadSchema = z.object({ id: z.string(), partSize: z.number(), etags: z.array(z.string()) });
+/** An upload in parts: those that are up, in order. */
+type Upload = z.output<typeof uploadSchema>;
 
 /** An S3 bucket as volume: R2, or anything that speaks its API with SigV4 and honours If-None-Match on a put. */
 export class S3Volume implements Volume {
@@ -149,52 +151,89 @@ export class S3Volume implements Volume {
   }
 
   async store(key: string, file: string, of: { readonly size: number; readonly sha256: string }): Promise<void> {
-    const there = await this.#send("HEAD", key);
-    if (Number(there?.headers.get("content-length") ?? -1) === of.size) return;
     const partSize = this.#o.partSize ?? PART_SIZE;
+    if (await this.#holds(key, of.size)) return this.#forgetUpload(of);
     if (of.size > PARTS_ABOVE * partSize) return this.#storeInParts(key, file, of, partSize);
     const body = await openAsBlob(file);
     await this.#send("PUT", key, { body, sha256: of.sha256 });
   }
 
+  async #holds(key: string, size: number): Promise<boolean> {
+    const there = await this.#send("HEAD", key);
+    return Number(there?.headers.get("content-length") ?? -1) === size;
+  }
+
+  /** @param anew whether an upload that the bucket no longer knows is begun once more */
   async #storeInParts(
     key: string,
     file: string,
     of: { size: number; sha256: string },
     partSize: number,
+    anew = true,
   ): Promise<void> {
-    const memory = this.#o.uploads === undefined ? undefined : join(this.#o.uploads, `${of.sha256}.json`);
+    const memory = this.#memory(of);
     const upload =
       (memory === undefined ? undefined : await remembered(memory, partSize)) ?? (await this.#begin(key, partSize));
-    const blob = await openAsBlob(file);
-    const count = Math.ceil(of.size / partSize);
-    for (let part = upload.etags.length + 1; part <= count; part++) {
-      const [from, to] = [(part - 1) * partSize, Math.min(of.size, part * partSize)];
-      const query = { partNumber: String(part), uploadId: upload.id };
-      const sha256 = await sha256Of(file, from, to);
-      const answer = await this.#send("PUT", key, { query, body: blob.slice(from, to), sha256, paced: false });
-      if (answer === undefined) {
-        // The upload was aborted meanwhile, by a lifecycle rule perhaps: from the start, once.
-        if (memory !== undefined) await rm(memory, { force: true });
-        if (part === 1) throw new VolumeError("error", `${this.description}: an upload just begun is unknown`);
-        return this.#storeInParts(key, file, of, partSize);
-      }
-      upload.etags.push(answer.headers.get("etag") ?? "");
-      if (memory !== undefined) await writeDurably(memory, JSON.stringify(upload));
-    }
-    const parts = upload.etags.map((etag, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${etag}</ETag></Part>`);
-    const body = `<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`;
-    const answer = await this.#send("POST", key, { query: { uploadId: upload.id }, body });
-    if (memory !== undefined) await rm(memory, { force: true });
-    const said = answer === undefined ? "" : await this.#text(answer);
-    if (answer === undefined || said.includes("<Error>"))
-      throw new VolumeError(
-        "error",
-        `${this.description}: the upload of ${key} could not be completed: ${tag(said, "Message") ?? "it is unknown"}`,
-      );
+    const known = await this.#sendParts(key, file, of, upload);
+    const failure = known ? await this.#complete(key, upload) : "unknown";
+    // The answer to a completion that was done may be lost, and asked again the upload is unknown: the object tells.
+    if (failure === undefined || (await this.#holds(key, of.size))) return this.#forgetUpload(of);
+    if (failure instanceof VolumeError) throw failure;
+    await this.#forgetUpload(of);
+    // It was aborted meanwhile, by a lifecycle rule perhaps.
+    if (failure === "unknown" && anew) return this.#storeInParts(key, file, of, partSize, false);
+    const why = failure === "unknown" ? "it is unknown" : failure.refused;
+    throw new VolumeError("error", `${this.description}: the upload of ${key} could not be completed: ${why}`);
   }
 
-  async #begin(key: string, partSize: number): Promise<{ id: string; partSize: number; etags: string[] }> {
+  /** Sends the parts that are not up yet. @returns whether the bucket still knows the upload */
+  async #sendParts(key: string, file: string, of: { size: number; sha256: string }, upload: Upload): Promise<boolean> {
+    const { id, partSize, etags } = upload;
+    const memory = this.#memory(of);
+    const blob = await openAsBlob(file);
+    const count = Math.ceil(of.size / partSize);
+    for (let part = etags.length + 1; part <= count; part++) {
+      const [from, to] = [(part - 1) * partSize, Math.min(of.size, part * partSize)];
+      const query = { partNumber: String(part), uploadId: id };
+      const sha256 = await sha256Of(file, from, to);
+      const answer = await this.#send("PUT", key, { query, body: blob.slice(from, to), sha256, paced: false });
+      if (answer === undefined) return false;
+      etags.push(answer.headers.get("etag") ?? "");
+      if (memory !== undefined) await writeDurably(memory, JSON.stringify(upload));
+    }
+    return true;
+  }
+
+  /** @returns why it may not be complete: the bucket doesn't know the upload, refuses it, or did not say */
+  async #complete(
+    key: string,
+    upload: Upload,
+  ): Promise<undefined | "unknown" | { readonly refused: string } | VolumeError> {
+    const parts = upload.etags.map((etag, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${etag}</ETag></Part>`);
+    const body = `<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`;
+    try {
+      const answer = await this.#send("POST", key, { query: { uploadId: upload.id }, body, refusal: 400 });
+      if (answer === undefined) return "unknown";
+      const said = await this.#text(answer);
+      // S3 begins with 200 while it still works at it, and may end with an error.
+      if (answer.ok && !said.includes("<Error>")) return undefined;
+      return { refused: tag(said, "Message") ?? tag(said, "Code") ?? `it was answered with ${answer.status}` };
+    } catch (error) {
+      if (error instanceof VolumeError) return error;
+      throw error;
+    }
+  }
+
+  #memory(of: { readonly sha256: string }): string | undefined {
+    return this.#o.uploads === undefined ? undefined : join(this.#o.uploads, `${of.sha256}.json`);
+  }
+
+  async #forgetUpload(of: { readonly sha256: string }): Promise<void> {
+    const memory = this.#memory(of);
+    if (memory !== undefined) await rm(memory, { force: true });
+  }
+
+  async #begin(key: string, partSize: number): Promise<Upload> {
     const answer = await this.#send("POST", key, { query: { uploads: "" } });
     const id = answer === undefined ? undefined : tag(await this.#text(answer), "UploadId");
     if (id === undefined) throw new VolumeError("error", `${this.description}: no upload id for ${key}`);
@@ -234,7 +273,7 @@ export class S3Volume implements Volume {
 
   /**
    * One request, again after what may pass: no connection, 429, 5xx; Retry-After is honoured.
-   * @returns undefined for 404 of an object; a 412 is returned
+   * @returns undefined for 404 of an object; a 412 is returned, and `refusal`
    */
   async #send(method: string, key: string | undefined, init: Init = {}): Promise<Response | undefined> {
     const attempts = this.#o.attempts ?? 4;
@@ -252,7 +291,7 @@ export class S3Volume implements Volume {
         await this.#o.clock.sleep(retryDelay(attempt, this.#o.random, { first: 0.5, cap: 10 }));
         continue;
       }
-      if (answer.ok || answer.status === 412) return answer;
+      if (answer.ok || answer.status === 412 || answer.status === init.refusal) return answer;
       const said = await this.#text(answer).catch(() => "");
       const code = tag(said, "Code") ?? "";
       if (answer.status === 404 && code !== "NoSuchBucket") return undefined;
@@ -358,13 +397,12 @@ interface Init {
   readonly whole?: boolean;
   /** False: no waiting between writes to one key. */
   readonly paced?: boolean;
+  /** A status that is an answer, too. */
+  readonly refusal?: number;
   readonly onTry?: () => void;
 }
 
-async function remembered(
-  path: string,
-  partSize: number,
-): Promise<{ id: string; partSize: number; etags: string[] } | undefined> {
+async function remembered(path: string, partSize: number): Promise<Upload | undefined> {
   const text = await readFile(path, "utf8").catch(() => "");
   try {
     const upload = uploadSchema.parse(JSON.parse(text));
