@@ -32,10 +32,21 @@ export async function withUnknownNames(root: string, stack: string, error: unkno
   return new ConfigError(file, locate([...findings, ...more], text, file), rest);
 }
 
-/** A host that stands there, and can't be used as it does, is no unknown one. */
+/** What says that a name is none, by its rule: the key that the name would stand below. */
+const UNKNOWN: Readonly<Record<string, string>> = {
+  "host/unknown": "hosts",
+  "kubernetes/unknown": "kubernetes",
+  "kubernetes/unknown-after": "workloads",
+};
+
+/** A host, cluster or workload that stands there, and can't be used as it does, is no unknown one. */
 function isThere({ rule, message }: Finding, findings: readonly Finding[]): boolean {
-  if (rule !== "host/unknown") return false;
-  const broken = findings.flatMap(({ subject }) => /^keelson:hosts\.([^.]+)/.exec(subject)?.[1] ?? []);
+  const key = UNKNOWN[rule];
+  if (key === undefined) return false;
+  const broken = findings.flatMap(({ subject }) => {
+    const [of, name] = subject.replace(/^keelson:/, "").split(".", 2);
+    return of === key && name !== undefined ? [name] : [];
+  });
   return broken.some((name) => message.startsWith(`"${name}" `));
 }
 

@@ -60,13 +60,24 @@ export function parseStackConfig(
   return parsed.data;
 }
 
+/** Keys whose values are maps by a name of the user's: one that is wrong takes no other along. */
+const NAMED: readonly string[] = ["hosts", "kubernetes", "sources", "workloads"];
+
 /** What is left of a config without the values that the schema refuses; undefined where that is none. */
 function usable(raw: Readonly<Record<string, unknown>>, { issues }: z.ZodError): StackConfig | undefined {
-  const keys = issues.flatMap(({ path: [key], ...issue }) =>
-    key === undefined ? (issue.code === "unrecognized_keys" ? issue.keys : []) : [String(key)],
-  );
-  const rest = stackSchema.safeParse(Object.fromEntries(Object.entries(raw).filter(([key]) => !keys.includes(key))));
-  return rest.success ? rest.data : undefined;
+  const refused = issues.flatMap(({ path: [key, name], ...issue }): (readonly [string, string?])[] => {
+    if (key === undefined) return issue.code === "unrecognized_keys" ? issue.keys.map((k) => [k]) : [];
+    return [NAMED.includes(String(key)) && name !== undefined ? [String(key), String(name)] : [String(key)]];
+  });
+  const without = (map: object, names: readonly (string | undefined)[]) =>
+    Object.fromEntries(Object.entries(map).filter(([name]) => !names.includes(name)));
+  const whole = refused.flatMap(([key, name]) => (name === undefined ? [key] : []));
+  const rest = Object.entries(without(raw, whole)).map(([key, value]): [string, unknown] => {
+    const names = refused.flatMap(([k, name]) => (k === key ? [name] : []));
+    return [key, names.length > 0 && typeof value === "object" && value !== null ? without(value, names) : value];
+  });
+  const parsed = stackSchema.safeParse(Object.fromEntries(rest));
+  return parsed.success ? parsed.data : undefined;
 }
 
 /** What Pulumi reads at the top of a stack's file. */

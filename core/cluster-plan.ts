@@ -371,8 +371,10 @@ function appFindings(
       finding("variable-twice", `${key}.secrets.${variable}`, "stands in environment as well", "take one of them out"),
     );
   findings.push(...imageFindings(key, app, facts.get(app.image)));
+  // Beside a cluster that is unknown, which is told, nobody knows whether it is the same.
+  const isKnown = (other: string) => target !== undefined && Object.hasOwn(clusters, apps[other]?.kubernetes ?? "");
   for (const other of app.after ?? [])
-    if (apps[other]?.kubernetes !== app.kubernetes)
+    if (!Object.hasOwn(apps, other) || (isKnown(other) && apps[other]?.kubernetes !== app.kubernetes))
       findings.push(
         finding(
           "unknown-after",

@@ -91,6 +91,13 @@ function unbound(pod: Pod, events: readonly KubernetesEvent[]): Trouble[] | unde
 /** What the volume controller says of such a claim (pkg/controller/volume/persistentvolume of 1.34). */
 const NO_CLASS = /no storage class is set|storageclass\S* "[^"]+" not found/i;
 
+/** What a node is short of when it has such a taint (node.kubernetes.io/disk-pressure and so on), by the taint's first word. */
+const SHORT: Readonly<Record<string, string>> = {
+  disk: "a node's disk is nearly full",
+  memory: "a node has hardly any memory left",
+  pid: "a node has hardly any process ids left",
+};
+
 /** A cluster may grow; what it lacks is told meanwhile. */
 function unscheduled(pod: Pod, namespace: string): Trouble[] | undefined {
   const scheduled = pod.status?.conditions?.find((c) => c.type === "PodScheduled");
@@ -98,16 +105,19 @@ function unscheduled(pod: Pod, namespace: string): Trouble[] | undefined {
   const message = scheduled.message ?? "";
   const lack = /Insufficient ([\w./-]+)/.exec(message)?.[1];
   const isAway = /node\.kubernetes\.io\/(?:unreachable|not-ready)/.test(message);
+  const short = SHORT[/node\.kubernetes\.io\/(\w+)-pressure/.exec(message)?.[1] ?? ""];
   const cause =
     lack !== undefined
       ? `no node has enough ${lack} left`
       : isAway
         ? "a node does not answer, and no other takes the pod"
-        : /untolerated taint|node affinity|node selector/i.test(message)
-          ? "no node is one that the pod may run on"
-          : /persistentvolumeclaim/i.test(message)
-            ? "a volume that it asks for is not there"
-            : "no node takes it";
+        : short !== undefined
+          ? `${short}: it takes no pods until there is room, and for five minutes more`
+          : /untolerated taint|node affinity|node selector/i.test(message)
+            ? "no node is one that the pod may run on"
+            : /persistentvolumeclaim/i.test(message)
+              ? "a volume that it asks for is not there"
+              : "no node takes it";
   const command = isAway ? "kubectl get nodes" : kubectl(namespace, "describe", "nodes");
   return [waiting(pod, scheduled.reason ?? "Unschedulable", message, cause, command)];
 }

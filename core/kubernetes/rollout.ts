@@ -55,7 +55,8 @@ export function judgeRollout(observed: ObservedRollout): RolloutState {
     (status.updatedReplicas ?? 0) === wanted &&
     (status.replicas ?? 0) === wanted &&
     (status.availableReplicas ?? 0) === wanted;
-  if (isDone) return { verdict: "done", troubles: [], serving };
+  // Each is one of the new, which are available: what their ReplicaSet says of itself may be older, or was not asked.
+  if (isDone) return { verdict: "done", troubles: [], serving: { new: wanted, old: 0 } };
   // Until the controller has seen the change, all that is there is of the version before.
   if (!isSeen || newest === undefined) return { verdict: "wait", troubles: stopped(observed, []), serving };
   const pods = observed.pods.filter((pod) => isOwned(pod.metadata, newest.metadata?.uid) && isLive(pod));

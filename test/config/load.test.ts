@@ -98,6 +98,36 @@ describe("a plan that is not whole", () => {
     });
   });
 
+  it("takes no cluster and no workload for unknown that stands there and is wrong, nor those beside it", async () => {
+    const lines = [
+      "config:",
+      "  keelson:kubernetes:",
+      "    lab: { lab: 'yes', databases: { todo: {} } }",
+      "    mini: { minikube: {} }",
+      "  keelson:workloads:",
+      "    a: { image: nginx:1.27, port: 80, user: '1:1', kubernetes: lab, database: todo, after: [d] }",
+      "    b: { image: nginx:1.27, port: 80, user: '1:1', kubernetes: mini, after: [c, e] }",
+      "    c: { image: nginx:1.27, port: '80', user: '1:1', kubernetes: mini }",
+      "    d: { image: nginx:latest, port: 80, user: '1:1', kubernetes: labb, after: [b, x] }",
+    ];
+    writeFileSync(join(root, "Pulumi.dev.yaml"), lines.join("\n"));
+    await assert.rejects(readStack(root, "dev"), (error) => {
+      assert.ok(error instanceof ConfigError);
+      assert.deepEqual(
+        error.findings.map((f) => [f.subject, f.rule, f.where?.line]),
+        [
+          ["keelson:kubernetes.lab.lab", "config/invalid-value", 3],
+          ["keelson:workloads.c.port", "config/invalid-type", 8],
+          ["keelson:workloads.b.after", "kubernetes/unknown-after", 7],
+          ["keelson:workloads.d.after", "kubernetes/unknown-after", 9],
+          ["keelson:workloads.d.image", "kubernetes/image", 9],
+          ["keelson:workloads.d.kubernetes", "kubernetes/unknown", 9],
+        ],
+      );
+      return true;
+    });
+  });
+
   it("tells the line of the stack's file that a name stands below", async () => {
     writeFileSync(join(root, "Pulumi.dev.yaml"), "config:\n  keelson:builder: embedded\n  keelson:images: [rihgt]\n");
     const { findings } = await loadPlan(root, "dev", { ...config, images: ["rihgt"] }, around);

@@ -442,6 +442,12 @@ describe("a rollout", () => {
     const said = "0/2 nodes are available: 1 node(s) had untolerated taint";
     assert.match(causeOf(`${said} {node.kubernetes.io/unreachable: }.`) ?? "", /a node does not answer/);
     assert.match(causeOf(`${said} {dedicated: gpu}.`) ?? "", /no node is one that the pod may run on/);
+    assert.match(causeOf(`${said} {node.kubernetes.io/disk-pressure: }.`) ?? "", /a node's disk is nearly full/);
+    assert.match(causeOf(`${said} {node.kubernetes.io/memory-pressure: }.`) ?? "", /a node has hardly any memory left/);
+    assert.match(
+      causeOf(`${said} {node.kubernetes.io/pid-pressure: }.`) ?? "",
+      /a node has hardly any process ids left/,
+    );
   });
 
   it("names the node that says nothing any more, and waits for its pods to come elsewhere", () => {
@@ -471,6 +477,7 @@ describe("a rollout", () => {
     const status = { observedGeneration: 2, replicas: 2, updatedReplicas: 2, readyReplicas: 2, availableReplicas: 2 };
     const done = { ...base, deployment: { ...base.deployment, status } };
     assert.equal(judgeRollout(done).verdict, "done");
+    assert.deepEqual(judgeRollout({ ...done, replicaSets: [] }).serving, { new: 2, old: 0 });
     const unseen = {
       ...done,
       deployment: { ...done.deployment, status: { ...status, observedGeneration: 1 } },
