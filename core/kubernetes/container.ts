@@ -1,4 +1,4 @@
-import { diagnosePrisma } from "../prisma/diagnosis.ts";
+import { diagnosePrisma, type PrismaDiagnosis } from "../prisma/diagnosis.ts";
 import type { ContainerStatus, KubernetesEvent, Pod } from "./objects.ts";
 import { lastLines, type Trouble, WITHOUT_POD } from "./trouble.ts";
 import { kubectl } from "./words.ts";
@@ -227,9 +227,8 @@ function ended(subject: ContainerSubject, verdict: Trouble["verdict"]): Diagnosi
   }
   const broken = unrunnable(subject, `${last?.message ?? ""} ${last?.reason === "StartError" ? "" : execFailure(log)}`);
   if (broken !== undefined) return { ...broken, verdict };
-  const prisma = PRISMA.test(log ?? "") ? diagnosePrisma(log ?? "") : undefined;
-  if (prisma !== undefined)
-    return { verdict, cause: prisma.message, command: `${prisma.fix}; ${logs}`, later: prisma.fix };
+  const words = lastWords(log ?? "");
+  if (words !== undefined) return { verdict, cause: words.message, command: `${words.fix}; ${logs}`, later: words.fix };
   const probe = events.findLast(
     (e) => e.reason === "Unhealthy" && /^(?:Liveness|Startup) probe failed/.test(e.message ?? ""),
   );
@@ -250,6 +249,14 @@ function ended(subject: ContainerSubject, verdict: Trouble["verdict"]): Diagnosi
 
 /** A log in which Prisma speaks: others refuse connections, too. */
 const PRISMA = /prisma|query[ _]engine|Can't reach database server|\bP[12]\d{3}\b/i;
+/** What PostgreSQL itself says, whoever asked it. */
+const POSTGRES: readonly PrismaDiagnosis["kind"][] = ["refused", "no-database", "not-migrated"];
+
+/** What a program says of Prisma, or of its database. */
+export function lastWords(log: string): PrismaDiagnosis | undefined {
+  const found = diagnosePrisma(log);
+  return found !== undefined && (PRISMA.test(log) || POSTGRES.includes(found.kind)) ? found : undefined;
+}
 
 /** A kernel's refusal that only the log has: shells print it before they end with 126. */
 function execFailure(log: string | undefined): string {

@@ -1,4 +1,4 @@
-import { containerTrouble } from "./container.ts";
+import { containerTrouble, lastWords } from "./container.ts";
 import type { KubernetesEvent, ObjectMeta, Pod } from "./objects.ts";
 import { lastLines, type Trouble, WITHOUT_POD } from "./trouble.ts";
 import { kubectl } from "./words.ts";
@@ -157,9 +157,18 @@ function unready(
   if (container === undefined) return undefined;
   const probe = events.findLast((e) => e.reason === "Unhealthy")?.message ?? "";
   const log = lastLines(logs[`${name}/${container.name ?? ""}`]);
-  const cause = probe === "" ? "it runs, and is not ready yet" : "it runs, and its probe finds it not ready";
-  const command = kubectl(namespace, "logs", name, "-c", container.name ?? "");
-  return [{ ...waiting(pod, "NotReady", probe, cause, command), later: WITHOUT_POD, log }];
+  const unknown = probe === "" ? "it runs, and is not ready yet" : "it runs, and its probe finds it not ready";
+  const words = lastWords(log.join("\n"));
+  const logsOf = kubectl(namespace, "logs", name, "-c", container.name ?? "");
+  const command = words === undefined ? logsOf : `${words.fix}; ${logsOf}`;
+  const found = waiting(
+    pod,
+    "NotReady",
+    probe,
+    words === undefined ? unknown : `it runs, and ${words.message}`,
+    command,
+  );
+  return [{ ...found, later: words?.fix ?? WITHOUT_POD, log }];
 }
 
 /**

@@ -72,7 +72,7 @@ const SIGNS: readonly {
     sign: /\bP202[12]\b|relation "([^"]+)" does not exist|The table `([^`]+)` does not exist/,
     message: (found) =>
       `the database has no table ${found[1] ?? found[2] ?? "of that name"}: its migrations did not run`,
-    fix: "run the migrations before the rollout; see the migration Job's log",
+    fix: "run the migrations: the workload's `migrate` does before each rollout, `keelson exec` at any time; see the migration Job's log",
   },
 ];
 

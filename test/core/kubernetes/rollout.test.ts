@@ -220,6 +220,14 @@ describe("a rollout", () => {
       /DATABASE_URL/,
     ],
     [
+      "a database that refuses, of a program without Prisma",
+      crashed(1),
+      { logs: { "a/app": 'asyncpg: password authentication failed for user "todo"' } },
+      "fatal",
+      /refuses the user todo/,
+      /Secret/,
+    ],
+    [
       "a cache that is away, of a program without Prisma",
       crashed(1),
       { logs: { "a/app": "Error: connect ECONNREFUSED 10.0.0.5:6379" } },
@@ -251,6 +259,25 @@ describe("a rollout", () => {
       "wait",
       /finds it not ready/,
       /logs a -c app/,
+    ],
+    [
+      "a probe that a client without its engine fails",
+      { state: { running: {} }, ready: false },
+      {
+        events: [event("Unhealthy", "Readiness probe failed: 500")],
+        logs: { "a/app": 'Query engine library for current platform "linux-musl-openssl-3.0.x" could not be found.' },
+      },
+      "wait",
+      /no engine for linux-musl-openssl-3\.0\.x/,
+      /keelson fix prisma.*; kubectl -n todo logs a -c app$/,
+    ],
+    [
+      "a probe that a database without tables fails, of a program without Prisma",
+      { state: { running: {} }, ready: false },
+      { logs: { "a/app": 'GET /ready: UndefinedTableError: relation "todo" does not exist' } },
+      "wait",
+      /no table todo: its migrations did not run/,
+      /keelson exec/,
     ],
     [
       "a volume that is not there",
