@@ -306,7 +306,7 @@ async function runPulumi(context: Up, refresh: boolean, next: boolean): Promise<
       return stopped ? 130 : exitCode;
     }
     if (refresh && hasHosts(config)) await (await import("./host-refresh.ts")).refreshHosts(stack, config.hosts);
-    await summarize(context, changedImages(log), next);
+    await summarize(context, changedImages(readFileSync(log, "utf8")), next);
     return 0;
   } finally {
     rmSync(log, { force: true });
@@ -349,14 +349,16 @@ async function summarize(
 }
 
 /** The images that this run made or changed, from the engine's own log of events. */
-function changedImages(log: string): Set<string> {
+export function changedImages(log: string): Set<string> {
   const changed = new Set<string>();
-  for (const line of readFileSync(log, "utf8").split("\n").filter(Boolean)) {
+  for (const line of log.split("\n").filter(Boolean)) {
     const { resOutputsEvent } = JSON.parse(line) as {
       resOutputsEvent?: { metadata: { urn: string; type: string; op: string } };
     };
-    if (resOutputsEvent?.metadata.type !== "keelson:index:Image" || resOutputsEvent.metadata.op === "same") continue;
-    changed.add(resOutputsEvent.metadata.urn.split("::").at(-1) ?? "");
+    const { type, op = "same", urn } = resOutputsEvent?.metadata ?? {};
+    // A refresh looks at each image, and tells of each.
+    if (type !== "keelson:index:Image" || op === "same" || op === "refresh") continue;
+    changed.add(urn?.split("::").at(-1) ?? "");
   }
   return changed;
 }
