@@ -346,6 +346,16 @@ RUN --mount=type=cache,id=cargo,target=/cargo \\
     });
   }
 
+  it("is built from a workspace that nobody wrote for keelson: other packages, another program, no /echo, no handler of SIGTERM", async () => {
+    cpSync(join(project, "test/fixtures/acme"), join(folder, "acme"), { recursive: true });
+    stack("  keelson:sources:\n    weft: { path: ../acme, package: acme-server, binary: acme }\n");
+    const { digest } = await up();
+    for (const image of await readPlatforms(client, "weft", digest)) {
+      assert.match((await fileOf(image, "usr/local/bin/weft")).toString("latin1"), /"acme": true/, image.platform);
+      assert.equal(image.config.config?.Labels?.["org.opencontainers.image.version"], "1.2.3");
+    }
+  });
+
   it("says at preview what is wrong with a workspace", async () => {
     stack("  keelson:sources:\n    weft: { path: ../clawft, package: clawft-cli }\n");
     const { exitCode, all } = await npm("run", "keelson", "--", "plan");
