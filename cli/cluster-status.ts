@@ -39,7 +39,9 @@ export async function clusterStatus(
     return { cluster: name, services, notes, healthy: services.every(({ state }) => state === "ok") };
   } catch (failure) {
     const told = cluster === undefined ? failure : await explained(cluster, failure, "see what runs");
-    return { cluster: name, services: [], notes: [(told as Error).message], healthy: false, unreachable: true };
+    const { message, fix } = told as Error & { fix?: string };
+    const note = fix === undefined ? message : `${message}\n  fix: ${fix}`;
+    return { cluster: name, services: [], notes: [note], healthy: false, unreachable: true };
   }
 }
 

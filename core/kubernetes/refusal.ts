@@ -135,7 +135,7 @@ function unauthorized({ user, context, expired }: Attempt["login"]): Explanation
     };
   return {
     message: `the API server does not accept the login of user ${user} (context ${context})`,
-    fix: `log in again, or set kubernetes:kubeconfig to one that is valid; try it: kubectl --context ${context} auth whoami`,
+    fix: `log in again, or name a kubeconfig that is valid; try it: kubectl --context ${context} auth whoami`,
   };
 }
 
@@ -211,7 +211,7 @@ export function explainOutage({ server, context, code, message }: Outage): UserE
 }
 
 function outage(code: string, message: string, context: string): readonly [why: string, fix: string] {
-  const start = `start the cluster (minikube start), or set kubernetes:context to one that runs (now ${context})`;
+  const start = `start the cluster (minikube start), or name a context that runs (now ${context})`;
   switch (code) {
     case "ECONNREFUSED":
       return ["nothing listens there", start];

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Refusal } from "../../core/kubernetes/refusal.ts";
 import type { Login } from "./kubeconfig.ts";
+import { checkCertificates, logIn } from "./log-in.ts";
 import { isObject, type KubernetesObject } from "./object.ts";
 
 /** One call of the API. */
@@ -130,7 +131,7 @@ export class Caller {
           : { "Content-Type": call.contentType ?? "application/json", "Content-Length": Buffer.byteLength(body) }),
       },
     };
-    await this.login.config.applyToHTTPSOptions(options);
+    await logIn(this.login, options);
     options.agent = this.agentOf(options);
     return { url, options, body };
   }
@@ -144,6 +145,7 @@ export class Caller {
     const id = String(cert ?? "");
     const known = this.agents.get(id);
     if (known !== undefined) return known;
+    checkCertificates(this.login, options);
     const tls = { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername };
     const given = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
     const agent = new https.Agent({ ...given, keepAlive: true, maxSockets: 32 });

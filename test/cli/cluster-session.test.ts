@@ -66,6 +66,15 @@ describe("a cluster's session", () => {
   };
   const status = (cluster: OpenCluster) => clusterStatus({ name: "prod", used: true, open: () => cluster }, "shop");
 
+  it("tells of a cluster that can't be asked what to do", async () => {
+    const cluster = open(applied("web", "shop"));
+    server.close();
+    server.closeAllConnections();
+    const { notes, unreachable } = await status(cluster);
+    assert.equal(unreachable, true);
+    assert.match(notes.join("\n"), /can't be reached: nothing listens there\n {2}fix: start the cluster/);
+  });
+
   it("tells what is gone, and what a namespace lacks where another has it too", async () => {
     answers = {
       ...answers,
