@@ -62,6 +62,12 @@ function common(command: Command): Command {
     .option("--markdown", "as Markdown, for a pull request");
 }
 
+/** A report's own options before those of `keelson report`: commander has a default of the latter win over what was said to the former. */
+function optionsOf(command: Command): Options {
+  const said = Object.entries(command.opts()).filter(([name]) => command.getOptionValueSource(name) !== "default");
+  return { ...command.optsWithGlobals<Options>(), ...Object.fromEntries(said) };
+}
+
 async function imagesReport(names: string[], options: Options): Promise<void> {
   const stack = openStack(options.stack);
   const targets = await findTargets(() => stack, names);
@@ -84,14 +90,14 @@ async function imagesReport(names: string[], options: Options): Promise<void> {
 }
 
 async function familiesReport(_: unknown, command: Command): Promise<void> {
-  const options: Options = command.optsWithGlobals();
+  const options: Options = optionsOf(command);
   const { familiesOf } = await import("./report-families.ts");
   const report = await familiesOf(await openStack(options.stack), projectRoot());
   print(report, familiesDocument(report), options);
 }
 
 async function cudaReport(names: string[], _: unknown, command: Command): Promise<void> {
-  const options: Options = command.optsWithGlobals();
+  const options: Options = optionsOf(command);
   const stack = openStack(options.stack);
   const { plan } = await stack;
   const { machine, profile } = { machine: plan.stack, profile: plan.machine?.profile };
@@ -125,7 +131,7 @@ function locksOf({ contexts }: PlannedImage): Record<string, string> {
 const WORKERS = { noGit: "worker-ultramin", git: "worker-minimal" };
 
 async function workerReport(_: unknown, command: Command): Promise<void> {
-  const options: Options = command.optsWithGlobals();
+  const options: Options = optionsOf(command);
   if (options.html !== undefined)
     throw new UserError(
       "this report has no page",

@@ -22,4 +22,16 @@ export default defineImage({
   health: { command: ["python3", "-c", "import llama_cpp, vllm"], within: "120 s" },
   user: "10001:10001",
   smoke: "smoke",
+  allow: [
+    {
+      rule: "secret/file",
+      path: "/usr/local/lib/python3.11/dist-packages/cmake/data/share/cmake-*/Templates/Windows/Windows_TemporaryKey.pfx",
+      reason: "what CMake signs new Windows projects with until they have a key; vllm wants CMake installed",
+    },
+    {
+      rule: "secret/text",
+      path: "/usr/local/lib/python3.11/dist-packages/transformers/testing_utils.py",
+      reason: "the public token of a test account at Hugging Face's staging hub",
+    },
+  ],
 });

@@ -57,6 +57,17 @@ describe("the command line", () => {
   });
 
   for (const args of [
+    ["report", "cuda", "none", "--stack", "mainpc"],
+    ["report", "--stack", "mainpc", "cuda", "none"],
+    ["report", "--stack", "dev", "cuda", "none", "--stack", "mainpc"],
+  ])
+    it(`asks the stack that is named: keelson ${args.join(" ")}`, async () => {
+      const { code, text } = await printed(...args);
+      assert.equal(code, 1);
+      assert.match(text, /"none" is no image of stack mainpc/);
+    });
+
+  for (const args of [
     ["services", "bogus"],
     ["services", "logs", "--bogus"],
     ["bases", "bogus"],
