@@ -1,6 +1,7 @@
 import type { PlaceStatus } from "../core/host-status.ts";
 import { type AppliedDatabase, DATABASE, textOf } from "../core/kubernetes/applied.ts";
 import type { ReplicaSet } from "../core/kubernetes/objects.ts";
+import { judgeDeletion } from "../core/kubernetes/readiness.ts";
 import { judgeWaitFor } from "../core/kubernetes/wait-for.ts";
 import { shellWord } from "../core/kubernetes/words.ts";
 import { workloadStatus } from "../core/kubernetes/workload-status.ts";
@@ -71,8 +72,10 @@ async function look({ api }: OpenCluster, { service, kind, namespace, applied, g
     waiterOf((applied?.inputs ?? {}) as KubernetesObject, live)?.observe(api, live),
   ]);
   const sets = replicaSets as ReplicaSet[];
-  return {
-    status: workloadStatus({ service, applied, given, live, replicaSets: sets, readiness }),
-    troubles: readiness?.verdict === "done" ? [] : (readiness?.troubles ?? []).map((trouble) => api.told(trouble)),
-  };
+  const status = workloadStatus({ service, applied, given, live, replicaSets: sets, readiness });
+  if (readiness === undefined || readiness.verdict === "done") return { status, troubles: [] };
+  const isGoing = textOf(live, "metadata", "deletionTimestamp") !== "";
+  const troubles = isGoing ? judgeDeletion({ ...live, kind }).troubles : readiness.troubles;
+  const told = troubles.map((trouble) => api.told(trouble));
+  return { status, troubles: told.length > 0 ? told : [`${service}: ${readiness.progress}`] };
 }

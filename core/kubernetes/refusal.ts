@@ -84,6 +84,11 @@ const SIGNS: readonly Sign[] = [
     }),
   },
   {
+    // As keelson's plugin says it.
+    sign: /^\S+ is not there any more$/,
+    explain: ({ message }) => ({ message, fix: "npm run up -- --refresh (with -s STACK) makes it anew" }),
+  },
+  {
     sign: /exceeded quota: (.*)/,
     explain: (_, { namespace }, [, rest]) => ({
       message: `the quota of namespace ${namespace} has no room for it: ${rest}`,

@@ -163,7 +163,10 @@ function holdsSecret(value: WireValue): boolean {
   return isMap(value) && Object.values(value).some(holdsSecret);
 }
 
-/** Every secret text of some inputs, as it stands and as a Secret holds it, longest first: what no message may show. */
+/**
+ * Every secret text of some inputs, as it stands and as a Secret holds it, longest first: what no message may show. What stands in
+ * the object's own name is none: a database's user is called as the database.
+ */
 export function secretTexts(map: WireMap): string[] {
   const found = new Set<string>();
   const collect = (value: WireValue, isHidden: boolean): void => {
@@ -175,7 +178,10 @@ export function secretTexts(map: WireMap): string[] {
   const isSecretObject = map.kind === "Secret";
   for (const [key, value] of Object.entries(map))
     collect(value, isSecretObject && (key === "data" || key === "stringData"));
-  return [...found].toSorted((a, b) => b.length - a.length);
+  const { name, namespace } = isMap(map.metadata) ? map.metadata : {};
+  return [...found]
+    .filter((text) => ![name, namespace].some((shown) => typeof shown === "string" && shown.includes(text)))
+    .toSorted((a, b) => b.length - a.length);
 }
 
 /** A secret as it stands, and as it is before and after base64; what is too short to be one would blot out messages. */

@@ -117,7 +117,7 @@ async function change(
     throw new RefusedError({
       code: 404,
       reason: "NotFound",
-      message: `${nameOf(before)} is not there any more; npm run up -- --refresh (with -s STACK) makes it anew`,
+      message: `${nameOf(before)} is not there any more`,
     });
   const found = live;
   const taken = takeOver(live, fieldManager);

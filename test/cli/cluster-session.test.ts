@@ -75,6 +75,28 @@ describe("a cluster's session", () => {
     assert.match(notes.join("\n"), /can't be reached: nothing listens there\n {2}fix: start the cluster/);
   });
 
+  it("tells of what does not serve how far it is, where nothing else is known, and of what is being deleted that it is", async () => {
+    const web = (metadata: object) => ({
+      ...{ apiVersion: "apps/v1", kind: "Deployment" },
+      metadata: { name: "web", namespace: "shop", uid: "u", generation: 1, ...metadata },
+      spec: { replicas: 2, selector: { matchLabels: { a: "b" } } },
+      status: {},
+    });
+    const notesOf = async (metadata: object) => {
+      answers = {
+        ...answers,
+        "/apis/apps/v1/namespaces/shop/deployments/web": web(metadata),
+        "/apis/apps/v1/namespaces/shop/replicasets": { items: [] },
+        "/api/v1/namespaces/shop/pods": { items: [] },
+        "/api/v1/namespaces/shop/events": { items: [] },
+      };
+      return (await status(open(applied("web", "shop")))).notes.filter((note) => !note.startsWith("back to"));
+    };
+    assert.deepEqual(await notesOf({}), ["web: 0 of 2 new pods serve"]);
+    const gone = (await notesOf({ deletionTimestamp: "2026-01-01T00:00:00Z" })).join("\n");
+    assert.match(gone, /^deployment web: Terminating\n {2}cause: what it owns is not gone yet\n {2}fix: kubectl/);
+  });
+
   it("tells what is gone, and what a namespace lacks where another has it too", async () => {
     answers = {
       ...answers,

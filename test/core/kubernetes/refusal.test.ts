@@ -56,6 +56,12 @@ describe("a refusal of the API server", () => {
       fix: /may create namespaces; try it: kubectl auth can-i create namespaces$/,
     },
     {
+      of: "an object that somebody deleted",
+      refusal: refusal(404, "NotFound", "web is not there any more"),
+      says: /^can't create Deployment shop\/web: web is not there any more$/,
+      fix: /^npm run up -- --refresh \(with -s STACK\) makes it anew$/,
+    },
+    {
       of: "a login that is none",
       refusal: refusal(401, "Unauthorized", "Unauthorized"),
       says: /does not accept the login of user deployer \(context prod\)/,

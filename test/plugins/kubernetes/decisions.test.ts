@@ -337,6 +337,13 @@ describe("kubernetes plugin: states", () => {
     const said = redact("canary-one Y2FuYXJ5LW9uZQ== canary-two Y2FuYXJ5LXR3bw== and more", secrets);
     assert.equal(said, "[secret] [secret] [secret] [secret] and more");
   });
+
+  it("knows no secret in an object's own name", () => {
+    const metadata = { name: "shopdb-postgres", namespace: "shop" };
+    const secrets = secretTexts({ kind: "Secret", metadata, stringData: { POSTGRES_USER: "shopdb", P: "canary-one" } });
+    const said = redact("can't create Secret shop/shopdb-postgres: canary-one", secrets);
+    assert.equal(said, "can't create Secret shop/shopdb-postgres: [secret]");
+  });
 });
 
 describe("kubernetes plugin: who manages what", () => {
