@@ -25,6 +25,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import("./status.ts")).statusCommand(),
   logs: async () => (await import("./logs.ts")).logsCommand(),
   exec: async () => (await import("./exec.ts")).execCommand(),
+  maintenance: async () => (await import("./maintenance.ts")).maintenanceCommand(),
+  live: async () => (await import("./live.ts")).liveCommand(),
   rollback: async () => (await import("./rollback.ts")).rollbackCommand(),
   bases: async () => (await import("./bases.ts")).basesCommand(),
   lock: async () => (await import("./lock.ts")).lockCommand(),

@@ -51,10 +51,13 @@ export async function hostStatus(host: OpenHost): Promise<HostStatus> {
 function show(found: readonly (PlaceStatus & { readonly host?: string; readonly cluster?: string })[]): void {
   const named = found.map((place) => ({ ...place, name: place.host ?? place.cluster ?? "" }));
   const rows = named.flatMap(({ name, services }) =>
-    services.map(({ service, state, image, drift, channel }) => [
+    services.map(({ service, state, image, drift, channel, maintenance }) => [
       name,
       service,
-      state === "ok" ? "ok" : drift.join(", ") || "drift",
+      [
+        state === "ok" ? "ok" : drift.join(", ") || "drift",
+        ...(maintenance === undefined ? [] : [`in maintenance since ${maintenance}`]),
+      ].join(", "),
       `${image?.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, "$1…") ?? "-"}${channel === undefined ? "" : ` (${channel})`}`,
     ]),
   );

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CHANNEL } from "../core/channel.ts";
+import { isAssets } from "../core/host/check.ts";
 import { HOST_ENGINES, NAME } from "../core/host/service.ts";
 import { cpus, duration, memory, patience, port, secret, size, user, variable, whole } from "./workload-values.ts";
 
@@ -111,6 +112,9 @@ export const serviceSchema = z
       .object({ before: z.string().startsWith("/").optional(), after: z.string().startsWith("/").optional() })
       .strict()
       .optional(),
+    /** Folder of the project: 502.html, 503.html, … and maintenance.html. */
+    errorPages: z.string().min(1).optional(),
+    assets: z.string().refine(isAssets, "a folder of the image such as /app/public/assets").optional(),
     scratch: z.record(z.string().startsWith("/"), size).optional(),
   })
   .strict();

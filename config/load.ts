@@ -14,6 +14,7 @@ import type { Revision } from "../core/tags.ts";
 import { nativePlatform } from "../toolchain/platform.ts";
 import { basesAway } from "../toolchain/upstream.ts";
 import { readBasesLock, readCatalogue } from "./catalogue.ts";
+import { readErrorPages } from "./error-pages.ts";
 import { githubCacheFindings } from "./github-cache.ts";
 import { pythonLocks } from "./python-locks.ts";
 import { gitRevision } from "./revision.ts";
@@ -62,7 +63,8 @@ export async function loadPlan(
     Object.keys(config.volumes).length === 0
       ? undefined
       : (await import("./volumes.ts")).readVolumes(config.volumes, `Pulumi.${stack}.yaml`);
-  const { services: hosted, apps } = byTarget(config.workloads);
+  const { services: onServers, apps } = byTarget(config.workloads);
+  const { services: hosted, findings: pageFindings } = readErrorPages(root, onServers);
   const hasHosts = Object.keys(config.hosts).length + Object.keys(hosted).length > 0;
   const hostPlan = hasHosts ? await import("../core/host-plan.ts") : undefined;
   const hasClusters = Object.keys(config.kubernetes).length + Object.keys(apps).length > 0;
@@ -161,6 +163,7 @@ export async function loadPlan(
     ...(fleetHosted?.findings ?? []),
     ...[...(onClusters?.findings ?? []), ...(charts?.findings ?? [])],
     ...volumeFindings,
+    ...pageFindings,
     ...[...away, ...unasked, ...prisma],
     ...[
       ...withoutMachine(config, stack),

@@ -12,6 +12,8 @@ export interface ServiceStatus {
   readonly kept: readonly string[];
   /** The tag that it follows; undefined where it runs what its stack says. */
   readonly channel?: string;
+  /** Since when its proxy answers in its place. @example "2026-02-01T06:00:00Z" */
+  readonly maintenance?: string;
 }
 
 /** What a host or a cluster said. */
@@ -36,7 +38,7 @@ export function statusCode(places: readonly Pick<PlaceStatus, "healthy" | "unrea
 /** Reads what the host's program printed: a line a service, fields between tabs. Other lines are no services. */
 export function parseStatus(text: string): ServiceStatus[] {
   return text.split("\n").flatMap((line): ServiceStatus[] => {
-    const [service = "", state, image = "", , drift = "", kept = "", channel = ""] = line.split("\t");
+    const [service = "", state, image = "", , drift = "", kept = "", channel = "", maintenance = ""] = line.split("\t");
     if (state !== "ok" && state !== "drift") return [];
     return [
       {
@@ -46,6 +48,7 @@ export function parseStatus(text: string): ServiceStatus[] {
         drift: list(drift),
         kept: list(kept),
         ...(channel !== "" && { channel }),
+        ...(maintenance !== "" && { maintenance }),
       },
     ];
   });

@@ -1,3 +1,4 @@
+import { sha256 } from "./hash.ts";
 import type { Plan } from "./plan.ts";
 
 /** A workload that starts anew for what its own settings say, whatever becomes of its image. */
@@ -42,10 +43,15 @@ function settingChanges(was: object, is: object): string[] {
 
 /** Every value of a tree by its path; of secrets, plans hold only the names. */
 function leaves(value: unknown, path = ""): Map<string, string> {
-  if (typeof value !== "object" || value === null) return new Map([[path, String(value)]]);
+  if (typeof value !== "object" || value === null) return new Map([[path, shown(String(value))]]);
   return new Map(
     Object.entries(value).flatMap(([key, inner]) => [
       ...leaves(inner, path === "" ? key : Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`),
     ]),
   );
+}
+
+/** Of a text of many lines, such as an error page, that it is another one. */
+function shown(text: string): string {
+  return text.includes("\n") ? `sha256:${sha256(text).slice(0, 12)}` : text;
 }

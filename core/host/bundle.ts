@@ -1,9 +1,10 @@
 import { parseDuration } from "../duration.ts";
 import { checkBundle, startOrder } from "./check.ts";
 import { renderEnvironment } from "./environment.ts";
+import { renderPages } from "./pages.ts";
 import { renderProxy, renderProxyUnit } from "./proxy.ts";
 import { renderQuadlet } from "./quadlet.ts";
-import { DRAIN, HEALTHY_WITHIN, type HostBundle, type HostService, STOP, updateOf } from "./service.ts";
+import { DRAIN, HEALTHY_WITHIN, type HostBundle, type HostService, isHttp, STOP, updateOf } from "./service.ts";
 import { renderTimer, renderUnit, volumeSource } from "./unit.ts";
 
 /** First line of a bundle: the host program refuses another one. */
@@ -46,6 +47,7 @@ function sectionLines({ app, engine }: HostBundle, service: HostService): string
     ...(service.gpus ?? []).map((gpu) => `gpu ${gpu}`),
     ...(service.secrets ?? []).map(({ name }) => `secret ${name}`),
     ...(service.volumes ?? []).map(({ source }) => `folder ${volumeSource(app, source)}`),
+    ...(service.assets === undefined ? [] : [`assets ${service.assets}`]),
     ...(init === undefined
       ? []
       : [`init ${init.file}`, ...init.command.map((argument) => `init-argument ${argument}`)]),
@@ -59,6 +61,9 @@ function sectionLines({ app, engine }: HostBundle, service: HostService): string
       : [
           ...file("proxy.cfg", renderProxy(app, { ...service, port })),
           ...file("proxy.service", renderProxyUnit(app, { ...service, port })),
+          ...(isHttp(service)
+            ? Object.entries(renderPages(app, service)).flatMap(([page, text]) => file(page, text))
+            : []),
         ]),
   ];
 }

@@ -1,6 +1,7 @@
 import { CHANNEL } from "../channel.ts";
 import { UserError } from "../error.ts";
-import { type HostBundle, type HostService, NAME, updateOf } from "./service.ts";
+import { pageFaults } from "./pages.ts";
+import { type HostBundle, type HostService, isHttp, NAME, updateOf } from "./service.ts";
 
 /** @throws UserError with everything that keeps the services from running together. */
 export function checkBundle({ app, services, engine = "docker" }: HostBundle): void {
@@ -76,7 +77,38 @@ function serviceFaults(service: HostService, waves: ReadonlyMap<string, number>)
       ? ["what runs on a schedule has no watchdog: it ends by itself"]
       : []),
     ...(service.schedule !== undefined && /[\r\n]/.test(service.schedule) ? ["its schedule has a line break"] : []),
+    ...pagesFaults(service),
+    ...assetsFaults(service),
   ];
+}
+
+function pagesFaults(service: HostService): string[] {
+  const { errorPages } = service;
+  if (errorPages === undefined) return [];
+  return [
+    ...(isHttp(service) ? [] : ["only a service with a port of protocol http has error pages"]),
+    ...Object.entries(errorPages).flatMap(([file, text]) => pageFaults(file, text)),
+  ];
+}
+
+function assetsFaults({ assets, port, volumes = [], scratch = {} }: HostService): string[] {
+  if (assets === undefined) return [];
+  const others = [...volumes.map(({ target }) => target), ...Object.keys(scratch), "/run/secrets"];
+  const within = (a: string, b: string) => `${a}/`.startsWith(`${b.replace(/\/$/, "")}/`);
+  return [
+    ...(isAssets(assets)
+      ? []
+      : [`assets are a folder of its image such as /app/public/assets, found ${JSON.stringify(assets)}`]),
+    ...(port === undefined ? ["only a service with a port has assets to serve"] : []),
+    ...others
+      .filter((path) => within(path, assets) || within(assets, path))
+      .map((path) => `assets are in ${assets}, and something else is mounted at ${path}`),
+  ];
+}
+
+/** By its own name, in letters that need no quotes anywhere. @example isAssets("/app/public/assets") */
+export function isAssets(path: string): boolean {
+  return /^(?:\/[\w@+.-]+)+$/.test(path) && !/\/\.{1,2}(?:\/|$)/.test(path);
 }
 
 /** What a service can't have where Podman runs it. */

@@ -15,6 +15,11 @@ export function stateFolder(app: string, service: string): string {
   return `/var/lib/keelson/${app}/services/${service}`;
 }
 
+/** Files of a slot's image and of those before it, which its container mounts. */
+export function assetsFolder(app: string, service: string): string {
+  return `${stateFolder(app, service)}/${SLOT}/assets`;
+}
+
 /** Of a service's container, and of its unit without `.service`. @example unitName("clawft", "weft", "a") // "keelson-clawft-weft-a" */
 export function unitName(app: string, service: string, slot: string): string {
   return `keelson-${app}-${service}-${slot}`;
@@ -22,7 +27,12 @@ export function unitName(app: string, service: string, slot: string): string {
 
 /** HAProxy's settings of a service; no secret is in them. */
 export function proxyConfig(app: string, service: string): string {
-  return `/etc/keelson/${app}/${service}.cfg`;
+  return proxyFile(app, service, "cfg");
+}
+
+/** What a service's proxy reads when it starts; anybody's to read. @example proxyFile("clawft", "weft", "503.html") // "/etc/keelson/clawft/weft.503.html" */
+export function proxyFile(app: string, service: string, file: string): string {
+  return `/etc/keelson/${app}/${service}.${file}`;
 }
 
 /** Stands for the group that may talk to the engine, which only the host knows. */

@@ -1,5 +1,6 @@
 import { parseDuration } from "../duration.ts";
 import { proxyConfig, unitName } from "./names.ts";
+import { errorLines, maintenanceLine } from "./pages.ts";
 import { CALLS, FILES, KERNEL } from "./sandbox.ts";
 import { DRAIN, type HostPort, type HostService } from "./service.ts";
 
@@ -34,10 +35,11 @@ export function renderProxy(app: string, service: HostService & { readonly port:
     "  option dontlognull",
     "  retries 3",
     "  option redispatch 1",
-    ...(http ? ["  retry-on conn-failure empty-response"] : []),
+    ...(http ? ["  retry-on conn-failure empty-response", ...errorLines(app, service)] : []),
     "",
     "frontend in",
     `  bind ${address}:${publish}`,
+    ...(http ? [maintenanceLine(app, service)] : []),
     "  default_backend out",
     "",
     "backend out",

@@ -1,5 +1,5 @@
 import { parseDuration } from "../duration.ts";
-import { ADDRESS, HOST_PROGRAM, MAC, NETWORK, SLOT, stateFolder, unitName } from "./names.ts";
+import { ADDRESS, assetsFolder, HOST_PROGRAM, MAC, NETWORK, SLOT, stateFolder, unitName } from "./names.ts";
 import { quoteArgument } from "./quote.ts";
 import { type HostService, STOP } from "./service.ts";
 import { limitOptions, RESTART, scratchOptions, secretLines, unitSection, volumeSource } from "./unit.ts";
@@ -35,6 +35,7 @@ export function renderQuadlet(app: string, service: HostService): string {
     ...(service.volumes ?? []).map(
       ({ source, target, readOnly }) => `Volume=${volumeSource(app, source)}:${target}${readOnly ? ":ro" : ""}`,
     ),
+    ...(service.assets === undefined ? [] : [`Volume=${assetsFolder(app, service.name)}:${service.assets}:ro`]),
     ...options(app, service, seconds).map((option) => `PodmanArgs=${quoteArgument(option)}`),
     "",
     "[Service]",

@@ -69,6 +69,17 @@ export interface HostService {
    * HEALTHCHECK. Default: as long as it runs.
    */
   readonly watchdog?: Duration;
+  /**
+   * Pages of its own, texts by file: what its proxy answers where no container answers (`502.html`), and in maintenance
+   * (`maintenance.html`, with the message where it says `{{message}}`). Default: HAProxy's, and a plain page.
+   */
+  readonly errorPages?: Readonly<Record<string, string>>;
+  /**
+   * Folder of the image whose files are served beside those that earlier images have there, as many as stay on the host: a page that a
+   * browser had before an update finds its own. Names carry a hash of the content; of files of one name it is the image's own.
+   * @example "/app/public/assets"
+   */
+  readonly assets?: string;
   /** Folders in memory that it may write to; its root is read-only. Default: /tmp of 64 MiB. */
   readonly scratch?: Readonly<Record<string, Size>>;
 }
@@ -141,4 +152,9 @@ export const HEALTHY_WITHIN: Duration = "30 s";
 /** How a service is updated. */
 export function updateOf(service: HostService): "beside" | "replace" {
   return service.update ?? (service.port === undefined ? "replace" : "beside");
+}
+
+/** Whether its proxy reads requests, and may answer them itself. */
+export function isHttp({ port }: HostService): boolean {
+  return port !== undefined && port.protocol !== "tcp";
 }

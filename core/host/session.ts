@@ -2,7 +2,17 @@ import { HOST_PROGRAM } from "./names.ts";
 import { type HostEngine, NAME } from "./service.ts";
 
 /** What the host program does. `apply` reads a bundle and its secrets from standard input, the others read nothing. */
-export type HostVerb = "setup" | "apply" | "rollback" | "follow" | "status" | "logs" | "exec" | "remove";
+export type HostVerb =
+  | "setup"
+  | "apply"
+  | "rollback"
+  | "follow"
+  | "status"
+  | "maintenance"
+  | "live"
+  | "logs"
+  | "exec"
+  | "remove";
 
 /**
  * The command line of an ssh session, safe for a shell: root's own, or by sudo without a password.

@@ -1,6 +1,16 @@
 import { parseDuration } from "../duration.ts";
 import { parseSize, type Size } from "../size.ts";
-import { ADDRESS, ENGINE_GROUP, ENGINE_SOCKET, HOST_PROGRAM, NETWORK, SLOT, stateFolder, unitName } from "./names.ts";
+import {
+  ADDRESS,
+  assetsFolder,
+  ENGINE_GROUP,
+  ENGINE_SOCKET,
+  HOST_PROGRAM,
+  NETWORK,
+  SLOT,
+  stateFolder,
+  unitName,
+} from "./names.ts";
 import { commandLine } from "./quote.ts";
 import { CALLS, FILES, KERNEL } from "./sandbox.ts";
 import { type HostEngine, type HostService, STOP } from "./service.ts";
@@ -142,6 +152,9 @@ function runCommand(app: string, service: HostService, mode: readonly string[]):
       ({ source, target, readOnly }) =>
         `--mount=type=bind,src=${volumeSource(app, source)},dst=${target}${readOnly ? ",readonly" : ""}`,
     ),
+    ...(service.assets === undefined
+      ? []
+      : [`--mount=type=bind,src=${assetsFolder(app, service.name)},dst=${service.assets},readonly`]),
     service.image,
     ...(service.command ?? []),
   ];

@@ -8,6 +8,7 @@ import type { HostService } from "../../core/host/service.ts";
 import { removeCommand, sessionCommand } from "../../core/host/session.ts";
 import { startLab, stopLab } from "../../toolchain/lab/index.ts";
 import { describeFaults } from "./host/faults.ts";
+import { describeServed } from "./host/served.ts";
 import { buildWeft, type Digests, embeddedRegistry } from "./host/weft.ts";
 import { HostUnderTest, startLoad } from "./lab-host.ts";
 
@@ -382,12 +383,16 @@ describe("a host", () => {
     assert.equal((await vps.verb("exec", "weft", "whoami")).text, "weft");
   });
 
+  describeServed(() => ({ host: vps.host, digests }));
   describeFaults(() => ({ host: vps.host, digests }));
 
   // Nested, because mocha runs nested ones last.
   describe("at its end", () => {
-    it("serves again after a reboot", async () => {
+    it("serves again after a reboot, which ends no maintenance", async () => {
+      assert.equal((await vps.verb("maintenance", "weft", "moving")).code, 0);
       assert.ok(await vps.reboot());
+      assert.ok(await vps.until("curl -s localhost/health | grep -qxF '<p>moving</p>'", 60));
+      assert.equal((await vps.verb("live", "weft")).text, "weft is live again");
       assert.ok(await vps.until("curl -fs localhost/health", 60));
       assert.equal((await serving())?.[1], "ok");
     });
