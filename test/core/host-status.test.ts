@@ -4,7 +4,7 @@ import { histories, parseStatus, statusCode } from "../../core/host-status.ts";
 describe("parseStatus", () => {
   it("reads a line a service, and passes over what is none", () => {
     const text =
-      "weft\tok\tr/weft@sha256:1\ta\t\tr/weft@sha256:1,r/weft@sha256:0\nnot a line\n\nnew\tdrift\t\t-\tdown\n";
+      "weft\tok\tr/weft@sha256:1\ta\t\tr/weft@sha256:1,r/weft@sha256:0\nnot a line\n\nnew\tdrift\t\t-\tdown\nshut\tok\tr/s@sha256:1\tb\t\t\t\t2026-02-01T06:00:00Z\n";
     assert.deepEqual(parseStatus(text), [
       {
         service: "weft",
@@ -14,6 +14,14 @@ describe("parseStatus", () => {
         kept: ["r/weft@sha256:1", "r/weft@sha256:0"],
       },
       { service: "new", state: "drift", image: undefined, drift: ["down"], kept: [] },
+      {
+        service: "shut",
+        state: "ok",
+        image: "r/s@sha256:1",
+        drift: [],
+        kept: [],
+        maintenance: "2026-02-01T06:00:00Z",
+      },
     ]);
   });
 });

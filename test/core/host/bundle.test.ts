@@ -103,6 +103,22 @@ describe("a host's bundle", () => {
       [{ ...worker, schedule: "*-*-* 03:00", watchdog: "60 s" }],
       /what runs on a schedule has no watchdog/,
     ],
+    "assets that are no folder": [[{ ...WEFT, assets: "/app/../etc" }], /assets are a folder of its image such as/],
+    "all of an image for assets": [[{ ...WEFT, assets: "/" }], /assets are a folder of its image such as/],
+    "assets that nobody could ask for": [[{ ...worker, assets: "/assets" }], /only a service with a port has assets/],
+    "assets above a volume": [
+      [{ ...WEFT, assets: "/home/weft" }],
+      /assets are in \/home\/weft, and something else is mounted at \/home\/weft\/\.clawft/,
+    ],
+    "assets below one": [[{ ...WEFT, assets: "/run/secrets/x" }], /something else is mounted at \/run\/secrets/],
+    "error pages of what has no requests": [
+      [{ ...WEFT, port: { container: 1, publish: 2, protocol: "tcp" }, errorPages: { "503.html": "x" } }],
+      /only a service with a port of protocol http has error pages/,
+    ],
+    "an error page that is too large": [
+      [{ ...WEFT, errorPages: { "503.html": "x".repeat(20_000) } }],
+      /weft: 503\.html has 20000 bytes/,
+    ],
     "a file outside of config": [
       [{ ...WEFT, init: { file: "../x", command: [] } }],
       /init makes one file in the config folder/,

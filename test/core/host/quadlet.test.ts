@@ -50,6 +50,11 @@ describe("the Quadlet of a service", () => {
       "Volume",
       ["/opt/clawft/data:/data", "/srv/m:/m:ro"],
     ],
+    assets: [
+      { secrets: [], volumes: [], assets: "/app/public" },
+      "Volume",
+      ["/var/lib/keelson/clawft/services/weft/@SLOT@/assets:/app/public:ro"],
+    ],
     "secrets as credentials": [
       {},
       "LoadCredential",

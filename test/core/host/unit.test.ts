@@ -76,6 +76,14 @@ describe("the unit of a service", () => {
     ]);
   });
 
+  it("mounts assets of its image and of earlier ones, for reading", () => {
+    const assets = runArguments(renderUnit("clawft", { ...WEFT, assets: "/app/public" }));
+    assert.deepEqual(
+      assets.filter((option) => !run.includes(option)),
+      ["--mount=type=bind,src=/var/lib/keelson/clawft/services/weft/@SLOT@/assets,dst=/app/public,readonly"],
+    );
+  });
+
   it("asks for GPUs by CDI", () => {
     assert.ok(runArguments(renderUnit("clawft", { ...WEFT, gpus: ["0"] })).includes("--device=nvidia.com/gpu=0"));
   });

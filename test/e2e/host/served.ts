@@ -89,15 +89,15 @@ export function describeServed(lab: () => { readonly host: LabHost; readonly dig
       assert.equal(code, 0, text);
       return text;
     };
-    const get = async (path: string) => {
-      const response = await fetch(`http://${vps.host.address}:${PORT}${path}`);
+    const get = async (path: string, port = PORT) => {
+      const response = await fetch(`http://${vps.host.address}:${port}${path}`);
       return { status: response.status, text: await response.text(), headers: response.headers };
     };
     const served = async (path: string) => {
-      const { status, text } = await get(path);
+      const { status, text } = await get(path, PORT + 2);
       return status === 200 ? text : status;
     };
-    const slot = () => on("cat /var/lib/keelson/shop/services/web/active");
+    const slot = (service = "web") => on(`cat /var/lib/keelson/shop/services/${service}/active`);
 
     it("answers with pages of one's own where no container does", async () => {
       assert.deepEqual(pageFaults("503.html", OWN), []);
@@ -214,7 +214,8 @@ export function describeServed(lab: () => { readonly host: LabHost; readonly dig
     });
 
     it("serves assets of both versions, and none of images that are gone", async () => {
-      await deploy({ ...web, image: image(0) });
+      const files: HostService = { ...web, name: "files", port: { container: 8080, publish: PORT + 2 } };
+      await deploy({ ...files, image: image(0) });
       assert.deepEqual(await Promise.all(["/app-1.css", "/in.css", "/deep/up.css", "/same.txt"].map(served)), [
         "css 1",
         404,
@@ -222,7 +223,7 @@ export function describeServed(lab: () => { readonly host: LabHost; readonly dig
         "same 1",
       ]);
       assert.deepEqual(await Promise.all(["/out", "/root/passwd", "/later/passwd"].map(served)), [404, 404, 404]);
-      await deploy({ ...web, image: image(1) });
+      await deploy({ ...files, image: image(1) });
       assert.deepEqual(
         await Promise.all(
           ["/app-1.css", "/app-2.css", "/deep/x-1.js", "/deep/x-2.js", "/same.txt", "/later/passwd"].map(served),
@@ -230,29 +231,29 @@ export function describeServed(lab: () => { readonly host: LabHost; readonly dig
         ["css 1", "css 2", "js 1", "js 2", "same 2", "no one"],
       );
       assert.equal(await on("grep -c 'no one' /etc/passwd || true"), "0");
-      const container = `docker exec --user=0 keelson-shop-web-${await slot()}`;
+      const container = `docker exec --user=0 keelson-shop-files-${await slot("files")}`;
       assert.match((await vps.run(`${container} touch /srv/assets/x`)).text, /Read-only file system/);
-      await deploy({ ...web, image: image(2) });
+      await deploy({ ...files, image: image(2) });
       assert.deepEqual(await Promise.all(["/app-1.css", "/app-3.css"].map(served)), ["css 1", "css 3"]);
-      await verb("rollback", "web");
+      await verb("rollback", "files");
       assert.deepEqual(await Promise.all(["/app-3.css", "/same.txt"].map(served)), ["css 3", "same 2"]);
-      await deploy({ ...web, image: image(3) });
-      await deploy({ ...web, image: image(2), environment: { N: "1" } });
+      await deploy({ ...files, image: image(3) });
+      await deploy({ ...files, image: image(2), environment: { N: "1" } });
       // Two images stay beside the one that serves, and their files with them.
       assert.deepEqual(await Promise.all(["/app-1.css", "/app-2.css", "/app-4.css"].map(served)), [
         404,
         "css 2",
         "css 4",
       ]);
-      assert.equal(await on("ls /var/lib/keelson/shop/services/web/assets | wc -l"), "3");
-      const refused = await vps.apply([{ ...web, image: `${vps.host.registry}/weft@${bare}` }]);
+      assert.equal(await on("ls /var/lib/keelson/shop/services/files/assets | wc -l"), "3");
+      const refused = await vps.apply([{ ...files, image: `${vps.host.registry}/weft@${bare}` }]);
       assert.equal(refused.code, 1);
-      assert.match(refused.text, /^web: its assets can't be taken out of \S+: .*\/srv\/assets/m);
+      assert.match(refused.text, /^files: its assets can't be taken out of \S+: .*\/srv\/assets/m);
       assert.equal(await served("/app-3.css"), "css 3");
-      const { assets: _, ...without } = web;
+      const { assets: _, ...without } = files;
       await deploy({ ...without, image: image(2) });
       assert.equal(await served("/app-2.css"), 404);
-      assert.equal(await on("ls -d /var/lib/keelson/shop/services/web/assets 2>/dev/null || true"), "");
+      assert.equal(await on("ls -d /var/lib/keelson/shop/services/files/assets 2>/dev/null || true"), "");
       assert.equal(await on("docker ps -aq --filter status=created | wc -l"), "0");
       await verb("status");
     });

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -637,6 +646,265 @@ describe("the host program", () => {
         bring(cut).said,
         /^error: the logins end before their end: the connection broke; nothing was changed\n/,
       );
+  });
+
+  describe("maintenance", () => {
+    const weft = "var/lib/keelson/clawft/services/weft";
+    /** A proxy whose map is a file, in the place of its socket. */
+    const proxy = `ask() {
+        case $2 in
+          "show map "*) awk '{ print "0x55 " $0 }' ROOT/map; echo ;;
+          "add map "*|"set map "*) echo "message \${2##* }" >ROOT/map ;;
+          "del map "*) : >ROOT/map ;;
+        esac
+        echo "$2" >>ROOT/asked; }
+      sleep() { :; }; state_room() { :; }; is_active() { true; }
+      take_lock() { echo locked; }; audit() { echo "audit: $*"; };`;
+    const on = (script: string) => {
+      write("asked", "");
+      return run(`${proxy.replaceAll("ROOT", root)} ${script}`);
+    };
+    const maps = () => [
+      readFileSync(join(root, "map"), "utf8"),
+      readFileSync(join(root, "etc/keelson/clawft/weft.maintenance"), "utf8"),
+    ];
+    const message = (html: string) => `message ${Buffer.from(html).toString("base64")}\n`;
+    beforeEach(() => {
+      write("map", "");
+      write(`${weft}/active`, "a\n");
+      write(`${weft}/proxy.cfg`, "");
+      write(
+        `${weft}/a/section`,
+        renderBundle({ app: "clawft", services: [{ ...service, secrets: [] }] }).replace(/^[\s\S]*\n(?=service )/, ""),
+      );
+    });
+
+    it("is told to the proxy and kept for its next start, until it is live", () => {
+      const text = `<b> & "it's" 100% $(id) äöü`;
+      const escaped = "&lt;b&gt; &amp; &quot;it&#39;s&quot; 100% $(id) äöü";
+      const { code, said: told } = on(`maintenance weft '<b> & "it'\\''s"' '100% $(id) äöü'`);
+      assert.equal(code, 0, told);
+      assert.equal(
+        told,
+        `locked\naudit: weft in maintenance: ${text}\nweft is in maintenance: who asks gets 503 and a page, until \`keelson live\``,
+      );
+      assert.deepEqual(maps(), [message(escaped), message(escaped)]);
+      assert.match(said(`first_of $state/services/weft/maintenance`), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+      assert.equal(on("maintenance weft").code, 0);
+      assert.deepEqual(maps(), Array(2).fill(message("It will be back soon.")));
+      const commands = readFileSync(join(root, "asked"), "utf8").split("\n");
+      assert.deepEqual(
+        commands.filter((line) => /^(?:add|del|clear)/.test(line)),
+        [],
+        "no moment without a message",
+      );
+      assert.deepEqual(on("live weft"), { code: 0, said: "locked\naudit: weft live again\nweft is live again" });
+      assert.deepEqual(maps(), ["", ""]);
+      assert.deepEqual(on("live weft"), { code: 0, said: "locked\nweft is not in maintenance" });
+    });
+
+    it("is refused where nothing could answer, with one message and before anything changes", () => {
+      const refused = (section: string, ...words: string[]) => {
+        write(`${weft}/a/section`, section);
+        const { code, said: text } = on(`maintenance weft ${words.join(" ")}`);
+        assert.equal(code, 1);
+        assert.deepEqual(
+          [existsSync(join(root, weft, "maintenance")), readFileSync(join(root, "map"), "utf8")],
+          [false, ""],
+        );
+        return text.replace(/^locked\n/, "");
+      };
+      const none =
+        "error: weft has no proxy that reads requests, and nothing could answer in its place\n  maintenance is for services with a `port` of protocol http";
+      assert.equal(refused("image r@1\nfile unit\n"), none);
+      assert.equal(refused("image r@1\nlisten 80\nfile proxy.cfg\n|  mode tcp\n"), none);
+      assert.match(
+        refused("image r@1\nfile proxy.cfg\n|  mode http\n"),
+        /^error: the proxy of weft was made by an earlier/,
+      );
+      assert.match(refused("", "$'a\\tb'"), /^error: the message has a line break or another control character\n/);
+      assert.match(refused("", "x".repeat(301)), /^error: the message has 301 characters, and 300 have room$/);
+      assert.match(on("maintenance other").said, /^locked\nerror: no service other of clawft serves/m);
+      assert.match(on("live other").said, /^locked\nerror: no service other of clawft serves/m);
+    });
+
+    it("says so where its proxy does not run, and fails where that does not listen", () => {
+      const stopped = on("is_active() { false; }; maintenance weft soon");
+      assert.match(stopped.said, /^locked\nnote: the proxy of weft does not run\n/);
+      assert.deepEqual([stopped.code, maps()], [0, ["", message("soon")]]);
+      const deaf = on("ask() { return 28; }; maintenance weft later");
+      assert.equal(deaf.code, 1);
+      assert.match(deaf.said, /can't be told whether it is in maintenance\nerror: weft is as it was for who asks it\n/);
+      assert.equal(on("ask() { return 28; }; live weft").code, 1);
+    });
+
+    it("leaves a proxy alone that has no map yet, and one that is told already", () => {
+      write("etc/keelson/clawft/weft.maintenance", message("soon"));
+      const unknown = on(`ask() { echo "$2" >>${root}/asked; echo "Unknown map identifier."; }; tell_maintenance weft`);
+      assert.equal(unknown.code, 0);
+      assert.equal(readFileSync(join(root, "asked"), "utf8").split("\n").length, 2);
+      write("map", message("soon"));
+      assert.equal(on("tell_maintenance weft").code, 0);
+      assert.doesNotMatch(readFileSync(join(root, "asked"), "utf8"), /^(?:add|set|del)/m);
+    });
+
+    it("is told by status, and pages that were edited are drift", () => {
+      write(`${weft}/maintenance`, "2026-02-01T06:00:00Z\nYQ==\n");
+      const doubles = `look() { :; }; findings() { :; }; probe() { :; }; room() { echo 9999999999; }; services() { echo weft; }; upgrades_on() { :; };`;
+      write(`${weft}/addresses`, "10.0.0.2\n10.0.0.3\n");
+      assert.match(said(`${doubles} status`), /^weft\tok\t\S+\ta\t\t\t\t2026-02-01T06:00:00Z$/);
+      write(`${weft}/a/section`, "image r@1\nlisten 80\nfile unit\n");
+      write(`${weft}/pages/503.html`, "x\n");
+      const edited = () =>
+        said(`was_active() { :; }; ports[80]=yes; proxies() { :; }; findings weft a | grep -c proxy-edited || true`);
+      for (const path of ["etc/keelson/clawft/weft.cfg", `${weft}/proxy.cfg`]) write(path, "x\n");
+      for (const path of ["etc/systemd/system/keelson-clawft-weft-proxy.service", `${weft}/a/proxy.service`])
+        write(path, "x\n");
+      write("etc/keelson/clawft/weft.503.html", "x\n");
+      assert.equal(edited(), "0");
+      write("etc/keelson/clawft/weft.503.html", "y\n");
+      assert.equal(edited(), "1");
+      rmSync(join(root, "etc/keelson/clawft/weft.503.html"));
+      assert.equal(edited(), "1");
+    });
+  });
+
+  describe("assets", () => {
+    const folder = "var/lib/keelson/clawft/services/weft";
+    /** An engine whose images are folders of the test's. */
+    const engine = `engine() {
+        case $1 in
+          create) [ -d ROOT/images/$3 ] || { echo "no such image: $3" >&2; return 1; }; echo $3 ;;
+          cp) [ -e ROOT/images/\${3%%:*}\${3#*:} ] || { echo "Could not find the file \${3#*:}" >&2; return 1; }
+            tar -c -C "ROOT/images/\${3%%:*}$(dirname \${3#*:})" "$(basename \${3#*:})" ;;
+          image) [ -d ROOT/images/$3 ] ;;
+        esac; };`;
+    const on = (script: string) => run(`${engine.replaceAll("ROOT", root)} ${script}`);
+    const section = (image: string, path = "/app/assets") => {
+      write("section", `image ${image}\nassets ${path}\nfile unit\n`);
+      return `${root}/section`;
+    };
+    const tree = () =>
+      said(
+        `cd ${root}/${folder}/a/assets && find . -type f -o -type l | sort | while read f; do if [ -L $f ]; then echo "$f -> $(readlink $f)"; else echo "$f $(cat $f)"; fi; done`,
+      );
+    const deploy = (image: string, path?: string) => {
+      rmSync(join(root, folder, "a"), { recursive: true, force: true });
+      mkdirSync(join(root, folder, "a"), { recursive: true });
+      const at = section(image, path);
+      return on(`make_assets weft ${at} && join_assets weft ${at} $state/services/weft/a/assets`);
+    };
+
+    it("are those of its image, and of earlier ones what it has not", () => {
+      write("images/r@1/app/assets/app-1.css", "1");
+      write("images/r@1/app/assets/same", "1");
+      write("images/r@1/app/assets/deep/er/x-1", "1");
+      write("images/r@1/app/assets/was-a-file", "1");
+      write("images/r@2/app/assets/app-2.css", "2");
+      write("images/r@2/app/assets/same", "2");
+      write("images/r@2/app/assets/deep/y-2", "2");
+      write("images/r@2/app/assets/was-a-file/now-a-folder", "2");
+      assert.deepEqual(deploy("r@1"), { code: 0, said: "" });
+      write(`${folder}/images`, "r@1\nr@gone\n");
+      assert.deepEqual(deploy("r@2"), { code: 0, said: "" });
+      const both = [
+        "./app-1.css 1",
+        "./app-2.css 2",
+        "./deep/er/x-1 1",
+        "./deep/y-2 2",
+        "./same 2",
+        "./was-a-file/now-a-folder 2",
+      ];
+      assert.deepEqual(tree().split("\n"), both);
+      // What is there is not taken out of its image again.
+      rmSync(join(root, "images/r@1"), { recursive: true });
+      mkdirSync(join(root, "images/r@1"));
+      assert.deepEqual(deploy("r@2"), { code: 0, said: "" });
+      assert.deepEqual(tree().split("\n"), both);
+    });
+
+    it("have no link that leads out, and none is followed on this host", () => {
+      write("outside/passwd", "mine");
+      const links: Readonly<Record<string, string>> = {
+        in: "app-1.css",
+        "deep/up": "../app-1.css",
+        "deep/around": "./.././app-1.css",
+        absolute: join(root, "outside"),
+        up: "../../secret",
+        "deep/over": "../../secret",
+        "by-a-folder": "deep/../app-1.css",
+        itself: ".",
+        folder: "deep",
+      };
+      write("images/r@1/app/assets/app-1.css", "1");
+      write("images/r@1/app/assets/deep/x", "1");
+      for (const [name, target] of Object.entries(links))
+        symlinkSync(target, join(root, "images/r@1/app/assets", name));
+      execaSync("mkfifo", [join(root, "images/r@1/app/assets/pipe")]);
+      // Later, folders of the names that links have: as root, a copy would write where those lead.
+      write("images/r@2/app/assets/absolute/passwd", "theirs");
+      write("images/r@2/app/assets/folder/x", "2");
+      assert.deepEqual(deploy("r@1"), { code: 0, said: "" });
+      assert.deepEqual(tree().split("\n"), [
+        "./app-1.css 1",
+        "./deep/around -> ./.././app-1.css",
+        "./deep/up -> ../app-1.css",
+        "./deep/x 1",
+        "./folder -> deep",
+        "./in -> app-1.css",
+      ]);
+      write(`${folder}/images`, "r@1\n");
+      assert.deepEqual(deploy("r@2"), { code: 0, said: "" });
+      assert.match(tree(), /^\.\/absolute\/passwd theirs$/m);
+      write(`${folder}/images`, "r@2\n");
+      assert.deepEqual(deploy("r@1"), { code: 0, said: "" });
+      assert.equal(readFileSync(join(root, "outside/passwd"), "utf8"), "mine");
+      assert.equal(readFileSync(join(root, "images/r@1/app/assets/deep/x"), "utf8"), "1");
+      assert.match(tree(), /^\.\/folder -> deep$/m);
+      assert.deepEqual(readdirSync(join(root, folder, "a/assets/deep")).toSorted(), ["around", "up", "x"]);
+    });
+
+    it("are refused where the image has no folder there", () => {
+      write("images/r@1/app/assets", "a file");
+      mkdirSync(join(root, "images/r@2/app"), { recursive: true });
+      symlinkSync("/etc", join(root, "images/r@2/app/assets"));
+      mkdirSync(join(root, "images/r@3"), { recursive: true });
+      const refused = (image: string) => {
+        const { code, said: text } = deploy(image);
+        assert.equal(code, 1);
+        return text;
+      };
+      for (const image of ["r@1", "r@2"])
+        assert.equal(refused(image), `weft: its assets are to be in /app/assets, which is no folder of ${image}`);
+      assert.equal(refused("r@3"), "weft: its assets can't be taken out of r@3: Could not find the file /app/assets");
+      assert.equal(refused("r@4"), "weft: no such image: r@4");
+      assert.deepEqual(readdirSync(join(root, folder, "assets")), []);
+    });
+
+    it("go with their images, and with the folder that they were in", () => {
+      for (const image of ["r@1", "r@2", "r@3"]) {
+        write(`images/${image}/app/assets/x`, image);
+        write(`images/${image}/srv/x`, image);
+        assert.equal(deploy(image).code, 0);
+      }
+      const left = () =>
+        readdirSync(join(root, folder), { recursive: true }).filter((path) => /^assets\/\w+\/x$/.test(String(path)))
+          .length;
+      const prune = (text: string, images: string) => {
+        write(`${folder}/active`, "a\n");
+        write(`${folder}/a/section`, text);
+        write(`${folder}/images`, images);
+        assert.deepEqual(on("prune_assets weft"), { code: 0, said: "" });
+        return left();
+      };
+      assert.equal(left(), 3);
+      assert.equal(prune("assets /app/assets\n", "r@3\nr@1\n"), 2);
+      assert.equal(prune("assets /srv\n", "r@3\nr@1\n"), 0);
+      assert.equal(deploy("r@3", "/srv").code, 0);
+      assert.equal(left(), 2);
+      assert.equal(prune("image r@3\n", "r@3\nr@1\n"), 0);
+      assert.equal(existsSync(join(root, folder, "assets")), false);
+    });
   });
 
   it("looks at many services with as many processes as at one", () => {
