@@ -22,6 +22,7 @@ describe("keelson:hosts and keelson:workloads", () => {
       ...{ image: "weft", hosts: ["vps1"], port: { container: 8080, publish: 80, protocol: "http" } },
       ...{ environment: { A: "1" }, secrets: { TOKEN: { secure: "v1:y" } }, limits: { memory: "256 MiB", cpus: 0.5 } },
       ...{ volumes: [{ source: "data", target: "/data" }], health: { port: 8080, path: "/health", within: "10 s" } },
+      ...{ errorPages: "pages", assets: "/app/public" },
     };
     const config = parseStackConfig(
       {
@@ -39,7 +40,13 @@ describe("keelson:hosts and keelson:workloads", () => {
     const found = findings({
       hosts: { vps1: { address: "a b", hostKey: "none", privateKey: "canary-key", prot: 22 }, Vps: "lab" },
       workloads: {
-        weft: { hosts: [], port: { container: 0, publish: 80 }, secrets: { T: "canary-token" }, stop: "10" },
+        weft: {
+          hosts: [],
+          port: { container: 0, publish: 80 },
+          secrets: { T: "canary-token" },
+          stop: "10",
+          assets: "/app/..",
+        },
       },
     });
     const subjects = found.map((f) => f.slice(0, f.indexOf(": "))).toSorted();
@@ -48,6 +55,7 @@ describe("keelson:hosts and keelson:workloads", () => {
       "keelson:hosts.vps1.hostKey",
       "keelson:hosts.vps1.privateKey",
       "keelson:hosts.vps1.prot",
+      "keelson:workloads.weft.assets",
       "keelson:workloads.weft.hosts",
       "keelson:workloads.weft.image",
       "keelson:workloads.weft.port.container",
