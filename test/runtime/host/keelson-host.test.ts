@@ -736,6 +736,9 @@ describe("the host program", () => {
       assert.equal(deaf.code, 1);
       assert.match(deaf.said, /can't be told whether it is in maintenance\nerror: weft is as it was for who asks it\n/);
       assert.equal(on("ask() { return 28; }; live weft").code, 1);
+      const before = on('ask() { echo "Unknown map identifier."; }; maintenance weft now');
+      assert.equal(before.code, 1);
+      assert.match(before.said, /^locked\nerror: weft is as it was for who asks it: a deploy of it was not finished\n/);
     });
 
     it("leaves a proxy alone that has no map yet, and one that is told already", () => {
