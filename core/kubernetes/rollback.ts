@@ -1,4 +1,4 @@
-import type { Trouble } from "./trouble.ts";
+import { type Trouble, WITHOUT_POD } from "./trouble.ts";
 
 /** Asks for the version before where a rollout fails; on the Deployment itself, where `kubectl describe` shows it. */
 export const ROLLBACK = "keelson.dev/rollback";
@@ -24,6 +24,14 @@ export function wantsRollback(kind: string, inputs: unknown): boolean {
 /** A trouble of a version that has been taken back: what it tells to do has to make sense without its pods. */
 export function takenBack(trouble: Trouble): Trouble {
   return { ...trouble, command: trouble.later ?? trouble.command };
+}
+
+/** {@link takenBack}, of a release that helm took back: no setting of a workload leaves its pods to be looked at. */
+export function takenBackByHelm(trouble: Trouble): Trouble {
+  return {
+    ...trouble,
+    command: (trouble.later ?? trouble.command).replace(WITHOUT_POD, "correct what stands above; then npm run up"),
+  };
 }
 
 /**

@@ -148,7 +148,7 @@ export class KubernetesProvider implements Answers {
       helm: new Helm(this.settings, directory, this.calls.signal),
       cluster: this.cluster,
       directory,
-      status: (urn, line) => log.status(urn, line),
+      status: (urn, line, isLast = false) => (isLast ? log.end(urn, line) : log.status(urn, line)),
       warn: (urn, line) => log.send(urn, "warning", line),
     });
     const response = configured();

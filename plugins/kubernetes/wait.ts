@@ -184,7 +184,10 @@ export async function waitGone({ cluster, inputs, live, timeout, status }: Omit<
       if (isPassing(error)) return live;
       throw error;
     });
-    if (seen === undefined || (uid !== "" && textAt(seen, "metadata", "uid") !== uid)) return;
+    if (seen === undefined || (uid !== "" && textAt(seen, "metadata", "uid") !== uid)) {
+      status("gone", true);
+      return;
+    }
     const readiness = judgeDeletion(seen as Parameters<typeof judgeDeletion>[0]);
     if (performance.now() >= end) throw new NotReadyError(seen, { how: "is not gone in time", readiness, cluster });
     if (look > 2) status(readiness.progress);

@@ -4,6 +4,8 @@ import { z } from "zod";
 import { UserError } from "../../../core/error.ts";
 import type { Readiness } from "../../../core/kubernetes/readiness.ts";
 import { type Patience, releaseTroubles } from "../../../core/kubernetes/release.ts";
+import { takenBackByHelm } from "../../../core/kubernetes/rollback.ts";
+import type { Trouble } from "../../../core/kubernetes/trouble.ts";
 import type { Value } from "../../common/wire.ts";
 import type { Cluster } from "../cluster.ts";
 import { annotationOf, describeObject, isObject, type KubernetesObject, textAt, valueAt } from "../object.ts";
@@ -53,7 +55,7 @@ const LOOK = 2000;
 export interface ReleaseAround {
   readonly helm: Pick<Helm, "run">;
   readonly cluster: Cluster;
-  readonly status: (line: string) => void;
+  readonly status: (line: string, isLast?: boolean) => void;
 }
 
 /** The chart's own version, which `>= 1.2` or nothing may stand for. @throws UserError where there is no such chart */
@@ -112,20 +114,24 @@ export async function applyRelease(
   const done = await helm
     .run(args, valuesOf(inputs), AbortSignal.any([cluster.signal, end.signal]))
     .finally(() => watch.abort());
-  const { isLost, reasons } = (await watched) ?? { isLost: false, reasons: [] };
+  const { lost, reasons } = (await watched) ?? { lost: [], reasons: [] };
   const what = `${how} release ${release.namespace}/${release.name}`;
   // Also of a run that is cancelled: what there is of it has to be known.
   const outputs = await readRelease(release, helm, AbortSignal.timeout(AFTER)).catch((error: unknown) => {
     if (done.ok) throw new ReleaseFailedError(`${what}: done, and can't be read back: ${messageOf(error)}`, {});
     return undefined; // why helm failed is told below
   });
-  if (done.ok && outputs !== undefined) return outputs;
+  if (done.ok && outputs !== undefined) {
+    around.status(textAt(outputs, "status", "status"), true);
+    return outputs;
+  }
   if (cluster.signal.aborted) throw new ReleaseFailedError(`can't ${what}: cancelled`, outputs);
   const status = textAt(outputs ?? {}, "status", "status");
-  if (isLost) {
+  if (lost.length > 0) {
     const isUndone = inputs.atomic === true && (how === "install" ? outputs === undefined : status === "deployed");
     const undone = how === "install" ? "; helm has removed it again" : "; helm has put back the version before";
-    const message = [`can't ${what}: it does not get ready${isUndone ? undone : ""}`, ...reasons].join("\n");
+    const troubles = (isUndone ? lost.map(takenBackByHelm) : lost).map((trouble) => cluster.told(trouble));
+    const message = [`can't ${what}: it does not get ready${isUndone ? undone : ""}`, ...troubles].join("\n");
     // What was put back is what the state has.
     throw new ReleaseFailedError(message, isUndone ? undefined : outputs);
   }
@@ -195,8 +201,8 @@ export async function removeRelease(inputs: KubernetesObject, { helm, cluster }:
 
 /** What a release's workloads came to while helm waited for them. */
 interface Watched {
-  /** Whether it was stopped, since it can't succeed. */
-  readonly isLost: boolean;
+  /** Why it was stopped, since it can't succeed; none where it was not. */
+  readonly lost: readonly Trouble[];
   /** What keeps those that are not ready, for people. */
   readonly reasons: readonly string[];
 }
@@ -211,7 +217,7 @@ async function watchRelease(
   const look = () => workloads(cluster, inputs);
   const before = new Map((await look()).map((object) => [uidOf(object), generationOf(object)]));
   const patience: Patience = new Map();
-  let lost = 0;
+  let looked = 0;
   let reasons: readonly string[] = [];
   while (!signal.aborted) {
     // One that helm has not changed yet says nothing of the new version.
@@ -221,17 +227,17 @@ async function watchRelease(
     const seen: readonly (Readiness | undefined)[] = await Promise.all(looks).catch(() => []);
     const judged = seen.filter((one) => one !== undefined);
     const troubles = releaseTroubles(judged, patience);
-    lost = troubles.length > 0 ? lost + 1 : 0;
-    if (lost >= 2) {
+    looked = troubles.length > 0 ? looked + 1 : 0;
+    if (looked >= 2) {
       stop();
-      return { isLost: true, reasons: troubles.map((trouble) => cluster.told(trouble)) };
+      return { lost: troubles, reasons: [] };
     }
     reasons = changed.flatMap((object, i) => unready(cluster, object, seen[i]));
     const waiting = judged.find(({ verdict }) => verdict !== "done");
     if (waiting !== undefined) status(waiting.progress);
     await pause(signal);
   }
-  return { isLost: false, reasons };
+  return { lost: [], reasons };
 }
 
 function unready(cluster: Cluster, object: KubernetesObject, readiness: Readiness | undefined): string[] {

@@ -58,7 +58,7 @@ export interface ReleasesOptions {
   readonly cluster: Cluster;
   /** Files of values are relative to it. */
   readonly directory: string;
-  readonly status: (urn: string, line: string) => void;
+  readonly status: (urn: string, line: string, isLast?: boolean) => void;
   readonly warn: (urn: string, line: string) => void;
 }
 
@@ -238,7 +238,7 @@ export class Releases {
 
   private around(urn: string): ReleaseAround {
     const { helm, cluster, status } = this.options;
-    return { helm, cluster, status: (line) => status(urn, line) };
+    return { helm, cluster, status: (line, isLast) => status(urn, line, isLast) };
   }
 }
 

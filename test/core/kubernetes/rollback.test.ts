@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { describeRollback, wantsRollback } from "../../../core/kubernetes/rollback.ts";
+import { describeRollback, takenBackByHelm, wantsRollback } from "../../../core/kubernetes/rollback.ts";
+import { WITHOUT_POD } from "../../../core/kubernetes/trouble.ts";
 
 const inputs = (image: string, annotations = {}) => ({
   metadata: { annotations },
@@ -29,5 +30,23 @@ describe("describeRollback", () => {
   it("names both versions", () => {
     assert.equal(describeRollback(inputs("a:1"), inputs("a:2")), "rolled back: app runs a:1 again, not a:2");
     assert.match(describeRollback(inputs("a:1"), inputs("a:1")), /earlier settings again; its images are the same/);
+  });
+});
+
+describe("takenBackByHelm", () => {
+  it("tells no way back, since helm went it, and no setting that releases have not", () => {
+    const trouble = {
+      verdict: "fatal",
+      where: "pod a",
+      reason: "ErrImagePull",
+      message: "",
+      cause: "",
+      log: [],
+    } as const;
+    const command = "npm run up, or back to the version before: kubectl rollout undo deployment/a";
+    const fixOf = (later?: string) => takenBackByHelm({ ...trouble, command, ...(later && { later }) }).command;
+    assert.equal(fixOf("push this one; then npm run up"), "push this one; then npm run up");
+    assert.equal(fixOf(WITHOUT_POD), "correct what stands above; then npm run up");
+    assert.equal(fixOf(), command);
   });
 });
