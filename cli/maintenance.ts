@@ -1,7 +1,8 @@
 import { Command, InvalidArgumentError } from "commander";
+import { readStack } from "../config/read-stack.ts";
 import { UserError } from "../core/error.ts";
-import { type OpenHost, passOn } from "./host-session.ts";
-import { openPlaces } from "./places.ts";
+import { projectRoot } from "../toolchain/home.ts";
+import { hostsOf, type OpenHost, passOn } from "./host-session.ts";
 
 /** `keelson maintenance`: the proxy of a service answers in its place. */
 export function maintenanceCommand(): Command {
@@ -20,13 +21,14 @@ export function maintenanceCommand(): Command {
 
 /** A host, and no cluster: there keelson has no proxy of its own. */
 export async function hostOf(stack: string, name: string): Promise<OpenHost> {
-  const { hosts } = await openPlaces(stack, name);
-  const [host] = hosts;
-  if (host !== undefined) return host;
-  throw new UserError(
-    `${name} is a cluster: maintenance is for services on hosts, whose proxy is keelson's`,
-    "have the cluster's Ingress or gateway answer in its place",
-  );
+  const { hosts, kubernetes } = await readStack(projectRoot(), stack);
+  if (!Object.hasOwn(hosts, name) && Object.hasOwn(kubernetes, name))
+    throw new UserError(
+      `${name} is a cluster: maintenance is for services on hosts, whose proxy is keelson's`,
+      "have the cluster's Ingress or gateway answer in its place",
+    );
+  const [host] = await hostsOf(stack, hosts, name);
+  return host as OpenHost;
 }
 
 function message(text: string): string {

@@ -50,6 +50,13 @@ describe("the command line", () => {
     assert.deepEqual(listed.filter((name) => name !== "help").toSorted(), defined());
   });
 
+  for (const verb of ["maintenance", "live"])
+    it(`has no ${verb} for a cluster, and says so`, async () => {
+      const { code, text } = await printed(verb, "lab", "todo", "--stack", "cluster");
+      assert.equal(code, 1);
+      assert.match(text, /^error: lab is a cluster: maintenance is for services on hosts, whose proxy is keelson's\n/);
+    });
+
   it("exits with 2 where nobody understands it, and says what is near", async () => {
     const { code, text } = await printed("reporst");
     assert.equal(code, 2);

@@ -105,6 +105,28 @@ describe("stack lab", () => {
     assert.match(back.all, /nothing served before/);
   });
 
+  it("is in maintenance, also behind an `up`, until it is live again", async () => {
+    const { second } = await urls();
+    const shown = async () => {
+      const page = await fetch(`${second}/health`);
+      return [page.status, (await page.text()).includes("<p>back at &lt;5&gt;</p>")];
+    };
+    const shut = await keelson("maintenance", "vps1", "second", "-m", "'back at <5>'", "-s", "lab");
+    assert.equal(shut.exitCode, 0, shut.all);
+    assert.deepEqual(await shown(), [503, true]);
+    const status = await keelson("status", "vps1", "-s", "lab");
+    assert.equal(status.exitCode, 0, status.all);
+    assert.match(status.stdout, /^vps1 +second +ok, in maintenance since \d{4}-\S+Z /m);
+    await up();
+    assert.deepEqual(await shown(), [503, true]);
+    const live = await keelson("live", "vps1", "second", "-s", "lab");
+    assert.deepEqual([live.exitCode, live.stdout], [0, "second is live again"]);
+    assert.deepEqual(await shown(), [200, false]);
+    const none = await keelson("maintenance", "vps1", "other", "-s", "lab");
+    assert.equal(none.exitCode, 1);
+    assert.match(none.all, /^error: no service other of keelson serves on this host\n/m);
+  });
+
   it("goes back to a digest and forth", async () => {
     const { weft } = JSON.parse((await pulumi("stack output images --json")).stdout) as {
       weft: { digest: string; platforms: { platform: string; digest: string }[] };
