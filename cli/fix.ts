@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { lacksOpenssl } from "../config/prisma.ts";
 import { dockerfileInputs, parseDockerfile } from "../core/dockerfile.ts";
@@ -107,7 +107,9 @@ async function wishOf(
       "name the public image that it comes from: --base node:22-alpine, debian:bookworm-slim, ubi9, …",
     );
   // What `native` will be depends on where the client is generated: written out, it doesn't matter.
-  const subject = project.folder === "" ? "the project" : project.folder;
+  const place = join(root, project.folder);
+  const near = relative(process.cwd(), place);
+  const subject = near === "" ? "the project" : near.startsWith("..") ? place : near;
   return { subject, systems, base, generates: "unknown", host: "linux/amd64", folder: "", withoutOpenssl: bare };
 }
 
