@@ -53,7 +53,7 @@ describe("keelson fix prisma", () => {
     );
     await assert.rejects(
       wouldAdd(join(folder, "repository/app")),
-      /targets alone don't mend \S+\/repository\/app; nothing was changed:[\s\S]*OpenSSL[\s\S]*engineType = "client"/,
+      /targets alone don't mend \/.+\/repository\/app; nothing was changed:[\s\S]*OpenSSL[\s\S]*engineType = "client"/,
     );
   });
 
