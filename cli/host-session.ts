@@ -2,6 +2,7 @@ import type { PseudoTtyOptions } from "ssh2";
 import { hostAccess } from "../config/host-login.ts";
 import type { HostsConfig } from "../config/hosts.ts";
 import { UserError } from "../core/error.ts";
+import { loginAdvice, type NamedHost } from "../core/host/login-advice.ts";
 import { type HostVerb, sessionCommand } from "../core/host/session.ts";
 import { APP } from "../core/host-plan.ts";
 import { hint } from "../core/lineage.ts";
@@ -55,7 +56,7 @@ export async function hostsOf(stack: string, hosts: HostsConfig, name?: string):
       const choice = hosts[host];
       const app = (typeof choice === "object" && choice.app) || APP;
       const login = { ...access.get(host), ...(await credentials(stack, host, choice)) };
-      const execute: OpenHost["execute"] = (...asked) => session(host, login, ...asked);
+      const execute: OpenHost["execute"] = (...asked) => session(host, choice ?? "lab", login, ...asked);
       return {
         name: host,
         app,
@@ -84,6 +85,7 @@ async function credentials(stack: string, name: string, choice: HostsConfig[stri
 
 async function session(
   name: string,
+  choice: "lab" | NamedHost,
   login: Record<string, unknown>,
   what: string,
   command: string,
@@ -98,7 +100,7 @@ async function session(
   }).catch((error: Error) => {
     throw new UserError(
       `host ${name} can't be reached: ${error.message}`,
-      "see that it runs and that its login is right",
+      loginAdvice(name, choice, error.message) ?? "see that it runs and that its login is right",
     );
   });
   const { channel, ended } = await execute(dialled.client, command, [], () => {}, pseudoTerminal(input?.terminal));

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { execa } from "execa";
@@ -10,6 +10,7 @@ import { readStack } from "../config/read-stack.ts";
 import type { StackConfig } from "../config/schema.ts";
 import { UserError } from "../core/error.ts";
 import { type Finding, formatFinding } from "../core/finding.ts";
+import { loginAdvice } from "../core/host/login-advice.ts";
 import type { Plan } from "../core/plan.ts";
 import { formatBytes } from "../core/size.ts";
 import { formatSummary, formatUrls, type ImageResult, nextCommands, type Urls } from "../core/summary.ts";
@@ -302,6 +303,7 @@ async function runPulumi(context: Up, refresh: boolean, next: boolean): Promise<
       breakStaleLocks(join(root, ".keelson", "state"), PROJECT, stack);
       healAttributes(join(root, ".keelson", "state"), PROJECT, stack);
       const why = "the first error above says why; run this again when it is mended";
+      for (const line of hostAdvice(readLog(log), config.hosts)) console.error(`\n${line}`);
       console.error(`\nstack ${stack} is not up: ${stopped ? "stopped; run this again to go on" : why}`);
       return stopped ? 130 : exitCode;
     }
@@ -346,6 +348,29 @@ async function summarize(
   const names = images.map(({ name }) => name);
   const todo = next ? `. Next: ${[...nextCommands(stack, names, runs), "npm run down"].join(", ")}` : "";
   console.log(`${changed.size} of ${images.length} images changed${todo}`);
+}
+
+/** The engine's log of events, empty where it never began one. */
+function readLog(file: string): string {
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
+}
+
+/** What to do about hosts that a run could not get into, a line each. @param log the engine's own log of events */
+export function hostAdvice(log: string, hosts: StackConfig["hosts"]): string[] {
+  const lines = new Set<string>();
+  for (const line of log.split("\n").filter(Boolean)) {
+    const { diagnosticEvent: said } = JSON.parse(line) as {
+      diagnosticEvent?: { urn?: string; severity: string; message: string };
+    };
+    const [, resource] = /keelson:host:Host\$command:remote:Command::(.*)$/.exec(said?.urn ?? "") ?? [];
+    if (said?.severity !== "error" || resource === undefined) continue;
+    for (const [name, host] of Object.entries(hosts)) {
+      if (!new RegExp(`^${name}-(?:setup|services|mount-.*)$`).test(resource)) continue;
+      const advice = loginAdvice(name, host, said.message);
+      if (advice !== undefined) lines.add(`host ${name}: ${advice}`);
+    }
+  }
+  return [...lines];
 }
 
 /** The images that this run made or changed, from the engine's own log of events. */

@@ -20,6 +20,11 @@ export type HostVerb =
  * @example sessionCommand("rollback", "clawft", ["weft"])
  */
 export function sessionCommand(verb: HostVerb, app: string, args: readonly string[] = []): string {
+  const none = `echo 'error: keelson is not on this host, or no more' >&2; echo '  bring the stack up that it is in' >&2; exit 127`;
+  return `if [ ! -e ${HOST_PROGRAM} ]; then ${none}; el${verbCommand(verb, app, args)}`;
+}
+
+function verbCommand(verb: HostVerb, app: string, args: readonly string[]): string {
   return asRoot([HOST_PROGRAM, verb, name(app), ...args].map(shellWord).join(" "));
 }
 
@@ -29,7 +34,7 @@ export function sessionCommand(verb: HostVerb, app: string, args: readonly strin
  */
 export function removeCommand(app: string): string {
   const none = "echo 'keelson is not on this host: there is nothing to remove'";
-  return `if [ ! -e ${HOST_PROGRAM} ]; then ${none}; el${sessionCommand("remove", app)}`;
+  return `if [ ! -e ${HOST_PROGRAM} ]; then ${none}; el${verbCommand("remove", app, [])}`;
 }
 
 /** Last line of the host program: one that was cut off is not put in place. */
@@ -55,9 +60,14 @@ export function installCommand(app: string, engine: HostEngine = "docker"): stri
   );
 }
 
-/** A command as root, by sudo where somebody else logs in. */
+/** For who is let in and may do nothing there. */
+const LOGIN_FIX = "log in as root, or let that user run sudo without a password (NOPASSWD in /etc/sudoers.d)";
+
+/** A command as root, by sudo where somebody else logs in: who may do nothing without a password is told so. */
 export function asRoot(command: string): string {
-  return `if [ "$(id -u)" = 0 ]; then exec ${command}; else exec sudo -n ${command}; fi`;
+  const who = "is not root, and sudo asks for a password or is not there; nothing was done";
+  const refuse = `echo "error: $(id -un) ${who}" >&2; echo "  ${LOGIN_FIX}" >&2; exit 1`;
+  return `if [ "$(id -u)" = 0 ]; then exec ${command}; elif sudo -n -l >/dev/null 2>&1; then exec sudo -n ${command}; else ${refuse}; fi`;
 }
 
 /** One word of a POSIX shell. @example shellWord("it's") // "'it'\\''s'" */

@@ -98,7 +98,10 @@ describe("a stack's hosts, brought back", () => {
         error.message,
         /^host vps1 can't be brought back to what the stack says; host vps2 can't be reached: .*; host vps3 can't be brought back to what the stack says$/,
       );
-      assert.equal(error.fix, "its own words are above; see that it runs and that its login is right");
+      assert.match(
+        error.fix ?? "",
+        /^its own words are above; 127\.0\.0\.1 showed another key than keelson:hosts\.vps2\.hostKey: /,
+      );
       return true;
     });
   });

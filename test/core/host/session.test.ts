@@ -8,6 +8,7 @@ import { removeCommand, sessionCommand } from "../../../core/host/session.ts";
 
 describe("a session on a host", () => {
   let folder: string;
+  let said: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "keelson-session-"));
   });
@@ -16,7 +17,8 @@ describe("a session on a host", () => {
   /** The host's program is one in the folder; who logs in is root. */
   const run = (command: string) => {
     const here = command.replaceAll(HOST_PROGRAM, join(folder, "keelson-host")).replaceAll('"$(id -u)"', "0");
-    const { status, stdout } = spawnSync("sh", ["-c", here], { encoding: "utf8" });
+    const { status, stdout, stderr } = spawnSync("sh", ["-c", here], { encoding: "utf8" });
+    said = stderr;
     return [status, stdout.trim()];
   };
   const program = (exit: number) => {
@@ -34,13 +36,32 @@ describe("a session on a host", () => {
   it("is well where there is no program that could remove anything", () => {
     assert.deepEqual(run(removeCommand("clawft")), [0, "keelson is not on this host: there is nothing to remove"]);
     assert.deepEqual(run(sessionCommand("status", "clawft")), [127, ""]);
+    assert.match(said, /^error: keelson is not on this host, or no more\n {2}bring the stack up/);
+  });
+
+  it("says who may not become root", () => {
+    program(0);
+    const here = sessionCommand("status", "clawft").replaceAll(HOST_PROGRAM, join(folder, "keelson-host"));
+    // As somebody else, whose sudo asks for a password.
+    const refused = spawnSync(
+      "sh",
+      ["-c", `id() { if [ "$1" = -u ]; then echo 1000; else echo guest; fi; }; sudo() { return 1; }; ${here}`],
+      {
+        encoding: "utf8",
+      },
+    );
+    assert.deepEqual([refused.status, refused.stdout], [1, ""]);
+    assert.match(
+      refused.stderr,
+      /^error: guest is not root, and sudo asks .*; nothing was done\n {2}log in as root, or let/,
+    );
   });
 
   it("is root's own, or goes by sudo", () => {
     for (const command of [removeCommand("clawft"), sessionCommand("remove", "clawft")])
       assert.match(
         command,
-        /if \[ "\$\(id -u\)" = 0 \]; then exec \/usr\S+ remove clawft; else exec sudo -n \/usr\S+ remove clawft; fi$/,
+        /if \[ "\$\(id -u\)" = 0 \]; then exec \/usr\S+ remove clawft; elif sudo .*; then exec sudo -n \/usr\S+ remove clawft; else .*; fi$/,
       );
     assert.throws(() => removeCommand("a b"), /expected an application's name/);
   });
