@@ -3,7 +3,7 @@ import { hostAccess } from "../config/host-login.ts";
 import type { HostsConfig } from "../config/hosts.ts";
 import { UserError } from "../core/error.ts";
 import { loginAdvice, type NamedHost } from "../core/host/login-advice.ts";
-import { type HostVerb, sessionCommand } from "../core/host/session.ts";
+import { askCommand, type HostVerb } from "../core/host/session.ts";
 import { APP } from "../core/host-plan.ts";
 import { hint } from "../core/lineage.ts";
 import { connection } from "../plugins/command/remote/connection.ts";
@@ -61,7 +61,7 @@ export async function hostsOf(stack: string, hosts: HostsConfig, name?: string):
         name: host,
         app,
         execute,
-        run: (verb, args, ...rest) => execute(verb, sessionCommand(verb, app, args), ...rest),
+        run: (verb, args, ...rest) => execute(verb, askCommand(verb, app, args), ...rest),
       };
     }),
   );

@@ -15,17 +15,20 @@ export type HostVerb =
   | "remove";
 
 /**
- * The command line of an ssh session, safe for a shell: root's own, or by sudo without a password.
+ * The command line of an ssh session, safe for a shell: root's own, or by sudo without a password. Short: it is in front of what a
+ * failed deploy says.
  * @param args more words, such as the service, or `--owner` and who deploys.
  * @example sessionCommand("rollback", "clawft", ["weft"])
  */
 export function sessionCommand(verb: HostVerb, app: string, args: readonly string[] = []): string {
-  const none = `echo 'error: keelson is not on this host, or no more' >&2; echo '  bring the stack up that it is in' >&2; exit 127`;
-  return `if [ ! -e ${HOST_PROGRAM} ]; then ${none}; el${verbCommand(verb, app, args)}`;
+  return asRoot(words(verb, app, args));
 }
 
-function verbCommand(verb: HostVerb, app: string, args: readonly string[]): string {
-  return asRoot([HOST_PROGRAM, verb, name(app), ...args].map(shellWord).join(" "));
+/** The same for a person's session, on a host that may not have been set up: it says so, and who may not become root. */
+export function askCommand(verb: HostVerb, app: string, args: readonly string[] = []): string {
+  const none =
+    "echo 'error: keelson is not on this host, or no more' >&2; echo '  bring the stack up that it is in' >&2; exit 127";
+  return `if [ ! -e ${HOST_PROGRAM} ]; then ${none}; el${rootOrRefuse(words(verb, app, args))}`;
 }
 
 /**
@@ -34,7 +37,11 @@ function verbCommand(verb: HostVerb, app: string, args: readonly string[]): stri
  */
 export function removeCommand(app: string): string {
   const none = "echo 'keelson is not on this host: there is nothing to remove'";
-  return `if [ ! -e ${HOST_PROGRAM} ]; then ${none}; el${verbCommand("remove", app, [])}`;
+  return `if [ ! -e ${HOST_PROGRAM} ]; then ${none}; el${sessionCommand("remove", app)}`;
+}
+
+function words(verb: HostVerb, app: string, args: readonly string[]): string {
+  return [HOST_PROGRAM, verb, name(app), ...args].map(shellWord).join(" ");
 }
 
 /** Last line of the host program: one that was cut off is not put in place. */
@@ -55,18 +62,21 @@ export function installCommand(app: string, engine: HostEngine = "docker"): stri
     `[ "$(tail -n 1 "$new")" = "${PROGRAM_END}" ] || ${refuse("the program was cut off on its way")}`,
     `chmod 755 "$new" && mv "$new" ${HOST_PROGRAM} || exit 1`,
   ].join("; ");
-  return asRoot(
+  return rootOrRefuse(
     `sh -c ${shellWord(`${install}; exec ${HOST_PROGRAM} setup ${name(app)}${engine === "docker" ? "" : ` ${engine}`}`)}`,
   );
 }
 
-/** For who is let in and may do nothing there. */
-const LOGIN_FIX = "log in as root, or let that user run sudo without a password (NOPASSWD in /etc/sudoers.d)";
-
-/** A command as root, by sudo where somebody else logs in: who may do nothing without a password is told so. */
+/** A command as root, by sudo where somebody else logs in. */
 export function asRoot(command: string): string {
+  return `if [ "$(id -u)" = 0 ]; then exec ${command}; else exec sudo -n ${command}; fi`;
+}
+
+/** The same, and one line for who may do nothing there without a password. */
+function rootOrRefuse(command: string): string {
   const who = "is not root, and sudo asks for a password or is not there; nothing was done";
-  const refuse = `echo "error: $(id -un) ${who}" >&2; echo "  ${LOGIN_FIX}" >&2; exit 1`;
+  const fix = "log in as root, or let that user run sudo without a password (NOPASSWD in /etc/sudoers.d)";
+  const refuse = `echo "error: $(id -un) ${who}" >&2; echo "  ${fix}" >&2; exit 1`;
   return `if [ "$(id -u)" = 0 ]; then exec ${command}; elif sudo -n -l >/dev/null 2>&1; then exec sudo -n ${command}; else ${refuse}; fi`;
 }
 

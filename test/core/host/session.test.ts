@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HOST_PROGRAM } from "../../../core/host/names.ts";
-import { removeCommand, sessionCommand } from "../../../core/host/session.ts";
+import { askCommand, removeCommand, sessionCommand } from "../../../core/host/session.ts";
 
 describe("a session on a host", () => {
   let folder: string;
@@ -36,12 +36,13 @@ describe("a session on a host", () => {
   it("is well where there is no program that could remove anything", () => {
     assert.deepEqual(run(removeCommand("clawft")), [0, "keelson is not on this host: there is nothing to remove"]);
     assert.deepEqual(run(sessionCommand("status", "clawft")), [127, ""]);
+    assert.deepEqual(run(askCommand("status", "clawft")), [127, ""]);
     assert.match(said, /^error: keelson is not on this host, or no more\n {2}bring the stack up/);
   });
 
   it("says who may not become root", () => {
     program(0);
-    const here = sessionCommand("status", "clawft").replaceAll(HOST_PROGRAM, join(folder, "keelson-host"));
+    const here = askCommand("status", "clawft").replaceAll(HOST_PROGRAM, join(folder, "keelson-host"));
     // As somebody else, whose sudo asks for a password.
     const refused = spawnSync(
       "sh",
@@ -61,7 +62,7 @@ describe("a session on a host", () => {
     for (const command of [removeCommand("clawft"), sessionCommand("remove", "clawft")])
       assert.match(
         command,
-        /if \[ "\$\(id -u\)" = 0 \]; then exec \/usr\S+ remove clawft; elif sudo .*; then exec sudo -n \/usr\S+ remove clawft; else .*; fi$/,
+        /if \[ "\$\(id -u\)" = 0 \]; then exec \/usr\S+ remove clawft; else exec sudo -n \/usr\S+ remove clawft; fi$/,
       );
     assert.throws(() => removeCommand("a b"), /expected an application's name/);
   });
