@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -525,6 +526,34 @@ describe("the host program", () => {
     );
     write("section", "service weft\nfile unit\n");
     assert.deepEqual(check(1), { code: 0, said: "" });
+  });
+
+  it("knows hooks that are not there before anything changes, all at once, and leaves what is optional to its turn", () => {
+    mkdirSync(join(root, "work/sections"), { recursive: true });
+    write("hook", "#!/bin/sh\n");
+    const first = (sections: Readonly<Record<string, string>>) => {
+      for (const [name, text] of Object.entries(sections)) write(`work/sections/${name}`, text);
+      return run(`work=${root}/work; systemd-analyze() { return 1; }; check_first; echo well`);
+    };
+    const section = (name: string, when: string, program: string) =>
+      `service ${name}\nimage r@1\n${when} ${program}\nfile unit\n|before /not/there\n`;
+    const there = join(root, "hook");
+    const { code, said: text } = first({
+      api: section("api", "before", "/not/there"),
+      web: section("web", "after", there),
+      cron: "service cron\nfile timer\n|OnCalendar=every day\n",
+      extra: `optional\n${section("extra", "before", "/not/there")}`,
+      plain: "service plain\nfile unit\n|after /not/there\n",
+    });
+    assert.equal(code, 1);
+    assert.match(text, /^api: its hook \/not\/there is not on this host\n {2}put the program there/);
+    assert.match(text, /\ncron: its schedule is no calendar of systemd's: /);
+    assert.match(text, /\nweb: its hook \S+\/hook is no program that may be run\n/);
+    assert.match(text, /\nerror: nothing was changed\n {2}mend it and run it again$/);
+    assert.doesNotMatch(text, /extra|plain|well/);
+    chmodSync(there, 0o755);
+    for (const name of ["api", "cron"]) rmSync(join(root, "work/sections", name));
+    assert.deepEqual(first({}), { code: 0, said: "well" });
   });
 
   it("starts a proxy anew that did not take its port over, and fails where that does not help", () => {
@@ -1520,11 +1549,15 @@ describe("the host program", () => {
 
   it("hands a command its standard input, and a terminal where that is one", () => {
     write("var/lib/keelson/clawft/services/weft/active", "b\n");
-    const engine = "engine() { printf '%s ' \"$@\"; cat; return 7; };";
+    const there = '[ "$1" != container ] || return 0';
+    const engine = `engine() { ${there}; printf '%s ' "$@"; cat; return 7; };`;
     const piped = run(`${engine} run_in weft sh -c 'a  b' -x`, "in");
     assert.deepEqual([piped.code, piped.said], [7, "exec -i keelson-clawft-weft-b sh -c a  b -x in"]);
-    const script = `source ${root}/program; ${variables()}; engine() { printf '%s ' "$@"; }; run_in weft sh`;
+    const script = `source ${root}/program; ${variables()}; engine() { ${there}; printf '%s ' "$@"; }; run_in weft sh`;
     writeFileSync(join(root, "script"), script);
+    const none = run("engine() { return 1; }; run_in weft sh");
+    assert.equal(none.code, 1);
+    assert.match(none.said, /^error: weft has no container now: a job has one while it runs/);
     const { stdout } = execaSync("script", ["-qec", `bash ${root}/script`, "/dev/null"], { input: "" });
     assert.equal(stdout.trim(), "exec -i -t keelson-clawft-weft-b sh");
   });
