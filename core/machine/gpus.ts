@@ -35,10 +35,28 @@ export const GPUS = {
     memory: "24 GiB",
     source: `${GEFORCE}/40-series/rtx-4090/`,
   },
+  "rtx-5060": {
+    name: "GeForce RTX 5060",
+    capability: "12.0",
+    memory: "8 GiB",
+    source: `${GEFORCE}/50-series/rtx-5060-family/`,
+  },
+  "rtx-5060-ti": {
+    name: "GeForce RTX 5060 Ti",
+    capability: "12.0",
+    memory: "16 GiB",
+    source: `${GEFORCE}/50-series/rtx-5060-family/`,
+  },
   "rtx-5070": {
     name: "GeForce RTX 5070",
     capability: "12.0",
     memory: "12 GiB",
+    source: `${GEFORCE}/50-series/rtx-5070-family/`,
+  },
+  "rtx-5070-ti": {
+    name: "GeForce RTX 5070 Ti",
+    capability: "12.0",
+    memory: "16 GiB",
     source: `${GEFORCE}/50-series/rtx-5070-family/`,
   },
   "rtx-5080": {

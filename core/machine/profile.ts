@@ -75,7 +75,7 @@ export function resolveMachine(
     check.report(
       "unknown",
       `expected a machine of the catalogue, found ${JSON.stringify(name)}`,
-      `write one of: ${known.join(", ")}${hint(name, known)}`,
+      `write one of: ${known.join(", ")}${hint(name, known)}; a card that is none of them: the nearest, with its own capability and gpuMemory`,
       "profile",
     );
     checkNumbers(overrides, check);

@@ -57,6 +57,18 @@ describe("the command line", () => {
       assert.match(text, /^error: lab is a cluster: maintenance is for services on hosts, whose proxy is keelson's\n/);
     });
 
+  for (const args of [
+    ["-s", "dev", "families", "-s", "nowhere"],
+    ["-s", "nowhere", "families"],
+    ["cuda", "-s", "nowhere"],
+    ["worker", "-s", "nowhere"],
+  ])
+    it(`asks of the stack that is named: report ${args.join(" ")}`, async () => {
+      const { code, text } = await printed("report", ...args);
+      assert.equal(code, 1);
+      assert.match(text, /Pulumi\.nowhere\.yaml/);
+    });
+
   it("exits with 2 where nobody understands it, and says what is near", async () => {
     const { code, text } = await printed("reporst");
     assert.equal(code, 2);

@@ -23,7 +23,10 @@ describe("machine catalogue", () => {
     assert.deepEqual(first, {
       "rtx-3060": "11.1",
       "rtx-4090": "11.8",
+      "rtx-5060": "12.8",
+      "rtx-5060-ti": "12.8",
       "rtx-5070": "12.8",
+      "rtx-5070-ti": "12.8",
       "rtx-5080": "12.8",
       "rtx-5090": "12.8",
       t4: "10.0",
@@ -55,7 +58,7 @@ describe("a stack's machine", () => {
     assert.equal(profile, undefined);
     assert.equal(findings[0]?.rule, "machine/unknown");
     assert.match(findings[0]?.message ?? "", /found "rtx4090"/);
-    assert.match(findings[0]?.fix ?? "", /did you mean "rtx-4090"/);
+    assert.match(findings[0]?.fix ?? "", /did you mean "rtx-4090"\?; a card that is none of them: the nearest/);
     assert.equal(resolveMachine("x", "constructor").findings[0]?.rule, "machine/unknown");
   });
 

@@ -16,6 +16,9 @@ describe("recognising a machine", () => {
     ["NVIDIA GeForce RTX 4090", "8.9", 24_564, "rtx-4090"],
     ["NVIDIA GeForce RTX 3060", "8.6", 12_288, "rtx-3060"],
     ["NVIDIA GeForce RTX 5090", "12.0", 32_607, "rtx-5090"],
+    ["NVIDIA GeForce RTX 5070 Ti", "12.0", 16_303, "rtx-5070-ti"],
+    ["NVIDIA GeForce RTX 5070", "12.0", 12_227, "rtx-5070"],
+    ["NVIDIA GeForce RTX 5060 Ti", "12.0", 8_151, "rtx-5060-ti"], // sold with 8 and with 16
     ["Tesla T4", "7.5", 15_360, "t4"],
     ["NVIDIA A10", "8.6", 23_028, "a10"],
     ["NVIDIA A100-SXM4-80GB", "8.0", 81_920, "a100"],
