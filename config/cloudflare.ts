@@ -15,7 +15,7 @@ const sandboxFields = z
     /** Of `keelson:volumes`, at R2 in the same account. */
     volume: z.string().min(1).optional(),
     instanceType: z.enum(INSTANCE_TYPES).default("standard-1"),
-    /** A volume has one writer. */
+    /** The Worker sends all requests to one. */
     maxInstances: z.int().min(1).default(1),
     /** Default: usualSteps. */
     steps: z

@@ -11,6 +11,7 @@ import type { Image } from "../image/image.ts";
 import type { RegistryInputs } from "../image/keelson.ts";
 import type { R2Volume } from "../volume/r2-volume.ts";
 import { ContainerApplicationResource } from "./application.ts";
+import { WorkerClassResource } from "./worker-class.ts";
 
 /** The Durable Object class of worker.mjs. */
 const CLASS = "Sandbox";
@@ -35,7 +36,7 @@ export interface CloudflareSandboxArgs {
   };
   /** Default: "standard-1". */
   readonly instanceType?: string;
-  /** Default: 1, for the volume has one writer then. */
+  /** Cloudflare's bound. Default: 1, for worker.mjs sends all requests to one. */
   readonly maxInstances?: number;
   /** Percentages of a rollout. Default: 10, then 100; of one instance all at once, as wrangler's. */
   readonly steps?: readonly number[];
@@ -61,6 +62,20 @@ export class CloudflareSandbox extends pulumi.ComponentResource {
     const { account: accountId, planned, volume } = args;
     const child = { parent: this };
     const worker = new Worker(name, { accountId, name, observability: { enabled: true } }, child);
+    const token = args.apiToken === undefined ? {} : { apiToken: args.apiToken };
+    // A version can't be bound to a class that no deployment has made.
+    const made = new WorkerClassResource(
+      `${name}-class`,
+      {
+        accountId,
+        workerId: worker.id,
+        scriptName: worker.name,
+        className: CLASS,
+        compatibilityDate: COMPATIBILITY_DATE,
+        ...token,
+      },
+      child,
+    );
     const version = new WorkerVersion(
       `${name}-version`,
       {
@@ -75,11 +90,10 @@ export class CloudflareSandbox extends pulumi.ComponentResource {
             contentBase64: Buffer.from(args.worker).toString("base64"),
           },
         ],
-        migrations: { newTag: "v1", newSqliteClasses: [CLASS] },
         containers: [{ className: CLASS }],
         bindings: bindings(volume),
       },
-      child,
+      { parent: this, dependsOn: [made] },
     );
     const deployment = new WorkersDeployment(
       `${name}-deployment`,
@@ -107,9 +121,8 @@ export class CloudflareSandbox extends pulumi.ComponentResource {
         steps: args.steps ?? usualSteps(args.maxInstances ?? 1),
         gracePeriod: 0,
         within: args.within ?? 900,
-        ...(args.apiToken === undefined ? {} : { apiToken: args.apiToken }),
+        ...token,
       },
-      // The class has a namespace once a version with it is deployed.
       { parent: this, dependsOn: [deployment] },
     );
     this.image = application.image;

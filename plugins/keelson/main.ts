@@ -50,6 +50,7 @@ const provider = new Provider({
       const [{ BucketType }, tools] = await Promise.all([import("./bucket/bucket.ts"), toolboxOf()]);
       return new BucketType(tools);
     },
+    "keelson:index:WorkerClass": async () => new (await import("./container/worker-class.ts")).WorkerClassType(),
     "keelson:index:ContainerApplication": async () => {
       const [{ ContainerApplicationType }, tools] = await Promise.all([
         import("./container/application.ts"),

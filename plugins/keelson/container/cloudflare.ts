@@ -3,7 +3,7 @@ import { z } from "zod";
 import { instanceTypeOf } from "../../../core/cloudflare/instance-types.ts";
 import { UserError } from "../../../core/error.ts";
 import type { Api } from "../../cloudflare/api.ts";
-import type { ApplicationInputs } from "./inputs.ts";
+import type { ApplicationInputs, WorkerClassInputs } from "./inputs.ts";
 
 /** A Worker's class that was deployed a moment ago has its namespace only after some time: seconds, and between two looks. */
 const SETTLING = { within: 60, every: 2 };
@@ -51,9 +51,15 @@ type Wish = Pick<
   "accountId" | "name" | "instanceType" | "maxInstances" | "logs" | "gracePeriod" | "steps"
 >;
 
+/** A Worker that has its class, and nothing to do yet. */
+const stub = (className: string) => `import { DurableObject } from "cloudflare:workers";
+export class ${className} extends DurableObject {}
+export default { fetch: () => new Response("not deployed yet", { status: 503 }) };
+`;
+
 /**
- * Cloudflare's container applications, their rollouts and the login to its registry, by its API: its Pulumi provider has no resource
- * for them. Everything that keelson asks of `/containers` is here.
+ * Cloudflare's container applications, their rollouts, the login to its registry and a Worker's class, by its API: its Pulumi provider
+ * has no resource for them, or none that works. Everything that keelson asks of `/containers` is here.
  */
 export class Containers {
   private readonly api: Api;
@@ -78,15 +84,46 @@ export class Containers {
     return { host: found.registry_host, username: found.username, password: found.password };
   }
 
+  /** The namespace of a Worker's class, if there is one now. */
+  async foundNamespace(script: string, className: string): Promise<string | undefined> {
+    return this.api.repeatable(`list Durable Object namespaces`, async (client, options) => {
+      for await (const one of client.durableObjects.namespaces.list({ account_id: this.account }, options))
+        if (one.script === script && one.class === className) return one.id;
+      return undefined;
+    });
+  }
+
+  /**
+   * Makes a Worker's class by a version of its own, deployed at once. Cloudflare applies a migration with the deployment, refuses a
+   * version that is bound to a class which no deployment has made, and refuses the same migration a second time
+   * (developers.cloudflare.com/workers/platform/infrastructure-as-code, "Considerations with Durable Objects").
+   */
+  async makeClass({ workerId, scriptName, className, compatibilityDate }: WorkerClassInputs): Promise<void> {
+    const module = Buffer.from(stub(className)).toString("base64");
+    const params = {
+      account_id: this.account,
+      deploy: true,
+      compatibility_date: compatibilityDate,
+      main_module: "class.mjs",
+      modules: [{ name: "class.mjs", content_type: "application/javascript+module", content_base64: module }],
+      containers: [{ class_name: className }],
+      migrations: { new_tag: "v1", new_sqlite_classes: [className] },
+    };
+    await this.api.once(
+      `make the class ${className} of Worker ${scriptName}`,
+      async (client, options) => {
+        await client.workers.beta.workers.versions.create(workerId, params, options);
+        return true;
+      },
+      async () => ((await this.foundNamespace(scriptName, className)) === undefined ? undefined : true),
+    );
+  }
+
   /** The namespace of a Worker's class. @throws UserError where it doesn't come to be. */
   async namespace(script: string, className: string): Promise<string> {
     for (let waited = 0; ; waited += SETTLING.every) {
-      const found = await this.api.repeatable(`list Durable Object namespaces`, async (client, options) => {
-        for await (const one of client.durableObjects.namespaces.list({ account_id: this.account }, options))
-          if (one.script === script && one.class === className) return one;
-        return undefined;
-      });
-      if (found?.id !== undefined) return found.id;
+      const found = await this.foundNamespace(script, className);
+      if (found !== undefined) return found;
       if (waited >= SETTLING.within)
         throw new UserError(
           `the Worker ${script} has no Durable Object class ${className} after ${SETTLING.within} s`,

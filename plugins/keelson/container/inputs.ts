@@ -3,10 +3,29 @@ import { areSteps, INSTANCE_TYPES, LEAST_STEP } from "../../../core/cloudflare/i
 
 const SEGMENT = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
+const ACCOUNT = z.string().regex(/^[0-9a-f]{32}$/, "an account's id, 32 hex digits");
+const CLASS = z.string().regex(/^[A-Za-z_$][\w$]*$/, "the name of a class");
+
+/** Inputs of `keelson:index:WorkerClass`; components/cloudflare/worker-class.ts describes them. */
+export const workerClassInputs = z
+  .object({
+    accountId: ACCOUNT,
+    workerId: z.string().min(1),
+    scriptName: z.string().min(1),
+    className: CLASS,
+    compatibilityDate: z.iso.date(),
+    /** Else CLOUDFLARE_API_TOKEN. */
+    apiToken: z.string().optional(),
+    baseUrl: z.string().optional(),
+  })
+  .strict();
+
+export type WorkerClassInputs = z.infer<typeof workerClassInputs>;
+
 /** Inputs of `keelson:index:ContainerApplication`; components/cloudflare/application.ts describes them. */
 export const applicationInputs = z
   .object({
-    accountId: z.string().regex(/^[0-9a-f]{32}$/, "an account's id, 32 hex digits"),
+    accountId: ACCOUNT,
     name: z.string().regex(SEGMENT, "lower case letters, digits and dashes, at most 63"),
     /** Where the image is. */
     registry: z.object({
@@ -18,7 +37,7 @@ export const applicationInputs = z
     /** Of the manifest for linux/amd64: Cloudflare runs nothing else. */
     digest: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits"),
     scriptName: z.string().min(1),
-    className: z.string().regex(/^[A-Za-z_$][\w$]*$/, "the name of a class"),
+    className: CLASS,
     instanceType: z.enum(INSTANCE_TYPES),
     maxInstances: z.int().min(1),
     logs: z.boolean(),

@@ -55,11 +55,17 @@ describe("CloudflareSandbox", () => {
         "cloudflare:index/workersDeployment:WorkersDeployment gateway-deployment",
         "keelson:cloudflare:CloudflareSandbox gateway",
         "keelson:index:ContainerApplication gateway-application",
+        "keelson:index:WorkerClass gateway-class",
       ],
     );
     const version = inputs(all, "WorkerVersion");
     assert.equal(version.workerId, "gateway-id");
-    assert.deepEqual(version.migrations, { newTag: "v1", newSqliteClasses: ["Sandbox"] });
+    // Cloudflare refuses a version that is bound to the class which it makes, and the same migration in the next one.
+    assert.equal(version.migrations, undefined);
+    assert.deepEqual(inputs(all, "WorkerClass"), {
+      ...{ accountId: ACCOUNT, workerId: "gateway-id", scriptName: "gateway", className: "Sandbox" },
+      compatibilityDate: version.compatibilityDate,
+    });
     assert.deepEqual(version.containers, [{ className: "Sandbox" }]);
     assert.deepEqual(version.bindings, [{ type: "durable_object_namespace", name: "SANDBOX", className: "Sandbox" }]);
     const [module] = version.modules as { name: string; contentBase64: string }[];

@@ -14,6 +14,8 @@ export interface ContainersDouble {
   readonly faults: (Fault | undefined)[];
   readonly applications: Map<string, Json>;
   readonly namespaces: Json[];
+  /** Workers' names by their ids. */
+  readonly workers: Map<string, string>;
   /** How often the lists don't have what was just deployed. */
   settling: number;
   /** How often a rollout is seen at work before it is over. */
@@ -35,6 +37,7 @@ export async function startContainersDouble(registry: string): Promise<Container
     faults: [] as (Fault | undefined)[],
     applications: new Map<string, Json>(),
     namespaces: [] as Json[],
+    workers: new Map<string, string>(),
     settling: 0,
     looks: 1,
     reverts: false,
@@ -49,6 +52,22 @@ export async function startContainersDouble(registry: string): Promise<Container
     const done: Json = double.reverts ? over : { ...over, configuration: target, version: Number(over.version) + 1 };
     double.applications.set(String(done.id), done);
     return { ...done, health: { errors: double.errors.map((event) => ({ event })) } };
+  };
+  /** A migration is applied with the deployment, once; what a version is bound to must be there before. */
+  const versionOf = (worker: string, deploy: boolean, body: Json): [number, unknown] => {
+    const script = double.workers.get(worker);
+    if (script === undefined) return [404, failure(10007, "This Worker does not exist on your account.")];
+    const has = (name: unknown) => double.namespaces.some((n) => n.script === script && n.class === name);
+    const bound = ((body.bindings ?? []) as Json[]).filter((b) => b.type === "durable_object_namespace");
+    if (bound.some((b) => !has(b.class_name)))
+      return [400, failure(10061, "Cannot create binding for class which does not exist.")];
+    const { new_tag: tag, new_sqlite_classes: classes = [] } = (body.migrations ?? {}) as Record<string, string[]>;
+    if (tag !== undefined && double.namespaces.some((n) => n.script === script))
+      return [412, failure(10079, `Migration tag precondition failed; current tag is '${tag}'`)];
+    if (deploy)
+      for (const name of classes)
+        double.namespaces.push({ id: `ns-${double.namespaces.length + 1}`, script, class: name });
+    return [200, success({ id: "version-1", number: 1 })];
   };
   const answerOf = (method: string, url: URL, body: Json): [number, unknown] => {
     const path = url.pathname.replace(`/accounts/${account}/`, "");
@@ -66,6 +85,8 @@ export async function startContainersDouble(registry: string): Promise<Container
       };
       return [200, { ...success(all.slice((page - 1) * 2, page * 2)), result_info: info }];
     }
+    const [, worker] = /^workers\/workers\/([^/]+)\/versions$/.exec(path) ?? [];
+    if (worker !== undefined) return versionOf(worker, url.searchParams.get("deploy") === "true", body);
     const [, id, rollouts] = /^containers\/applications(?:\/([^/]+)(\/rollouts)?)?$/.exec(path) ?? [];
     if (!path.startsWith("containers/applications")) return [404, failure(7003, `Could not route to ${path}`)];
     if (id === undefined && method === "GET") {

@@ -67,6 +67,7 @@ describe("the plugin's process", () => {
       "keelson:index:Image",
       "keelson:index:BuildContext",
       "keelson:index:Bucket",
+      "keelson:index:WorkerClass",
       "keelson:index:ContainerApplication",
     ]);
     const configured = await ask<provider.ConfigureResponse>((done) =>
