@@ -175,8 +175,17 @@ stop
       const net = `10.234.${(process.pid >> 5) & 255}.${(process.pid & 31) << 3}`;
       const address = `${net.replace(/\d+$/, (last) => String(Number(last) + 1))}/29`;
       engine = await startDockerd({ bridge: { name: `kls${process.pid}`, address } });
-      const args = ["cli/main.ts", "load", core, "--tag", "loa-core:local"];
-      await execa("node", args, { cwd: root, env: { DOCKER_HOST: engine.host } });
+      const { folder: dir, options } = await catalogueBuild(root, "gateway-dev", NATIVE, core, folder);
+      const dev = `${services.registry.host}/e2e/gateway-dev:e2e`;
+      await build(dir, [...options, "--output", `type=image,name=${dev},push=true,oci-mediatypes=true`]);
+      for (const [image, tag] of [
+        [core, "loa-core:local"],
+        [dev, "loa-dev:local"],
+      ] as const)
+        await execa("node", ["cli/main.ts", "load", image, "--tag", tag], {
+          cwd: root,
+          env: { DOCKER_HOST: engine.host },
+        });
     });
     after(() => engine?.stop());
 
@@ -195,6 +204,14 @@ stop
       assert.match(said, /Calm, exact/);
       assert.match(said, /ended with (?:0|143)$/);
     });
+
+    it("develop in the one with the development tools", async () => {
+      const said = await script("dev.sh");
+      assert.match(
+        said,
+        /^Calm, exact, and of few words\.\nentr and tsx run\n(?:\/usr\/\S+\/(?:clawdbot|yq|jq|git)\n?){4}$/m,
+      );
+    });
   });
 });
 
@@ -204,7 +221,7 @@ function later(name: string) {
 }
 
 const SHARED = `
-export TOOL_LOADER_VOLUME=dir:///volume TOOL_LOADER_SPECS=/dev/tools.json TOOL_LOADER_LOG=warn PATH=$PATH:/data/tools/bin
+export TOOL_LOADER_VOLUME=dir:///volume TOOL_LOADER_SPECS=/dev/tools.json TOOL_LOADER_LOG=warn
 trap 'echo "failed: $BASH_COMMAND"; cat /tmp/log; full' ERR
 start() {
   tini -s -- tool-loader serve -- clawdbot gateway --allow-unconfigured --bind loopback --port 18789 >/tmp/log 2>&1 &

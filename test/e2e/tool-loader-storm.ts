@@ -3,9 +3,10 @@
  * each: what is said to be installed is whole, what the volume says it has it has, and a start that is let be ends with every tool.
  * By hand, because it takes minutes:
  *
- *   node test/e2e/tool-loader-storm.ts [--kills 100] [--seed 1]
+ *   node test/e2e/tool-loader-storm.ts [--kills 100] [--seed 1] [--loaders 1] [--lost 0]
  *
- * The seed decides the order of kinds, tools and shares of the time; which phase a share falls into depends on the machine, and is
+ * With several loaders they are on one volume, started at once, each killed at a moment of its own. Of `--lost` of a hundred
+ * requests the bucket does what they ask, and the answer is lost. The seed decides the order of kinds, tools and shares of the time; which phase a share falls into depends on the machine, and is
  * counted. Exit code 1 and the kill's number at the first thing that is wrong.
  */
 import assert from "node:assert/strict";
@@ -31,10 +32,17 @@ import { ensureR2, stopServices } from "../../toolchain/services/index.ts";
 import { temporaryHome } from "./home.ts";
 
 const { values } = parseArgs({
-  options: { kills: { type: "string", default: "100" }, seed: { type: "string", default: "1" } },
+  options: {
+    kills: { type: "string", default: "100" },
+    seed: { type: "string", default: "1" },
+    loaders: { type: "string", default: "1" },
+    lost: { type: "string", default: "0" },
+  },
 });
-const kills = Number(values.kills);
+const [kills, loaders, lost] = [Number(values.kills), Number(values.loaders), Number(values.lost)];
 const chance = mulberry32(Number(values.seed));
+
+type Environment = Readonly<Record<string, string>>;
 
 /** Bytes: `big` is uploaded in parts. Nothing of it compresses. */
 const SIZES = { small: 1_000_000, middle: 12_000_000, big: 90_000_000 };
@@ -52,25 +60,39 @@ const specs = await world.specs("storm", NAMES.map(tool));
 const seen = new Map<string, number>();
 let killed = 0;
 let volumes = 0;
+const answers = mulberry32(Number(values.seed) + 1);
+let unanswered = 0;
 try {
-  let env = await world.environment("storm", specs, settings());
+  let envs: Environment[] = [];
+  for (let i = 0; i < loaders; i++) envs.push(await world.environment(`storm-${i}`, specs, settings()));
   // How long a start takes that is let be, here and now: kills fall into one and a third of it.
   const spans = new Map<string, number>();
   for (const kind of ["a new disk and volume", "a new disk"] as const) {
-    env = await prepare(env, kind);
-    spans.set(kind, await letBe(env));
+    envs = await prepare(envs, kind);
+    spans.set(kind, await letBe(envs));
   }
   for (const [kind, span] of spans) process.stdout.write(`${kind}: ${span.toFixed(1)} s undisturbed\n`);
+  if (lost > 0)
+    bucket.fault = () => {
+      if (answers() * 100 >= lost) return undefined;
+      unanswered++;
+      return "unanswered";
+    };
   while (killed < kills) {
     for (let i = 0; i < BETWEEN && killed < kills; i++) {
       const kind = KINDS[Math.floor(chance() * KINDS.length)] as (typeof KINDS)[number];
-      env = await prepare(env, kind);
+      envs = await prepare(envs, kind);
       const span = spans.get(kind) ?? spans.get("a new disk and volume") ?? 1;
-      await killOnce(env, chance() * span * 1.33);
-      killed++;
+      bucket.requests.length = 0;
+      await Promise.all(envs.map((env) => killOnce(env, chance() * span * 1.33)));
+      killed += loaders;
+      bucket.requests.length = 0;
+      for (const env of envs) await lookAtDisk(env);
+      await lookAtVolume(bucket, envs[0] as Environment);
     }
-    await letBe(env);
-    process.stdout.write(`${killed} kills, all well after each; ${report()}\n`);
+    await letBe(envs);
+    const away = lost > 0 ? `, ${unanswered} answers lost` : "";
+    process.stdout.write(`${killed} kills${away}, all well after each; ${report()}\n`);
   }
 } catch (error) {
   process.stderr.write(
@@ -85,13 +107,15 @@ try {
 }
 process.exit();
 
-async function prepare(env: Record<string, string>, kind: (typeof KINDS)[number]): Promise<Record<string, string>> {
-  if (kind === "as it was left") return env;
-  await rm(env.TOOL_LOADER_ROOT ?? "", { recursive: true, force: true });
-  return kind === "a new disk" ? env : { ...env, ...settings(++volumes) };
+async function prepare(envs: readonly Environment[], kind: (typeof KINDS)[number]): Promise<Environment[]> {
+  if (kind === "as it was left") return [...envs];
+  for (const env of envs) await rm(env.TOOL_LOADER_ROOT ?? "", { recursive: true, force: true });
+  if (kind === "a new disk") return [...envs];
+  const volume = settings(++volumes);
+  return envs.map((env) => ({ ...env, ...volume }));
 }
 
-function settings(volume = 0): Record<string, string> {
+function settings(volume = 0): Environment {
   return {
     ...inBucket(bucket, `storm-${volume}`),
     TOOL_LOADER_LEASE_BEAT: "0.5",
@@ -100,32 +124,30 @@ function settings(volume = 0): Record<string, string> {
   };
 }
 
-async function killOnce(env: Record<string, string>, seconds: number): Promise<void> {
-  bucket.requests.length = 0;
+async function killOnce(env: Environment, seconds: number): Promise<void> {
   const container = await world.start(env);
   await systemClock.sleep(seconds);
   await killTree(container.process.pid ?? 0, env.TOOL_LOADER_ROOT ?? "");
   await container.stop("SIGKILL");
-  for (const phase of phasesOf(container, bucket.requests.splice(0))) seen.set(phase, (seen.get(phase) ?? 0) + 1);
-  await lookAtDisk(env);
-  await lookAtVolume(bucket, env);
+  for (const phase of phasesOf(container, bucket.requests)) seen.set(phase, (seen.get(phase) ?? 0) + 1);
 }
 
 /** @returns the seconds that it took */
-async function letBe(env: Record<string, string>): Promise<number> {
+async function letBe(envs: readonly Environment[]): Promise<number> {
   const started = performance.now();
-  const container = await world.start(env);
+  const containers = await Promise.all(envs.map((env) => world.start(env)));
   const done = (h: Health) => NAMES.every((n) => h.tools[n] === "installed" && h.toolDetails[n]?.saved === true);
-  await container.until(done, 600);
+  await Promise.all(containers.map((container) => container.until(done, 600)));
   const seconds = (performance.now() - started) / 1000;
-  await container.stop();
-  assert.equal((await lookAtDisk(env)).length, NAMES.length, "not every tool has its marker");
-  assert.equal(await lookAtVolume(bucket, env), NAMES.length, "not every tool is on the volume");
+  await Promise.all(containers.map((container) => container.stop()));
+  for (const env of envs) assert.equal((await lookAtDisk(env)).length, NAMES.length, "not every tool has its marker");
+  const manifests = await lookAtVolume(bucket, envs[0] as Environment);
+  assert.equal(manifests, NAMES.length, "not every tool is on the volume, once");
   return seconds;
 }
 
 /** Whoever is marked as installed is whole, byte by byte. @returns their names */
-async function lookAtDisk(env: Record<string, string>): Promise<string[]> {
+async function lookAtDisk(env: Environment): Promise<string[]> {
   const found: string[] = [];
   for (const name of NAMES) {
     const tree = join(env.TOOL_LOADER_ROOT ?? "", name);
@@ -140,7 +162,7 @@ async function lookAtDisk(env: Record<string, string>): Promise<string[]> {
 }
 
 /** Whoever has a manifest has an archive, with its checksum. @returns how many */
-async function lookAtVolume(at: Bucket, env: Record<string, string>): Promise<number> {
+async function lookAtVolume(at: Bucket, env: Environment): Promise<number> {
   const volume = at.volume({ prefix: `${(env.TOOL_LOADER_VOLUME ?? "").slice(`s3://${at.name}/`.length)}/` });
   const manifests = await volume.list(MANIFESTS);
   for (const { key } of manifests) {

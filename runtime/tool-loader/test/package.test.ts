@@ -23,5 +23,8 @@ describe("tool-loader package", () => {
     const secrets = Object.fromEntries(SECRET_VARIABLES.map((name) => [name, "hidden"]));
     const env = gatewayEnvironment({ PATH: "/usr/bin", TOKEN: "the gateway's own", ...secrets });
     assert.deepEqual(env, { PATH: "/usr/bin:/data/tools/bin:/var/tmp/tool-loader/bin", TOKEN: "the gateway's own" });
+    // The images' own has them already.
+    const twice = gatewayEnvironment({ PATH: "/usr/bin:/data/tools/bin" }).PATH;
+    assert.equal(twice, "/usr/bin:/data/tools/bin:/var/tmp/tool-loader/bin");
   });
 });

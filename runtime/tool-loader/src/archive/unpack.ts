@@ -60,6 +60,10 @@ export async function unpack(
     },
   });
   const extract = tar.extract();
+  let lost: Error | undefined;
+  archive.once("error", (error) => {
+    lost = error;
+  });
   const through = options.encoding === "none" ? [] : [decompressor(options.encoding)];
   const flowing = pipeline([archive, check, ...through, bomb, extract]);
   flowing.catch(() => {}); // told by the await below
@@ -94,9 +98,12 @@ export async function unpack(
   } catch (error) {
     archive.destroy();
     extract.destroy();
+    if (lost !== undefined) throw lost;
+    // Where a stream broke, the others were closed with it: that one's reason, not theirs.
+    const own = error instanceof ArchiveError || (error as NodeJS.ErrnoException).syscall !== undefined;
     const cause = await flowing.then(
       () => error,
-      (flow: unknown) => (error instanceof ArchiveError ? error : ((flow as Error) ?? error)),
+      (flow: unknown) => (own ? error : ((flow as Error) ?? error)),
     );
     throw refusal(cause);
   }
@@ -133,10 +140,10 @@ async function write(path: string, content: AsyncIterable<Buffer>, mode: number)
   }
 }
 
-/** What zlib and tar say of broken input is a refusal; what the disk or the network says is not. */
+/** What zlib and tar say of broken input is a refusal; what the disk says is not, whatever words a path has. */
 function refusal(error: unknown): Error {
-  if (error instanceof ToolError) return error;
-  const code = (error as NodeJS.ErrnoException).code ?? "";
+  const { code = "", syscall } = error as NodeJS.ErrnoException;
+  if (error instanceof ToolError || syscall !== undefined) return error as Error;
   const broken =
     /^(Z_|ZSTD_|ERR__ZLIB|ERR_ZSTD)/.test(code) ||
     /header|tar|end of data|zstd|zlib|frame/i.test(String((error as Error).message));

@@ -24,6 +24,8 @@ export interface DownloadOptions {
   readonly patience?: number;
   /** Tries in a row that bring nothing until it gives up. */
   readonly attempts?: number;
+  /** Seconds for all of it; what has come by then is there for the next time. */
+  readonly timeout?: number;
   readonly onBytes?: (done: number, total: number | undefined) => void;
 }
 
@@ -35,12 +37,13 @@ const KEPT_IN_QUARANTINE = 3;
  * @returns the path of the checked file
  */
 export async function download(options: DownloadOptions): Promise<string> {
+  const until = options.clock.now() + (options.timeout ?? Number.POSITIVE_INFINITY);
   const file = join(options.directory, options.sha256);
   if (await matches(file, options.sha256)) return file;
   const failures: ToolError[] = [];
   for (const url of options.urls)
     try {
-      await downloadFrom(url, `${file}.part`, options);
+      await downloadFrom(url, `${file}.part`, until, options);
       await rename(`${file}.part`, file);
       return file;
     } catch (error) {
@@ -51,9 +54,9 @@ export async function download(options: DownloadOptions): Promise<string> {
   throw new ToolError(kind, failures.map((f) => f.message).join("; "), { cause: failures[0] });
 }
 
-async function downloadFrom(url: string, part: string, options: DownloadOptions): Promise<void> {
+async function downloadFrom(url: string, part: string, until: number, options: DownloadOptions): Promise<void> {
   for (let anew = 0; ; anew++) {
-    await fetchAll(url, part, options);
+    await fetchAll(url, part, until, options);
     if (await matches(part, options.sha256)) return;
     const found = await checksum(part);
     await setAside(part, options);
@@ -65,12 +68,12 @@ async function downloadFrom(url: string, part: string, options: DownloadOptions)
   }
 }
 
-async function fetchAll(url: string, part: string, options: DownloadOptions): Promise<void> {
+async function fetchAll(url: string, part: string, until: number, options: DownloadOptions): Promise<void> {
   const { clock, random, attempts = 4 } = options;
   for (let fruitless = 0; ; ) {
     const before = await sizeOf(part);
     try {
-      if (await fetchRest(url, part, before, options)) return;
+      if (await fetchRest(url, part, before, until, options)) return;
       throw new Error("the connection ended early");
     } catch (error) {
       if (error instanceof ToolError) throw error;
@@ -86,7 +89,13 @@ async function fetchAll(url: string, part: string, options: DownloadOptions): Pr
 }
 
 /** @returns true when the file is whole, as far as the server tells */
-async function fetchRest(url: string, part: string, from: number, options: DownloadOptions): Promise<boolean> {
+async function fetchRest(
+  url: string,
+  part: string,
+  from: number,
+  until: number,
+  options: DownloadOptions,
+): Promise<boolean> {
   const { patience = 30 } = options;
   const late = new AbortController();
   let timer = setTimeout(() => {}, 0);
@@ -127,6 +136,7 @@ async function fetchRest(url: string, part: string, from: number, options: Downl
       if (at > options.maxBytes) throw tooLong(url, options);
       await file.write(chunk as Uint8Array);
       options.onBytes?.(at, total);
+      if (options.clock.now() > until && at !== total) throw tooSlow(url, at, total, options);
     }
     await file.sync();
     return total === undefined || at === total;
@@ -135,6 +145,11 @@ async function fetchRest(url: string, part: string, from: number, options: Downl
     late.abort();
     await file.close();
   }
+}
+
+function tooSlow(url: string, at: number, total: number | undefined, { timeout }: DownloadOptions): ToolError {
+  const here = total === undefined ? `${at} bytes` : `${at} of ${total} bytes`;
+  return new ToolError("transient", `${hostOf(url)} took longer than ${timeout} s: ${here} are here, and stay`);
 }
 
 function tooLong(url: string, options: DownloadOptions): ToolError {

@@ -6,7 +6,7 @@ import { unpack } from "../archive/unpack.ts";
 import { reasonOf, ToolError } from "../error.ts";
 import { removeTree } from "../local/store.ts";
 import type { Platform } from "../platform.ts";
-import type { ToolSpec } from "../spec/tool-spec.ts";
+import { type ToolSpec, transferTimeoutOf } from "../spec/tool-spec.ts";
 import { runInstaller, verify } from "./commands.ts";
 import { download } from "./download.ts";
 import type { Workshop } from "./workshop.ts";
@@ -119,6 +119,7 @@ async function fetchPrebuilt(
     directory: at.downloads,
     quarantine: at.quarantine,
     maxBytes: spec.size,
+    timeout: transferTimeoutOf(spec),
     clock,
     random,
     signal,

@@ -21,7 +21,8 @@ export function gatewayEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const out = { ...env };
   for (const name of SECRETS) delete out[name];
   const roots = [env.TOOL_LOADER_ROOT || "/data/tools", env.TOOL_LOADER_EPHEMERAL_ROOT || "/var/tmp/tool-loader"];
-  out.PATH = [env.PATH ?? "/usr/local/bin:/usr/bin:/bin", ...roots.map((r) => `${r}/bin`)].join(":");
+  const path = (env.PATH ?? "/usr/local/bin:/usr/bin:/bin").split(":");
+  out.PATH = [...new Set([...path, ...roots.map((r) => `${r}/bin`)])].join(":");
   return out;
 }
 

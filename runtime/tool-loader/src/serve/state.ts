@@ -116,7 +116,8 @@ export function next(state: ToolState, event: ToolEvent, rules: Rules): ToolStat
     case "lost":
       return state.status === "installing" ? failed(state, event.message, true, rules) : state;
     case "saved":
-      return state.status === "installed" ? { ...state, saved: true } : state;
+      // An installed tool has no other error than that it could not be kept.
+      return state.status === "installed" ? { ...without(state, "lastError"), saved: true } : state;
     case "unsaved":
       return state.status === "installed"
         ? { ...state, saved: false, lastError: `not kept on the volume: ${event.message}` }

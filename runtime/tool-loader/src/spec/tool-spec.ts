@@ -118,3 +118,8 @@ export function directoryOf(spec: ToolSpec): string {
 export function timeoutOf(spec: ToolSpec): number {
   return spec.timeout ?? Math.max(300, 5 * spec.estimatedTime);
 }
+
+/** Seconds that bytes of a tool may be waited for, from the volume or a host, all waits together: then something else is faster. */
+export function transferTimeoutOf(spec: Pick<ToolSpec, "estimatedTime">): number {
+  return Math.max(300, spec.estimatedTime);
+}

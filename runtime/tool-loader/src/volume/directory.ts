@@ -26,6 +26,8 @@ export interface DirectoryOptions {
   readonly patience?: number;
 }
 
+/** How names end under which something is written that is not whole yet. */
+export const PART = ".part";
 const PATIENCE = 20;
 /** The slowest copy that still counts as one, bytes a second. */
 const SLOWEST_COPY = 128 * 1024;
@@ -101,7 +103,7 @@ export class DirectoryVolume implements Volume {
       async (path) => {
         if ((await stat(path).catch(absent))?.size === of.size) return;
         await mkdir(dirname(path), { recursive: true });
-        const temporary = `${path}.${randomBytes(6).toString("hex")}.part`;
+        const temporary = `${path}.${randomBytes(6).toString("hex")}${PART}`;
         try {
           await copyFile(file, temporary, constants.COPYFILE_EXCL);
           const copy = await open(temporary, "r");
@@ -141,7 +143,7 @@ export class DirectoryVolume implements Volume {
 
   async #write(path: string, body: string): Promise<string> {
     await mkdir(dirname(path), { recursive: true });
-    const temporary = `${path}.${randomBytes(6).toString("hex")}.part`;
+    const temporary = `${path}.${randomBytes(6).toString("hex")}${PART}`;
     const file = await open(temporary, "wx", 0o644);
     try {
       await file.writeFile(body);

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { pack } from "../archive/pack.ts";
 import { ArchiveError, unpack } from "../archive/unpack.ts";
@@ -11,7 +11,7 @@ import type { Clock } from "../clock.ts";
 import { ToolError } from "../error.ts";
 import { localDisk, removeTree } from "../local/store.ts";
 import type { Platform } from "../platform.ts";
-import type { ToolSpec } from "../spec/tool-spec.ts";
+import { type ToolSpec, transferTimeoutOf } from "../spec/tool-spec.ts";
 import { archiveKey, type Manifest, manifestKey, parseManifest, QUARANTINE, SCHEMA } from "./manifest.ts";
 import { type Volume, VolumeError } from "./volume.ts";
 
@@ -81,6 +81,7 @@ export class Keeper {
     if (free < archive.unpacked + DISK_RESERVE)
       throw new ToolError("transient", `the disk has ${free} bytes free, ${kept.spec.name} takes ${archive.unpacked}`);
     const key = archiveKey(manifest);
+    const within = this.#patience(kept, key);
     for (const attempt of [1, 2]) {
       const directory = join(this.#o.staging, `restore-${kept.spec.name}-${randomBytes(6).toString("hex")}`);
       await mkdir(directory);
@@ -91,16 +92,21 @@ export class Keeper {
           await removeTree(directory);
           return await this.forget(kept, manifest, "is gone from the volume");
         }
-        if (attempt === 1) await this.#unpack(stream, directory, manifest, onBytes);
+        const bytes = Readable.from(within(stream), { objectMode: false });
+        if (attempt === 1) await this.#unpack(bytes, directory, manifest, onBytes);
         else {
-          await pipeline(stream, createWriteStream(bad));
+          await pipeline(bytes, createWriteStream(bad));
           await this.#unpack(createReadStream(bad), directory, manifest, onBytes);
           await rm(bad, { force: true });
         }
         return directory;
       } catch (error) {
         await removeTree(directory);
-        if (!(error instanceof ArchiveError)) throw error;
+        if (!(error instanceof ArchiveError)) {
+          // What was cut off says nothing to anybody, and takes room.
+          await rm(bad, { force: true });
+          throw error;
+        }
         this.#o.onNote(
           `${key} of ${kept.spec.name}: ${error.message}${attempt === 1 ? "; it is fetched anew" : `; it lies in ${bad}`}`,
         );
@@ -108,6 +114,32 @@ export class Keeper {
       }
     }
     return undefined;
+  }
+
+  /** Gives a tool's bytes their time; only what is waited for them counts, not what is done with them. */
+  #patience(kept: Kept, key: string): (stream: Readable) => AsyncGenerator<Buffer> {
+    const { clock, volume } = this.#o;
+    const seconds = transferTimeoutOf(kept.spec);
+    let left = seconds;
+    return async function* (stream) {
+      const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+      try {
+        for (;;) {
+          const over = new AbortController();
+          const since = clock.now();
+          const late = clock.sleep(left, over.signal).then(() => {
+            throw new VolumeError("slow", `${volume.description}: ${key} did not come within ${seconds} s`);
+          });
+          late.catch(() => {});
+          const { done, value } = await Promise.race([chunks.next(), late]).finally(() => over.abort());
+          left -= clock.now() - since;
+          if (done) return;
+          yield value;
+        }
+      } finally {
+        stream.destroy();
+      }
+    };
   }
 
   async #unpack(

@@ -22,6 +22,7 @@ import fc from "fast-check";
 import tar from "tar-stream";
 import { pack } from "../../src/archive/pack.ts";
 import { ArchiveError, type UnpackOptions, unpack } from "../../src/archive/unpack.ts";
+import { VolumeError } from "../../src/volume/volume.ts";
 import { temporary } from "../support.ts";
 
 const LIMITS = { bytes: 1e8, entries: 10_000 };
@@ -96,6 +97,28 @@ describe("pack and unpack", () => {
         },
       ),
       { numRuns: 40 },
+    );
+  });
+
+  it("take what the disk or the archive's source says for what it is, whatever words are in it: no refusal", async function () {
+    const root = await temporary(this);
+    const packed = await pack(await tree(root), join(root, "a"), "zstd");
+    const good = await readFile(join(root, "a"));
+    const cut = new VolumeError("error", "s3://starter/: v1/archives/0.tar.zst ended after 9 of 10 bytes");
+    const breaking = Readable.from(
+      (async function* () {
+        yield good.subarray(0, 100);
+        throw cut;
+      })(),
+    );
+    const options = { encoding: "zstd", ...packed, ...LIMITS } as const;
+    await mkdir(join(root, "out"));
+    await assert.rejects(unpack(breaking, join(root, "out"), options), (e) => e === cut);
+    // A disk that can't take it, in a path with words of archives.
+    await writeFile(join(root, "header.tar"), "");
+    await assert.rejects(
+      unpack(Readable.from([good]), join(root, "header.tar/out"), options),
+      (e) => !(e instanceof ArchiveError) && (e as NodeJS.ErrnoException).code === "ENOTDIR",
     );
   });
 

@@ -143,6 +143,25 @@ describe("download", () => {
     await assert.rejects(download(o), /no byte for 0.1 s/);
   });
 
+  it("gives up what trickles, and goes on there next time", async function () {
+    let trickling = true;
+    const trickle: Handler = (request, response, from) => {
+      if (!trickling) return ranged(request, response, from);
+      response.writeHead(from > 0 ? 206 : 200, { "content-length": content.length - from });
+      let at = from;
+      const timer = setInterval(() => response.write(content.subarray(at, ++at)), 20);
+      response.on("close", () => clearInterval(timer));
+    };
+    const server = await serving(trickle);
+    const o = { ...(await options(this, server.url)), timeout: 0.3 };
+    const error = await download(o).catch((e: unknown) => e);
+    assert.ok(error instanceof ToolError && error.kind === "transient", String(error));
+    assert.match(error.message, /took longer than 0.3 s: \d+ of 300000 bytes are here/);
+    trickling = false;
+    assert.deepEqual(await readFile(await download(o)), content);
+    assert.match(server.ranges.at(-1) ?? "", /^bytes=[1-9]\d*-$/);
+  });
+
   it("tries mirrors first, and then the origin", async function () {
     const [mirror, origin] = [await serving((_q, r) => void r.writeHead(404).end()), await serving(ranged)];
     assert.deepEqual(await readFile(await download(await options(this, mirror.url, origin.url))), content);

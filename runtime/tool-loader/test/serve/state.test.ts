@@ -48,6 +48,9 @@ describe("a tool's state", () => {
       [done.status, done.source, done.seconds, done.saved, done.phase],
       ["installed", "download", 3, true, undefined],
     );
+    const unsaved = after(done, { event: "unsaved", tool: "x", message: "the volume is full" });
+    assert.deepEqual([unsaved.saved, unsaved.lastError], [false, "not kept on the volume: the volume is full"]);
+    assert.deepEqual(after(unsaved, { event: "saved", tool: "x" }), done);
   });
 
   it("waits longer after each failure that may pass, then fails, and is tried again now and then", () => {

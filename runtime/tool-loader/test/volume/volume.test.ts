@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import type { Platform } from "../../src/platform.ts";
 import { parseSpecs } from "../../src/spec/check.ts";
 import type { ToolSpec } from "../../src/spec/tool-spec.ts";
@@ -156,14 +157,14 @@ describe("leaseOr", () => {
   });
 });
 
-async function keeper(root: string, volume: Volume, notes: string[] = []): Promise<Keeper> {
+async function keeper(root: string, volume: Volume, notes: string[] = [], clock: Clock = systemClock): Promise<Keeper> {
   for (const name of ["staging", "quarantine"]) await mkdir(join(root, name), { recursive: true });
   return new Keeper({
     volume,
     staging: join(root, "staging"),
     quarantine: join(root, "quarantine"),
     encoding: "zstd",
-    clock: systemClock,
+    clock,
     loader: "1.0.0",
     onNote: (n) => notes.push(n),
   });
@@ -216,6 +217,69 @@ describe("Keeper", () => {
     await keep.save(tool, await toolTree(root));
     const anew = await keep.manifest(tool);
     assert.ok(anew && (await keep.restore(tool, anew, () => {})));
+  });
+
+  it("gives up a volume that trickles, says that it is slow, and forgets nothing of it", async function () {
+    const root = await temporary(this);
+    const clock = new FakeClock();
+    const volume = new DirectoryVolume(root);
+    const notes: string[] = [];
+    const tool = kept("x");
+    const sha256 = await (await keeper(root, volume)).save(tool, await toolTree(root));
+    const archive = await readFile(join(root, `v1/archives/${sha256}.tar.zst`));
+    let sent = 0;
+    // A byte every ten seconds is a sign of life each time, and no archive in a lifetime.
+    volume.read = async () =>
+      Readable.from(
+        (async function* () {
+          for (; ; sent++) {
+            await clock.sleep(10);
+            yield archive.subarray(sent, sent + 1);
+          }
+        })(),
+        { objectMode: false, highWaterMark: 1 },
+      );
+    const keep = await keeper(root, volume, notes, clock);
+    const manifest = await keep.manifest(tool);
+    assert.ok(manifest);
+    let settled = false;
+    const restored = keep
+      .restore(tool, manifest, () => {})
+      .finally(() => {
+        settled = true;
+      });
+    restored.catch(() => {});
+    while (!settled) await clock.pass(5);
+    await assert.rejects(restored, (e) => e instanceof VolumeError && e.fault === "slow" && /300 s/.test(e.message));
+    assert.ok(sent >= 29 && sent <= 31, `${sent} bytes in 300 s`);
+    assert.deepEqual(notes, []);
+    assert.ok(await keep.manifest(tool));
+    assert.deepEqual(await readdir(join(root, "staging")), []);
+  });
+
+  it("keeps nothing aside of an archive that broke off while it was fetched anew", async function () {
+    const root = await temporary(this);
+    const volume = new DirectoryVolume(root);
+    const tool = kept("x");
+    const keep = await keeper(root, volume);
+    await keep.save(tool, await toolTree(root));
+    const manifest = await keep.manifest(tool);
+    assert.ok(manifest);
+    let reads = 0;
+    volume.read = async () =>
+      Readable.from(
+        (async function* () {
+          yield Buffer.from("no archive");
+          if (++reads > 1) throw new VolumeError("error", "it broke off");
+        })(),
+      );
+    await assert.rejects(
+      keep.restore(tool, manifest, () => {}),
+      /it broke off/,
+    );
+    assert.equal(reads, 2);
+    assert.deepEqual(await readdir(join(root, "quarantine")), []);
+    assert.ok(await keep.manifest(tool), "nobody knows that it is bad");
   });
 
   it("takes an archive that a lifecycle rule removed for one that was never there", async function () {
@@ -298,6 +362,32 @@ describe("prunable", () => {
     assert.deepEqual(await prunable(volume, [kept("x")], { keep: 0 }), ["v1/archives/old.tar.zst"]);
     await volume.create("v1/manifests/x/linux-amd64/9-f.json", '{"schema": 2}');
     assert.deepEqual(await prunable(volume, [kept("x")], { keep: 0 }), []);
+  });
+});
+
+describe("what a killed loader left half written on a mounted volume", () => {
+  it("holds up no pruning, counts as no version, and goes in its time", async function () {
+    const root = await temporary(this);
+    const volume = new DirectoryVolume(root);
+    const keep = await keeper(root, volume);
+    const [old, now] = [kept("x", "1.0.0", "a"), kept("x", "2.0.0", "b")];
+    for (const tool of [old, now]) await keep.save(tool, await toolTree(root, tool.spec.version));
+    const hours = async (key: string, age: number) => {
+      const at = Date.now() / 1000 - age * 3600;
+      await utimes(join(root, key), at, at);
+    };
+    await hours(manifestKey(old.spec, platform, old.fingerprint), 50);
+    const half = `${manifestKey(kept("x", "3.0.0").spec, platform, "c".repeat(64))}.00ff00ff00ff.part`;
+    const torn = "v1/manifests/someone-elses/linux-amd64/1-f.json";
+    for (const key of [half, torn]) await volume.create(key, '{"schema": 1, "to');
+    await volume.create("v1/archives/old.tar.zst", "left behind");
+    await hours("v1/archives/old.tar.zst", 48);
+    // New, they may be on the way. What is torn may name any archive.
+    assert.deepEqual(await prunable(volume, [now], { keep: 1 }), []);
+    await hours(half, 2);
+    assert.deepEqual(await prunable(volume, [now], { keep: 1 }), [half]);
+    await hours(torn, 48);
+    assert.deepEqual(await prunable(volume, [now], { keep: 1 }), [half, torn, "v1/archives/old.tar.zst"]);
   });
 });
 
