@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { pageFaults } from "../../../core/host/pages.ts";
 import type { HostService } from "../../../core/host/service.ts";
 import type { LabHost } from "../../../toolchain/lab/index.ts";
@@ -89,9 +91,12 @@ export function describeServed(lab: () => { readonly host: LabHost; readonly dig
       assert.equal(code, 0, text);
       return text;
     };
+    /** On a connection of its own: on one that is kept HAProxy closes where it reaches no server, and says nothing. */
     const get = async (path: string, port = PORT) => {
-      const response = await fetch(`http://${vps.host.address}:${port}${path}`);
-      return { status: response.status, text: await response.text(), headers: response.headers };
+      const query = request({ host: vps.host.address, port, path, agent: false, timeout: 60_000 });
+      query.on("timeout", () => query.destroy(new Error("timeout"))).end();
+      const [response] = (await once(query, "response")) as [IncomingMessage];
+      return { status: response.statusCode, text: await text(response), headers: response.headers };
     };
     const served = async (path: string) => {
       const { status, text } = await get(path, PORT + 2);
@@ -107,7 +112,7 @@ export function describeServed(lab: () => { readonly host: LabHost; readonly dig
       await on(`systemctl stop ${unit}`);
       const gone = await get("/");
       assert.deepEqual([gone.status, gone.text], [503, OWN]);
-      assert.equal(gone.headers.get("content-type"), "text/html; charset=utf-8");
+      assert.equal(gone.headers["content-type"], "text/html; charset=utf-8");
       await on(`systemctl start ${unit}`);
       assert.ok(await vps.until(`curl -fs localhost:${PORT}/`, 20));
       // About as large as one may be.
@@ -130,6 +135,8 @@ export function describeServed(lab: () => { readonly host: LabHost; readonly dig
       const workers = "pgrep -P $(systemctl show -P MainPID keelson-shop-web-proxy)";
       const started = async () =>
         on(`${proxy}; ${workers}; docker inspect --format {{.State.StartedAt}} keelson-shop-web-${await slot()}`);
+      // A worker of settings before ends when its time is over.
+      assert.ok(await vps.until(`test "$(${workers} | wc -l)" = 1`, 20));
       const before = await started();
       const kept = connect(PORT, vps.host.address).setEncoding("utf8");
       const ask = () => {
@@ -144,7 +151,7 @@ export function describeServed(lab: () => { readonly host: LabHost; readonly dig
       const shown = async (said: string) => {
         const { status, text, headers } = await get("/anything");
         assert.deepEqual(
-          [status, headers.get("retry-after"), headers.get("content-type"), headers.get("cache-control")],
+          [status, headers["retry-after"], headers["content-type"], headers["cache-control"]],
           [503, "60", "text/html; charset=utf-8", "no-store"],
         );
         assert.ok(text.includes(`<p>${said}</p>`), text);
