@@ -17,6 +17,8 @@ const sandboxFields = z
     instanceType: z.enum(INSTANCE_TYPES).default("standard-1"),
     /** The Worker sends all requests to one. */
     maxInstances: z.int().min(1).default(1),
+    /** An address that anybody reaches, at workers.dev. */
+    workersDev: z.boolean().default(false),
     /** Default: usualSteps. */
     steps: z
       .array(z.int().min(LEAST_STEP).max(100))

@@ -38,6 +38,8 @@ export interface CloudflareSandboxArgs {
   readonly instanceType?: string;
   /** Cloudflare's bound. Default: 1, for worker.mjs sends all requests to one. */
   readonly maxInstances?: number;
+  /** An address at workers.dev, which anybody reaches. Default: false; a route or a domain is then the Worker's way in. */
+  readonly workersDev?: boolean;
   /** Percentages of a rollout. Default: 10, then 100; of one instance all at once, as wrangler's. */
   readonly steps?: readonly number[];
   /** Seconds that a rollout may take. Default: 900. */
@@ -61,7 +63,8 @@ export class CloudflareSandbox extends pulumi.ComponentResource {
     super("keelson:cloudflare:CloudflareSandbox", name, {}, options);
     const { account: accountId, planned, volume } = args;
     const child = { parent: this };
-    const worker = new Worker(name, { accountId, name, observability: { enabled: true } }, child);
+    const subdomain = { enabled: args.workersDev ?? false, previewsEnabled: false };
+    const worker = new Worker(name, { accountId, name, observability: { enabled: true }, subdomain }, child);
     const token = args.apiToken === undefined ? {} : { apiToken: args.apiToken };
     // A version can't be bound to a class that no deployment has made.
     const made = new WorkerClassResource(

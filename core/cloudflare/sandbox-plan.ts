@@ -12,6 +12,8 @@ export interface PlannedSandbox {
   readonly volume?: string;
   readonly instanceType: string;
   readonly maxInstances: number;
+  /** Whether it has an address at workers.dev, for anybody; else it has those that are given to its Worker. */
+  readonly workersDev: boolean;
   /** Percentages of a rollout, up to 100. */
   readonly steps: readonly number[];
   /** Seconds that a rollout may take. */

@@ -7,7 +7,7 @@ describe("keelson:cloudflare", () => {
 
   it("has one instance and a quarter of an hour by default", () => {
     assert.deepEqual(parse({ account, image: "gateway-cloudflare" }), {
-      ...{ account, image: "gateway-cloudflare", instanceType: "standard-1", maxInstances: 1 },
+      ...{ account, image: "gateway-cloudflare", instanceType: "standard-1", maxInstances: 1, workersDev: false },
       ...{ within: "15 min" },
     });
   });

@@ -79,6 +79,13 @@ describe("CloudflareSandbox", () => {
     });
   });
 
+  it("is reached by nobody from outside unless its stack says so", async () => {
+    const subdomain = async (more?: () => Partial<CloudflareSandboxArgs>) =>
+      inputs(await sandbox(more), "Worker").subdomain;
+    assert.deepEqual(await subdomain(), { enabled: false, previewsEnabled: false });
+    assert.deepEqual(await subdomain(() => ({ workersDev: true })), { enabled: true, previewsEnabled: false });
+  });
+
   it("binds a volume's bucket, and hands the loader's settings to the container as secrets", async () => {
     const all = await sandbox(() => {
       const volume = new R2Volume("tools", { volume: planVolume("tools", { backend: "embedded", prefix: "gateway" }) });

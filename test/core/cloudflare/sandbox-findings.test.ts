@@ -6,7 +6,14 @@ import { planVolume } from "../../../core/volume/volume.ts";
 
 const [ACCOUNT, OTHER] = ["0123456789abcdef0123456789abcdef", "f".repeat(32)];
 const choice = {
-  ...{ account: ACCOUNT, image: "gateway", instanceType: "standard-1", maxInstances: 1, steps: [10, 100] },
+  ...{
+    account: ACCOUNT,
+    image: "gateway",
+    instanceType: "standard-1",
+    maxInstances: 1,
+    workersDev: false,
+    steps: [10, 100],
+  },
   within: "15 min",
 } as const;
 

@@ -7,6 +7,7 @@ const choice = {
     image: "gateway",
     instanceType: "standard-1",
     maxInstances: 1,
+    workersDev: false,
     steps: [10, 100],
   },
   within: "15 min",
