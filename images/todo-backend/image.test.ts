@@ -28,6 +28,11 @@ describe("image todo-backend", () => {
     for (const stage of foreign) assert.doesNotMatch(stage, /^RUN /m);
   });
 
+  it("knows its own application, whose answers the smoke test holds, from another one by its first migration", () => {
+    const [, path = ""] = /\[ -f \/app\/(\S+) \]/.exec(read("smoke")) ?? [];
+    assert.match(read(join("app", path)), /create table/i);
+  });
+
   it("numbers its migrations without a gap", () => {
     const names = readdirSync(join(import.meta.dirname, "app/todo/migrations")).toSorted();
     for (const [i, name] of names.entries())

@@ -19,6 +19,11 @@ describe("image todo-frontend", () => {
     assert.equal(image.health.http.port, 3000);
   });
 
+  it("knows its own application, whose answers the smoke test holds, from another one by a route", () => {
+    assert.match(read("smoke"), /isOwn = existsSync\("\/app\/\.next\/server\/app\/todos\/route\.js"\)/);
+    assert.match(read("app/app/todos/route.ts"), /export const POST = /);
+  });
+
   it("is put together where it is built: only stages that run no program are the target platform's", () => {
     const stages = dockerfile.split(/^(?=FROM )/m).slice(1);
     const foreign = stages.filter((stage) => /^FROM (?:\$\{BASE_IMAGE\}|scratch) /.test(stage));
