@@ -55,7 +55,16 @@ async function program(): Promise<Record<string, unknown>> {
     wheelhouse: wheelhouse(config.wheelhouse, volumes),
   });
   const built = plan.hosts === undefined ? undefined : await hostsOf(plan.hosts, config, images, volumes);
-  const hosts = Object.fromEntries([...(built ?? [])].map(([name, { urls, report }]) => [name, { urls, report }]));
+  const hosts = Object.fromEntries(
+    [...(built ?? [])].map(([name, { urls, report, services }]) => [
+      name,
+      {
+        urls,
+        report,
+        services: Object.fromEntries([...services].map(([each, { image, unit }]) => [each, { image, unit }])),
+      },
+    ]),
+  );
   const runs = new Map(
     (plan.hosts ?? []).flatMap(({ name, services }) =>
       services

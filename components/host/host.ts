@@ -1,12 +1,12 @@
 import { remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { HostConnection } from "../../core/host/connection.ts";
-import { mountCommand, mountScript, plannedMounts, unmountCommand } from "../../core/host/mounts.ts";
+import { mountName, plannedMounts, renderMount, unmountCommand } from "../../core/host/mounts.ts";
 import { type HostLogin, renderSecrets } from "../../core/host/secrets.ts";
 import { installCommand, removeCommand, sessionCommand } from "../../core/host/session.ts";
-import { hostBundle, type PlannedHost, serviceUrl } from "../../core/host-plan.ts";
-import { mountFiles } from "../../core/volume/consumers.ts";
+import { hostBundle, type PlannedHost } from "../../core/host-plan.ts";
 import type { R2Volume } from "../volume/r2-volume.ts";
+import { SystemdService } from "./systemd-service.ts";
 
 /** What is secret in a {@link HostConnection}. */
 export interface HostCredentials {
@@ -36,7 +36,8 @@ export interface HostArgs {
 /**
  * A server and all that runs on it, in two ssh sessions: one sees to engine, proxy and folders, one brings the services to
  * what the plan says, changed ones only, each new container beside the old one until it is healthy. A change of nothing
- * opens no session. Secrets travel on standard input, and are secrets in the state; outputs hold none.
+ * opens no session. Secrets travel on standard input, and are secrets in the state; outputs hold none. What changes of which service a
+ * preview says by its {@link SystemdService}.
  *
  * Removing the resource removes what it runs; its data stays.
  * @example
@@ -44,6 +45,8 @@ export interface HostArgs {
  * export const urls = vps.urls; // { weft: "http://203.0.113.7" }
  */
 export class Host extends pulumi.ComponentResource {
+  /** By name. */
+  readonly services: ReadonlyMap<string, SystemdService>;
   /** Where people reach each service that has a port. */
   readonly urls: pulumi.Output<Record<string, string>>;
   /** What the last change did, as the host told it: old and new digest of each service that changed. */
@@ -85,9 +88,31 @@ export class Host extends pulumi.ComponentResource {
     this.asPlanned = pulumi.unsecret(
       pulumi.all([services.stdin, wanted]).apply(([applied, given]) => applied === given),
     );
-    this.urls = services.stdout.apply(() => urls(host, args.connection.address));
+    this.services = servicesOf(name, args, services, { parent: this });
+    this.urls = pulumi.output(
+      Object.fromEntries([...this.services].flatMap(([each, { url }]) => (url === undefined ? [] : [[each, url]]))),
+    );
     this.registerOutputs({ urls: this.urls, report: this.report });
   }
+}
+
+/** One for each of its services, all of the one session. */
+function servicesOf(
+  name: string,
+  { host, images, secrets, connection }: HostArgs,
+  session: remote.Command,
+  options: pulumi.ComponentResourceOptions,
+): ReadonlyMap<string, SystemdService> {
+  return new Map(
+    host.services.map((service) => {
+      const args = {
+        ...{ host, service, session, address: connection.address },
+        image: refOf(service.image, host, images),
+        secrets: pulumi.output(secrets).apply((all) => all[service.name] ?? {}),
+      };
+      return [service.name, new SystemdService(`${name}-${service.name}`, args, options)];
+    }),
+  );
 }
 
 /** The stack's volumes that its services mount, each a session of its own: one that leaves takes its mount along. */
@@ -100,12 +125,15 @@ function mountsOf(
   return plannedMounts(host.app, host.services).map(({ volume, where }) => {
     const found = volumes?.get(volume);
     if (found === undefined) throw new Error(`volume ${volume} is not in the plan`);
-    const own = `${host.app}-${volume}`;
-    const stdin = found.mount(where, own).apply((mount) => mountScript(host.app, mount));
-    const remove = unmountCommand(mountFiles(own, where), where);
+    const stdin = found.mount(where, mountName(host.app, volume)).apply(renderMount);
     return new remote.Command(
       `${name}-mount-${volume}`,
-      { ...shared, create: mountCommand(), delete: remove, stdin: pulumi.secret(stdin) },
+      {
+        ...shared,
+        create: sessionCommand("mount", host.app, ["--owner", `stack-${pulumi.getStack()}`, volume]),
+        delete: unmountCommand(host.app, volume),
+        stdin: pulumi.secret(stdin),
+      },
       options,
     );
   });
@@ -117,13 +145,7 @@ const PATIENCE = 60;
 /** Bundle and secrets, in one text. */
 function input({ host, images, secrets, logins = [] }: HostArgs): pulumi.Output<string> {
   const names = [...new Set(host.services.map(({ image }) => image))];
-  const refs = pulumi.all(
-    names.map((image) => {
-      const built = images.get(image);
-      if (built === undefined) throw new Error(`the plan lacks image ${image} of host ${host.name}`);
-      return pulumi.output(built.ref);
-    }),
-  );
+  const refs = pulumi.all(names.map((image) => refOf(image, host, images)));
   return pulumi
     .all([refs, secrets, logins])
     .apply(([found, values, registries]) =>
@@ -134,13 +156,10 @@ function input({ host, images, secrets, logins = [] }: HostArgs): pulumi.Output<
     );
 }
 
-function urls(host: PlannedHost, address: string): Record<string, string> {
-  return Object.fromEntries(
-    host.services.flatMap((service) => {
-      const url = serviceUrl(host, service, address);
-      return url === undefined ? [] : [[service.name, url]];
-    }),
-  );
+function refOf(image: string, host: PlannedHost, images: HostArgs["images"]): pulumi.Input<string> {
+  const built = images.get(image);
+  if (built === undefined) throw new Error(`the plan lacks image ${image} of host ${host.name}`);
+  return built.ref;
 }
 
 type ConnectionArgs = types.input.remote.ConnectionArgs;

@@ -25,12 +25,13 @@ export function renderBundle(bundle: HostBundle): string {
     `keep ${bundle.keep ?? 2}`,
     ...(bundle.firewall === true ? ["firewall"] : []),
     ...(bundle.upgrades === true ? ["upgrades"] : []),
-    ...startOrder(bundle.services).flatMap((service) => sectionLines(bundle, service)),
+    ...startOrder(bundle.services).flatMap((service) => renderSection(bundle, service)),
     "end\n",
   ].join("\n");
 }
 
-function sectionLines({ app, engine }: HostBundle, service: HostService): string[] {
+/** A service's part of a bundle, line by line. */
+export function renderSection({ app, engine }: Pick<HostBundle, "app" | "engine">, service: HostService): string[] {
   const { port, health, hooks, init, schedule } = service;
   return [
     `service ${service.name}`,
@@ -68,7 +69,8 @@ function sectionLines({ app, engine }: HostBundle, service: HostService): string
   ];
 }
 
-function file(name: string, text: string): string[] {
+/** The lines of a file, in a bundle or in what `mount` reads. */
+export function file(name: string, text: string): string[] {
   const lines = text === "" ? [] : text.replace(/\n$/, "").split("\n");
   return [`file ${name}`, ...lines.map((line) => `|${line}`)];
 }

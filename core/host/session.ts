@@ -1,7 +1,7 @@
 import { HOST_PROGRAM } from "./names.ts";
 import { type HostEngine, NAME } from "./service.ts";
 
-/** What the host program does. `apply` reads a bundle and its secrets from standard input, the others read nothing. */
+/** What the host program does. `apply` and `mount` read from standard input what there shall be, its secrets with it, the others nothing. */
 export type HostVerb =
   | "setup"
   | "apply"
@@ -12,6 +12,8 @@ export type HostVerb =
   | "live"
   | "logs"
   | "exec"
+  | "mount"
+  | "unmount"
   | "remove";
 
 /**
@@ -36,8 +38,13 @@ export function askCommand(verb: HostVerb, app: string, args: readonly string[] 
  * that was made anew, or cleaned by hand.
  */
 export function removeCommand(app: string): string {
+  return wherePresent(sessionCommand("remove", app));
+}
+
+/** A session that is well where the host's program is not there. */
+export function wherePresent(session: string): string {
   const none = "echo 'keelson is not on this host: there is nothing to remove'";
-  return `if [ ! -e ${HOST_PROGRAM} ]; then ${none}; el${sessionCommand("remove", app)}`;
+  return `if [ ! -e ${HOST_PROGRAM} ]; then ${none}; el${session}`;
 }
 
 function words(verb: HostVerb, app: string, args: readonly string[]): string {

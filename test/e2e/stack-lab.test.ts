@@ -39,6 +39,11 @@ describe("stack lab", () => {
     assert.equal(exitCode, 0, all);
     return all;
   };
+  const previewed = async (options = "") => {
+    const { all, exitCode } = await pulumi(`preview ${options}`);
+    assert.equal(exitCode, 0, all);
+    return all;
+  };
   const urls = async (host = "vps1") =>
     JSON.parse((await pulumi("stack output hosts --json")).stdout)[host].urls as Record<string, string>;
 
@@ -56,7 +61,22 @@ describe("stack lab", () => {
   });
 
   it("changes nothing the second time", async () => {
-    assert.match(await up(), /Resources:\n {4}8 unchanged/);
+    assert.match(await up(), /Resources:\n {4}10 unchanged/);
+  });
+
+  it("gives a stack of before its services' rows, and touches none of them", async () => {
+    const state = JSON.parse((await pulumi("stack export")).stdout) as {
+      deployment: { resources: { type: string }[] };
+    };
+    const { resources } = state.deployment;
+    state.deployment.resources = resources.filter(({ type }) => type !== "keelson:host:SystemdService");
+    assert.equal(resources.length - state.deployment.resources.length, 2);
+    const file = join(folder, "before.json");
+    writeFileSync(file, JSON.stringify(state));
+    const taken = await pulumi(`stack import --file ${file}`);
+    assert.equal(taken.exitCode, 0, taken.all);
+    assert.match(await up(), /Resources:\n {4}\+ 2 created\n {4}8 unchanged/);
+    assert.match(await up(), /Resources:\n {4}10 unchanged/);
   });
 
   it("puts back what was stopped by hand, where it is asked to look", async () => {
@@ -85,6 +105,39 @@ describe("stack lab", () => {
       assert.doesNotMatch(text, /canary-5117|Y2FuYXJ5LTUxMTc|PRIVATE KEY/);
     for (const host of ["vps1", "vps2"])
       assert.equal((await fetch(`${(await urls(host)).second}/health`)).status, 200, host);
+  });
+
+  it("previews which service changes, and what of it; of a secret no more than that it does", async () => {
+    const key = (name: string) => `--path keelson:workloads.second.${name}`;
+    for (const [name, value] of [
+      ["environment.NEW", "first"],
+      ["limits.memory", "'64 MiB'"],
+    ] as const) {
+      const set = await pulumi(`config set ${key(name)} ${value}`);
+      assert.equal(set.exitCode, 0, set.all);
+    }
+    const preview = await previewed();
+    assert.match(
+      preview,
+      /^ ~ +keelson:host:SystemdService vps1-second update \[diff: \+environment,limits~definition\]$/m,
+    );
+    assert.match(preview, /^ ~ +command:remote:Command vps1-services update \[diff: ~stdin\]$/m);
+    assert.doesNotMatch(preview, /SystemdService vps1-(weft|gateway)|replace/);
+    const diff = await previewed("--diff");
+    assert.match(diff, /\+ environment: \{\s+\+ NEW: "first"/);
+    assert.match(diff, /^ +\+ +--memory=67108864 \\$/m);
+    for (const name of ["environment", "limits"]) {
+      const taken = await pulumi(`config rm ${key(name)}`);
+      assert.equal(taken.exitCode, 0, taken.all);
+    }
+    const set = await pulumi("config set --secret --path keelson:workloads.second.secrets.API_TOKEN", "canary-9001\n");
+    assert.equal(set.exitCode, 0, set.all);
+    const secret = (await previewed()) + (await previewed("--diff"));
+    assert.match(secret, /^ ~ +keelson:host:SystemdService vps1-second update *$/m);
+    assert.doesNotMatch(secret, /SystemdService vps1-(weft|gateway)|canary|Y2FuYXJ5/);
+    const back = await pulumi("config set --secret --path keelson:workloads.second.secrets.API_TOKEN", "canary-5117\n");
+    assert.equal(back.exitCode, 0, back.all);
+    assert.doesNotMatch(await previewed(), /SystemdService/);
   });
 
   it("tells what runs, shows logs, runs commands, and refuses a rollback to nothing", async () => {
@@ -170,6 +223,8 @@ describe("stack lab", () => {
     assert.match(all, /second: .*\n[\s\S]*gateway listens on 127\.0\.0\.1:8081/);
     assert.equal(await serving("second"), before);
     assert.equal((await fetch(`${(await urls()).second}/health`)).status, 200);
+    // It did not come to be, so it is still to come.
+    assert.match(await previewed(), /SystemdService vps1-second update \[diff: \+environment~definition,health\]/);
     for (const name of ["environment.WEFT_LISTEN", "health"]) {
       const taken = await pulumi(`config rm ${key(name)}`);
       assert.equal(taken.exitCode, 0, taken.all);

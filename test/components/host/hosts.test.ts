@@ -69,6 +69,7 @@ describe("hosts", () => {
       [
         ...["vps1-services", "vps1-setup", "vps2-services", "vps2-setup"].map((n) => `command:remote:Command ${n}`),
         ...["vps1", "vps2"].map((n) => `keelson:host:Host ${n}`),
+        ...["vps1-weft", "vps2-other", "vps2-weft"].map((n) => `keelson:host:SystemdService ${n}`),
       ],
     );
     const setup = inputs(resources, "vps1-setup");
@@ -130,9 +131,9 @@ describe("hosts", () => {
     );
     assert.deepEqual(order, ["vps1-setup", "vps1-mount-tools", "vps1-services"]);
     const mount = inputs(resources, "vps1-mount-tools");
-    assert.match(String(mount.delete), /systemctl disable --quiet --now srv-keelson-web-tools\.mount/);
-    const [, keys = ""] = /<<<(\S+)/.exec(String(opened(mount.stdin))) ?? [];
-    assert.match(Buffer.from(keys, "base64").toString(), /^\[web-tools\]\n(?:.*\n)*.*canary-volume/);
+    assert.match(String(mount.create), /exec \S+keelson-host mount web --owner stack-test tools;/);
+    assert.match(String(mount.delete), /exec \S+keelson-host unmount web tools;/);
+    assert.match(String(opened(mount.stdin)), /^\|\[web-tools\]\n(?:.*\n)*.*canary-volume/m);
     const stdin = String(opened(inputs(resources, "vps1-services").stdin));
     assert.match(stdin, /^\|RequiresMountsFor=\/srv\/keelson\/web\/tools$/m);
     assert.match(stdin, /--mount=type=bind,src=\/srv\/keelson\/web\/tools,dst=\/data,readonly/);
@@ -176,7 +177,7 @@ describe("hosts", () => {
       },
     );
     assert.deepEqual(order.slice(0, 2), ["another", "another-image"]);
-    assert.equal(order.length, 8);
+    assert.equal(order.length, 11);
   });
 
   it("refuse a host that nobody knows how to get into", async () => {

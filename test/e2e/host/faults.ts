@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer as createMirror } from "node:http";
 import { createServer } from "node:https";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -246,6 +247,26 @@ export function describeFaults(lab: () => { readonly host: LabHost; readonly dig
           assert.equal(asked.code, 3);
           assert.match(asked.text, /^clock: it is 2 days ahead of that of who asks: set it with/m);
         },
+      "nothing is set up where the clock is wrong by what packages come from": async (lane: Lane) => {
+        const day = 24 * 3600 * 1000;
+        const mirror = createMirror((_, response) => {
+          response.writeHead(404, { date: new Date(Date.now() + day).toUTCString() }).end();
+        });
+        await new Promise<void>((resolve) => mirror.listen(0, here(), resolve));
+        const { port } = mirror.address() as AddressInfo;
+        // It has no service yet whose registry could be asked.
+        const script = `mount -t tmpfs none /var/lib/keelson && mount -t tmpfs none /etc/apt && echo "deb http://${here()}:${port}/debian bookworm main" >/etc/apt/sources.list && exec /usr/local/lib/keelson/keelson-host setup clocked`;
+        const { code, text } = await lane.vps.run(`unshare -m sh -c '${script}'; code=$?; ls /opt; exit $code`);
+        mirror.close();
+        assert.equal(code, 1, text);
+        assert.match(
+          text,
+          new RegExp(
+            `^error: this host's clock is 2[34] hours behind that of ${here()}:${port}: \\S+ here, \\S+ there\n {2}set it`,
+          ),
+        );
+        assert.doesNotMatch(text, /^clocked$/m);
+      },
       "settings of the proxy change, and connections that clients keep stay open": async (lane: Lane) => {
         const { address } = lane.vps.host;
         const kept = connect(lane.service.port?.publish ?? 0, address).setEncoding("utf8");
@@ -292,10 +313,17 @@ export function describeFaults(lab: () => { readonly host: LabHost; readonly dig
       },
       "nothing is pulled where there is no room, and status says so": async (lane: Lane) => {
         const input = lane.input(lane.changed({ image: image(lab().digests.foreign) }));
-        const small = "mount -t tmpfs -o size=9m none /var/lib/docker &&";
+        const free = (size: string) => `mount -t tmpfs -o size=${size} none /var/lib/docker &&`;
+        const small = free("9m");
         const pulled = await lane.vps.run(`unshare -m sh -c '${small} ${sessionCommandOf(lane, "apply")}'`, input);
         assert.equal(pulled.code, 1);
-        assert.match(pulled.text, /^weft: \d{7} bytes are free for images, 1000000000 are wanted/m);
+        assert.match(
+          pulled.text,
+          /^weft: \d{7} bytes are free for images, \d{9} are wanted: 4 times the \d{7,8} of its layers that are not here, and/m,
+        );
+        // As much as it takes is enough.
+        const most = await lane.vps.run(`unshare -m sh -c '${free("600m")} ${sessionCommandOf(lane, "apply")}'`, input);
+        assert.match(most.text, /the image is for \w+, this host is \w+/);
         const status = await lane.vps.run(`unshare -m sh -c '${small} ${sessionCommandOf(lane, "status")}'`);
         assert.equal(status.code, 3);
         assert.match(status.text, /^disk: \d{7} bytes are free for images/m);

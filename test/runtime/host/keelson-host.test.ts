@@ -15,10 +15,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa, execaSync } from "execa";
 import { renderBundle } from "../../../core/host/bundle.ts";
+import { mountName, renderMount } from "../../../core/host/mounts.ts";
 import { renderSecrets } from "../../../core/host/secrets.ts";
 import type { HostService } from "../../../core/host/service.ts";
 import { installCommand } from "../../../core/host/session.ts";
 import { renderUnit } from "../../../core/host/unit.ts";
+import { hostMount } from "../../../core/volume/consumers.ts";
 
 const PROGRAM = readFileSync(join(import.meta.dirname, "../../../runtime/host/keelson-host"), "utf8");
 const DIGEST = `sha256:${"a".repeat(64)}`;
@@ -44,6 +46,9 @@ describe("the host program", () => {
       "/etc/keelson",
       "/etc/systemd/system",
       "/etc/docker/daemon.json",
+      "/srv/keelson",
+      "/var/cache/keelson",
+      "/usr/sbin/mount.rclone",
     ].reduce((all, path) => all.replaceAll(path, join(root, path)), text);
   const variables = () => `app=clawft work=${root}/work state=${root}/var/lib/keelson/clawft keep=2 logins= owner=ada`;
   const run = (script: string, input = "") => {
@@ -1084,6 +1089,263 @@ describe("the host program", () => {
       );
     for (const answer of ["return 7", "echo HTTP/2 200", "echo Date: never", "date -Ru +'Date: %a, %d %b %Y %T GMT'"])
       assert.equal(ask(answer), "asked");
+  });
+
+  it("takes a date that a cache has kept for as old as it is", () => {
+    const at = (headers: string) => said(`curl() { printf '${headers}'; }; time_at https://r.io/`);
+    assert.equal(at("HTTP/1.1 200\\r\\nDate: Thu, 01 Jan 1970 00:01:00 GMT\\r\\n"), "60");
+    assert.equal(at("HTTP/2 200\\r\\ndate: Thu, 01 Jan 1970 00:01:00 GMT\\r\\nage: 099\\r\\n"), "159");
+    assert.equal(at("HTTP/2 200\\r\\nage: 9\\r\\n"), "");
+  });
+
+  describe("sets nothing up where its clock is wrong", () => {
+    /** @param theirs what who is asked says, by address: seconds from now; nothing where it says none. */
+    const compare = (theirs: Readonly<Record<string, number>>, more = "") => {
+      const answers = Object.entries(theirs).map(([url, off]) => `${url}) printf '%s' $(($(date +%s) + ${off})) ;;`);
+      const times = `time_at() { echo "$*" >>$work/asked; case $1 in ${answers.join(" ")} esac; }; apt-config() { :; };`;
+      const { code, said: text } = run(`: >$work/asked; ${times} ${more} compare_clock; compare_clock`);
+      return { code, text, asked: readFileSync(join(root, "work/asked"), "utf8").split("\n").filter(Boolean) };
+    };
+    beforeEach(() => {
+      write("program", inRoot(PROGRAM).replaceAll("/etc/apt", join(root, "etc/apt")));
+      write(
+        "etc/apt/sources.list",
+        "# deb http://old.example/debian x\ndeb [signed-by=/k] https://one.example/debian x main\ndeb https://ada:p@private.example/debian x\n",
+      );
+      write("etc/apt/sources.list.d/two.sources", "Types: deb\nURIs: http://two.example:3142/debian\n");
+    });
+    const [one, two] = ["https://one.example/", "http://two.example:3142/"];
+
+    it("by a mirror of its packages, asked once", () => {
+      const { code, text, asked } = compare({ [one]: 86400 + 60 });
+      assert.equal(code, 1);
+      assert.match(
+        text ?? "",
+        /^error: this host's clock is 24 hours behind that of one\.example: \S+Z here, \S+Z there\n {2}set it with `timedatectl/,
+      );
+      assert.deepEqual(asked, [`${one} `, `${two} `]);
+    });
+
+    it("by the registries of its services first, past the proxy of its packages", () => {
+      write("var/lib/keelson/clawft/services/weft/a/section", "image ghcr.io/acme/weft@sha256:1\n");
+      const proxy = "apt-config() { echo http://proxy.example:3128; };";
+      assert.deepEqual(compare({}, proxy).asked, [
+        "https://ghcr.io/v2/ ",
+        ...[one, two].map((url) => `${url} http://proxy.example:3128`),
+      ]);
+      assert.equal(compare({ "https://ghcr.io/v2/": -7200 }).code, 1);
+    });
+
+    it("but not where one agrees, nobody says what time it is, or there is no curl yet", () => {
+      assert.deepEqual(compare({ [one]: 86400, [two]: 240 }), { code: 0, text: "", asked: [`${one} `, `${two} `] });
+      assert.deepEqual(compare({}).code, 0);
+      assert.deepEqual(compare({ [one]: 86400 }, "command() { return 1; };").asked, []);
+    });
+  });
+
+  describe("knows how much room a pull wants", () => {
+    const digest = (hex: string) => `sha256:${hex.repeat(64)}`;
+    const image = `ghcr.io/acme/weft@${digest("1")}`;
+    const manifest = JSON.stringify({
+      config: { mediaType: "c", digest: digest("c"), size: 7, annotations: {} },
+      layers: [100, 20, 3].map((size, i) => ({
+        ...{ annotations: { 'a"b': "]}{[" }, mediaType: "l", digest: digest(`${i}`), size },
+      })),
+      annotations: { size: '"size": 9' },
+    });
+    const entry = (architecture: string, hex: string, os = "linux") => ({
+      ...{ digest: digest(hex), size: 500, annotations: { "a.b": "{}" } },
+      platform: { architecture, os, "os.features": ["x"] },
+    });
+    const index = JSON.stringify({
+      manifests: [entry("unknown", "d", "unknown"), entry("arm64", "e"), entry("amd64", "f"), entry("amd64", "9")],
+    });
+    const config = JSON.stringify({ rootfs: { type: "layers", diff_ids: ["a", "b", "c"].map(digest) }, history: [] });
+    /** @param here layers of each image that is here, from the lowest up. */
+    const packed = (files: Readonly<Record<string, string>>, here: readonly (readonly string[])[] = []) => {
+      for (const [name, text] of Object.entries(files)) write(`registry/${name}`, text);
+      write("here", here.map((layers) => `${layers.map(digest).join("\n")}\n\n`).join(""));
+      return run(`
+        dpkg() { echo amd64; }; engine() { echo some; }; xargs() { cat >/dev/null; cat ${root}/here; }
+        ask_registry() { echo "$1 $2" >>$work/asked; cp ${root}/registry/"\${2##*:}" "$3" 2>/dev/null && printf 200 || printf 404; }
+        packed_of ${image}`);
+    };
+    const files = { ["1".repeat(64)]: manifest, ["c".repeat(64)]: config };
+
+    it("by its layers that are not here", () => {
+      assert.deepEqual(packed(files), { code: 0, said: "123" });
+      assert.deepEqual(
+        readFileSync(join(root, "work/asked"), "utf8").split("\n").filter(Boolean),
+        [`manifests/${digest("1")}`, `blobs/${digest("c")}`].map(
+          (path) => `ghcr.io https://ghcr.io/v2/acme/weft/${path}`,
+        ),
+      );
+      assert.deepEqual(packed(files, [["a"], ["a", "b"], ["f"]]), { code: 0, said: "3" });
+      assert.deepEqual(packed(files, [["b"], ["f", "b", "c"]]), { code: 0, said: "123" }, "not on the same below");
+      assert.deepEqual(packed(files, [["a", "b", "c", "d"]]), { code: 0, said: "0" });
+    });
+
+    it("by this platform's image of an index", () => {
+      const found = packed({ ["1".repeat(64)]: index, ["f".repeat(64)]: manifest, ["c".repeat(64)]: config });
+      assert.deepEqual(found, { code: 0, said: "123" });
+    });
+
+    for (const [what, given] of Object.entries({
+      "a registry that does not answer": {},
+      "an index without this platform": { ["1".repeat(64)]: JSON.stringify({ manifests: [entry("arm64", "e")] }) },
+      "a config that is not its own": { ...files, ["c".repeat(64)]: "{}" },
+      "what is no manifest": { ["1".repeat(64)]: "<html>" },
+    }))
+      it(`but not by ${what}`, () => assert.equal(packed(given).code, 1));
+
+    it("and says what is wanted: packed and unpacked, and some to spare; 1 GB where that is not known", () => {
+      const check = (free: number, known: string) =>
+        run(`room() { echo ${free}; }; packed_of() { ${known}; }; check_room weft ${image}`);
+      assert.equal(check(600_000_000, "echo 100000000").code, 0);
+      assert.deepEqual(check(599_999_999, "echo 100000000"), {
+        code: 1,
+        said: "weft: 599999999 bytes are free for images, 600000000 are wanted: 4 times the 100000000 of its layers that are not here, and 200000000 to spare",
+      });
+      assert.equal(check(1_000_000_000, "return 1").code, 0);
+      assert.deepEqual(check(999_999_999, "return 1"), {
+        code: 1,
+        said: "weft: 999999999 bytes are free for images, 1000000000 are wanted",
+      });
+    });
+  });
+
+  describe("mounts volumes of the stack", () => {
+    const where = "/srv/keelson/clawft/tools";
+    const access = {
+      ...{ endpoint: "https://s3.example.org", region: "auto", bucket: "tools", prefix: "" },
+      ...{ accessKeyId: "K", secretAccessKey: "canary" },
+    };
+    const mount = hostMount(mountName("clawft", "tools"), access, where);
+    const input = renderMount(mount);
+    const unit = "etc/systemd/system/srv-tools.mount";
+    const keys = "etc/keelson/rclone/clawft-tools.conf";
+    const doubles = `patience=0; state_room() { :; }; systemd-escape() { echo srv-tools.mount; }; journalctl() { echo 'its lines'; };
+      install_packages() { echo "packages $mounts" >>$work/calls; }; command() { echo /usr/bin/rclone; };
+      systemctl() { echo "$*" >>$work/calls; [ "$1" != "$fails" ]; };`;
+    /** With what it asked of others, and what was written down of it. */
+    const on = (verb: string, text = "", more = "") => {
+      rmSync(join(root, "work"), { recursive: true, force: true });
+      mkdirSync(join(root, "work"));
+      mkdirSync(join(root, "usr/sbin"), { recursive: true });
+      mkdirSync(join(root, "etc/systemd/system"), { recursive: true });
+      const { code, said: all } = run(
+        `fails=is-active; mkdir -p $state; : >$work/calls; ${doubles} ${more} ${verb} tools`,
+        text,
+      );
+      const calls = readFileSync(join(root, "work/calls"), "utf8").trim().split("\n");
+      return { code, said: all, calls };
+    };
+    const read = (path: string) => readFileSync(join(root, path), "utf8");
+    const audited = () => read("var/lib/keelson/clawft/audit.log").replaceAll(/^.*\t/gm, "").trim().split("\n");
+    const steps = (how: string) => [
+      "packages yes",
+      "daemon-reload",
+      "enable --quiet srv-tools.mount",
+      `${how} srv-tools.mount`,
+    ];
+
+    it("anew where unit or keys are others, and else only sees that they are there", () => {
+      const first = on("mount_volume", input);
+      const said = `volume tools is mounted on ${root}${where}`;
+      assert.deepEqual(first, { code: 0, said, calls: steps("restart") });
+      assert.equal(read(unit), mount.unitText);
+      assert.equal(read(keys), mount.configText);
+      assert.equal(run(`stat -c %a ${root}/${keys} ${root}${where.replace("/tools", "")}`).said, "600\n700");
+      assert.deepEqual(on("mount_volume", input), { code: 0, said, calls: steps("start") });
+      write(unit, "by hand");
+      assert.deepEqual(on("mount_volume", input).calls, steps("restart"));
+      const others = renderMount({ ...mount, configText: mount.configText.replace("canary", "another") });
+      assert.deepEqual(on("mount_volume", others).calls, steps("restart"));
+      assert.deepEqual(
+        audited(),
+        ["newly ", "", "newly ", "newly "].map((how) => `volume tools ${how}mounted`),
+      );
+      assert.deepEqual(readdirSync(join(root, "etc/keelson/rclone")), ["clawft-tools.conf"]);
+    });
+
+    it("and leaves one alone that a script of before has made of the same", () => {
+      write(unit, mount.unitText);
+      write(keys, mount.configText);
+      assert.deepEqual(on("mount_volume", input).calls, steps("start"));
+    });
+
+    it("anew, too, where a run before was killed between its files and its start", () => {
+      on("mount_volume", input);
+      const changed = renderMount({ ...mount, configText: "[clawft-tools]\n" });
+      assert.equal(on("mount_volume", changed, "systemctl() { exit 9; };").code, 9);
+      assert.deepEqual(on("mount_volume", changed).calls, steps("restart"));
+    });
+
+    it("whole, or not at all", () => {
+      const lines = input.split("\n");
+      for (let n = 0; n < lines.length - 1; n++) {
+        const { code, said: text, calls } = on("mount_volume", lines.slice(0, n).join("\n"));
+        assert.equal(code, 1);
+        assert.match(
+          text ?? "",
+          n === 0 ? /^error: expected a mount/ : /^error: what there is to mount ends before its end/,
+        );
+        assert.deepEqual(calls, [""]);
+      }
+      assert.equal(run(`ls ${root}/${unit} ${root}/${keys}`).code, 2);
+    });
+
+    it("and says why one can't be", () => {
+      const { code, said: text } = on("mount_volume", input, "fails=restart;");
+      assert.equal(code, 1);
+      assert.match(
+        text ?? "",
+        /^its lines\nerror: volume tools can't be mounted on \S+\n? ?.*\n {2}see its endpoint, bucket and keys/,
+      );
+      assert.doesNotMatch(text ?? "", /canary/);
+      assert.deepEqual(audited(), ["volume tools failed"]);
+      assert.match(on("mount_volume ../x;:", input).said ?? "", /^error: expected a volume's name/);
+    });
+
+    it("and takes them away, with the folders that are empty then and nothing of anybody's", () => {
+      on("mount_volume", input);
+      mkdirSync(join(root, where), { recursive: true });
+      write("etc/keelson/rclone/other-tools.conf", "");
+      const { code, said: text, calls } = on("unmount_volume");
+      assert.deepEqual([code, text], [0, "volume tools is not mounted"]);
+      assert.deepEqual(calls, [
+        "disable --quiet --now srv-tools.mount",
+        "is-active --quiet srv-tools.mount",
+        "daemon-reload",
+      ]);
+      assert.deepEqual(readdirSync(join(root, "srv")), []);
+      assert.deepEqual(readdirSync(join(root, "etc/keelson/rclone")), ["other-tools.conf"]);
+      assert.equal(run(`ls ${root}/${unit} ${root}/var/lib/keelson/clawft/mounts`).code, 2);
+      assert.equal(audited().at(-1), "volume tools unmounted");
+      assert.equal(on("unmount_volume").code, 0, "once more");
+      // The application has gone, and its lock with it.
+      rmSync(join(root, "var/lib/keelson/clawft"), { recursive: true });
+      assert.equal(on("unmount_volume", "", "rmdir $state;").code, 0);
+      assert.ok(!existsSync(join(root, "var/lib/keelson/clawft")));
+    });
+
+    it("which an application that is removed takes along, and a status misses", () => {
+      on("mount_volume", input);
+      const doubled = "look() { :; }; room() { echo 9000000000; };";
+      const status = run(`${doubles} fails=is-active; ${doubled} status`);
+      assert.equal(status.code, 3);
+      assert.equal(status.said, `volume tools: it is not mounted on ${root}${where}`);
+      assert.equal(run(`${doubles} fails=; ${doubled} status`).code, 0);
+      const removed = run(
+        `${doubles} fails=is-active; settle_firewall() { :; }; settle_upgrades() { :; }; docker() { :; }; podman() { :; }; remove`,
+      );
+      assert.equal(removed.code, 0, removed.said);
+      assert.equal(
+        run(`ls -d ${root}/${unit} ${root}/${keys} ${root}/etc/keelson ${root}/var/lib/keelson`).said?.match(/No such/g)
+          ?.length,
+        4,
+      );
+    });
   });
 
   const clients: Readonly<Record<string, readonly [string, string]>> = {
