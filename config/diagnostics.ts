@@ -39,11 +39,16 @@ export function configFindings(error: z.ZodError, raw: unknown, file: string): F
 
 /** The keys that the object at a path takes; none where any are. */
 function knownKeys(path: readonly PropertyKey[]): readonly string[] {
+  return ofPath(KNOWN_KEYS, path) ?? [];
+}
+
+/** The entry of a path; `*` in its key is any key. */
+function ofPath<T>(entries: Readonly<Record<string, T>>, path: readonly PropertyKey[]): T | undefined {
   const fits = (key: string) => {
     const parts = key === "" ? [] : key.split(".");
     return parts.length === path.length && parts.every((part, i) => part === "*" || part === String(path[i]));
   };
-  return Object.entries(KNOWN_KEYS).find(([key]) => fits(key))?.[1] ?? [];
+  return Object.entries(entries).find(([key]) => fits(key))?.[1];
 }
 
 function issueFindings(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[], raw: unknown, file: string): Finding[] {
@@ -75,7 +80,7 @@ function issueFindings(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[], 
       finding(
         path,
         "expected a secret, found a value in clear (not shown)",
-        `pulumi config set --secret --path '${keyPath(path)}'`,
+        `pulumi config set${stackOption(file)} --secret --path '${keyPath(path)}'`,
       ),
     ];
   if (issue.code === "invalid_value") {
@@ -96,10 +101,39 @@ function issueFindings(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[], 
         "write another name",
       ),
     ];
-  return [finding(path, `${expected(issue)}, found ${found}`, quoting(issue, value) ?? SEE)];
+  const fix = quoting(issue, value) ?? listing(issue, value) ?? ofPath(EXAMPLES, path) ?? SEE;
+  return [finding(path, `${expected(issue)}, found ${found}`, fix)];
 }
 
 const SEE = "see the key's description in Pulumi.yaml";
+
+/** Another stack than the one that happens to be selected. */
+function stackOption(file: string): string {
+  const [, stack] = /(?:^|\/)Pulumi\.([^/]+)\.yaml$/.exec(file) ?? [];
+  return stack === undefined ? "" : ` --stack ${stack}`;
+}
+
+/** One word where a list is wanted, or a command as people type it. */
+function listing(issue: z.core.$ZodIssue, value: unknown): string | undefined {
+  if (issue.code !== "invalid_type" || issue.expected !== "array" || typeof value !== "string") return undefined;
+  if (!/^[\w./:@%+ -]+$/.test(value) || value.trim() === "") return undefined;
+  return `write it as a list: [${value.trim().split(/ +/).join(", ")}]`;
+}
+
+/** How a key is written whose name says too little. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  "hosts.*.address": "write the server's name or its IP address",
+  "hosts.*.hostKey":
+    'write the server\'s public key, such as "ssh-ed25519 AAAA…": `ssh-keyscan ADDRESS` prints it behind the address; compare it with what its provider shows',
+  "workloads.*.port": "write it such as { container: 8080, publish: 80 }",
+  "workloads.*.volumes.*": "write it such as { source: data, target: /data }",
+  "workloads.*.limits": "write it such as { memory: 512 MiB, cpus: 1.5, processes: 200 }",
+  "workloads.*.health": "write it such as { port: 8080, path: /health, within: 30 s }",
+  "workloads.*.init": "write it such as { file: config.json, command: [config, init] }",
+  "workloads.*.hooks": "write it such as { before: /usr/local/bin/backup }",
+  "workloads.*.hooks.*": "write the absolute path of a program on the host, without arguments",
+  "workloads.*.secretFiles": "write the names of those of its secrets that are files, such as [TOKEN]",
+};
 
 /** YAML takes 8.9 and yes for what they look like, and "16" for a text. */
 function quoting(issue: z.core.$ZodIssue, value: unknown): string | undefined {

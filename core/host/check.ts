@@ -25,6 +25,9 @@ export function checkBundle({ app, services, engine = "docker" }: HostBundle): v
   startOrder(services);
 }
 
+/** Five fields; a calendar of systemd's has three at most, and a time zone. */
+const CRON = /^[\d*,/-]+(?: +[\w*,/-]+){4}$/;
+
 function serviceFaults(service: HostService, waves: ReadonlyMap<string, number>): string[] {
   const { name, image, after = [], secrets = [], volumes = [], port, health, init, hooks } = service;
   const texts = [...volumes.flatMap((v) => [v.source, v.target]), health?.path ?? "", init?.file ?? ""];
@@ -41,6 +44,9 @@ function serviceFaults(service: HostService, waves: ReadonlyMap<string, number>)
       .filter((s) => !/^[A-Za-z_]\w*$/.test(s.name))
       .map((s) => `a secret's name is ${JSON.stringify(s.name)}: use letters, digits and _`),
     ...duplicates(secrets.map((s) => s.name)).map((s) => `secret ${s} stands there twice`),
+    ...secrets
+      .filter((s) => s.as !== "file" && Object.hasOwn(service.environment ?? {}, s.name))
+      .map((s) => `${s.name} is one of its secrets, and stands in its environment in clear: keep one of them`),
     ...texts
       .filter((text) => /[\s,"\\]/.test(text))
       .map((text) => `${JSON.stringify(text)} has a blank, comma or quote`),
@@ -77,6 +83,11 @@ function serviceFaults(service: HostService, waves: ReadonlyMap<string, number>)
       ? ["what runs on a schedule has no watchdog: it ends by itself"]
       : []),
     ...(service.schedule !== undefined && /[\r\n]/.test(service.schedule) ? ["its schedule has a line break"] : []),
+    ...(CRON.test(service.schedule ?? "")
+      ? [
+          `its schedule ${JSON.stringify(service.schedule)} is cron's: write systemd's, such as daily or "*-*-* 03:00:00"`,
+        ]
+      : []),
     ...pagesFaults(service),
     ...assetsFaults(service),
   ];

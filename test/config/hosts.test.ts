@@ -36,6 +36,47 @@ describe("keelson:hosts and keelson:workloads", () => {
     assert.deepEqual(parseStackConfig({}, "f").hosts, {});
   });
 
+  it("say how a key is written whose shape is not what it looks like", () => {
+    const fixes = (raw: Record<string, unknown>) => {
+      try {
+        parseStackConfig(raw, "Pulumi.prod.yaml");
+      } catch (error) {
+        assert.ok(error instanceof ConfigError);
+        return Object.fromEntries(error.findings.map(({ subject, fix }) => [subject, fix]));
+      }
+      return {};
+    };
+    const wrong = {
+      hosts: "vps1",
+      command: "config init",
+      port: 8080,
+      volumes: ["data:/data"],
+      limits: "1 GiB",
+      init: "config init",
+      hooks: { before: "backup.sh" },
+      secretFiles: { TOKEN: "x" },
+      secrets: { TOKEN: "x" },
+    };
+    const found = fixes({
+      hosts: { vps1: { address: "203.0.113.7" } },
+      workloads: { weft: { image: "weft", ...wrong } },
+    });
+    const weft = "keelson:workloads.weft";
+    for (const [subject, fix] of Object.entries({
+      "keelson:hosts.vps1.hostKey": /`ssh-keyscan ADDRESS` prints it/,
+      [`${weft}.hosts`]: /^write it as a list: \[vps1\]$/,
+      [`${weft}.command`]: /^write it as a list: \[config, init\]$/,
+      [`${weft}.port`]: /such as \{ container: 8080, publish: 80 \}$/,
+      [`${weft}.volumes[0]`]: /such as \{ source: data, target: \/data \}$/,
+      [`${weft}.limits`]: /such as \{ memory: 512 MiB, /,
+      [`${weft}.init`]: /such as \{ file: config\.json, command: \[config, init\] \}$/,
+      [`${weft}.hooks.before`]: /^write the absolute path of a program on the host, without arguments$/,
+      [`${weft}.secretFiles`]: /such as \[TOKEN\]$/,
+      [`${weft}.secrets.TOKEN`]: /^pulumi config set --stack prod --secret --path '/,
+    }))
+      assert.match(found[subject] ?? "", fix, subject);
+  });
+
   it("tell all that is wrong, each with its path, and no secret", () => {
     const found = findings({
       hosts: { vps1: { address: "a b", hostKey: "none", privateKey: "canary-key", prot: 22 }, Vps: "lab" },

@@ -182,7 +182,7 @@ describe("stack config", () => {
   it("refuses a password in clear, and does not show it", () => {
     const found = findings({ registry: { host: "ghcr.io", password: "canary-hunter2" } }).join("\n");
     assert.match(found, /keelson:registry\.password: expected a secret/);
-    assert.match(found, /pulumi config set --secret --path 'keelson:registry\.password'/);
+    assert.match(found, /pulumi config set(?: --stack \w+)? --secret --path 'keelson:registry\.password'/);
     assert.doesNotMatch(found, /canary/);
   });
 

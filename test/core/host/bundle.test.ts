@@ -35,6 +35,12 @@ describe("a host's bundle", () => {
     );
   });
 
+  it("takes a secret that is a file beside a variable of its name, and any calendar of systemd's", () => {
+    bundle({ ...worker, secrets: [{ name: "TOKEN", as: "file" }], environment: { TOKEN: "/run/secrets/TOKEN" } });
+    for (const schedule of ["daily", "Mon..Fri *-*-* 03:00:00 UTC", "*:0/15", "*-*-* 03:00:00 Europe/Berlin"])
+      bundle({ ...worker, secrets: [], schedule });
+  });
+
   it("names the channel that a service follows", () => {
     assert.match(bundle({ ...WEFT, channel: "stable" }), /^image \S+@sha256:\S+\nchannel stable$/m);
     assert.doesNotMatch(bundle(WEFT), /^channel/m);
@@ -67,6 +73,14 @@ describe("a host's bundle", () => {
     "a bad name": [[{ ...WEFT, name: "../x" }], /a service's name is 1 to 40/],
     "a name twice": [[worker, worker], /weft stands there twice/],
     "a port twice": [[WEFT, { ...WEFT, name: "other" }], /port 8080 is published twice/],
+    "a secret that is in the environment in clear": [
+      [{ ...worker, secrets: [{ name: "TOKEN" }], environment: { TOKEN: "x" } }],
+      /weft: TOKEN is one of its secrets, and stands in its environment in clear: keep one of them/,
+    ],
+    "a schedule of cron's": [
+      [{ ...worker, schedule: "*/5 3 * * mon-fri" }],
+      /weft: its schedule "\*\/5 3 \* \* mon-fri" is cron's: write systemd's, such as daily or/,
+    ],
     "an unknown service": [[{ ...WEFT, after: ["db"] }], /weft: starts after db, which is no service/],
     "a service that starts after one of a later wave": [
       [
