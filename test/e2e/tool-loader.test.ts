@@ -452,6 +452,26 @@ describe("tool loader", function () {
         assert.equal(begun, 2);
       });
 
+      it("is whole, and told so to all, when many store it at once and each loses the answers to its completion", async () => {
+        const prefix = "many/";
+        const lost = new Set<string>();
+        // Of every upload the first completion is done, and its answer lost.
+        bucket.fault = (incoming) => {
+          const id = /[?&]uploadId=([^&]+)/.exec(incoming.url ?? "")?.[1] ?? "";
+          if (!completes(incoming) || lost.has(id)) return undefined;
+          lost.add(id);
+          return "unanswered";
+        };
+        const many = await Promise.all(Array.from({ length: 6 }, (_, i) => memory(`many-${i}`)));
+        await Promise.all(
+          many.map((uploads) => bucket.volume({ prefix, uploads, partSize }).store("archive", file, of)),
+        );
+        assert.ok(lost.size >= 1, "nobody uploaded it");
+        bucket.fault = undefined;
+        await held(prefix);
+        for (const uploads of many) assert.deepEqual(await readdir(uploads), []);
+      });
+
       it("leaves nothing to remember of an upload that another completed", async () => {
         const prefix = "another/";
         const uploads = await memory(prefix);
