@@ -1,4 +1,5 @@
 import { defineImage } from "../../core/image.ts";
+import { CMAKE_TEMPLATE_KEY } from "../shared/allow.ts";
 
 /**
  * Its own torch, 2.1.2, which its vllm is compiled against: no vllm of that year pins 004's torch 2.2.2. So it stands on base-gpu,
@@ -23,11 +24,7 @@ export default defineImage({
   user: "10001:10001",
   smoke: "smoke",
   allow: [
-    {
-      rule: "secret/file",
-      path: "/usr/local/lib/python3.11/dist-packages/cmake/data/share/cmake-*/Templates/Windows/Windows_TemporaryKey.pfx",
-      reason: "what CMake signs new Windows projects with until they have a key; vllm wants CMake installed",
-    },
+    CMAKE_TEMPLATE_KEY,
     {
       rule: "secret/text",
       path: "/usr/local/lib/python3.11/dist-packages/transformers/testing_utils.py",
