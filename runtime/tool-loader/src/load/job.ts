@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { readlink, rm } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { reasonOf, ToolError } from "../error.ts";
 import { type Lock, tryLock } from "../local/lock.ts";
-import { leftovers } from "../local/store.ts";
+import { installedTool, leftovers } from "../local/store.ts";
 import { specNamed } from "../spec/named.ts";
 import { SCHEMA } from "../volume/manifest.ts";
 import { prunable } from "../volume/prune.ts";
@@ -87,6 +88,13 @@ export async function prune(shop: Workshop, dry = false): Promise<string[]> {
   const kept = [...shop.specs.values()].map((spec) => keptAs(shop, spec));
   const trees = new Set(kept.map((k) => shop.at.tree(k.spec, k.fingerprint)));
   const local = await whileIdle(shop, async () => {
+    for (const { spec, fingerprint } of kept) {
+      // A version before serves until the one that is asked for is there; of what is on demand the next call gets that one.
+      if (spec.priority === "on-demand" || (await installedTool(shop.at, spec, fingerprint)) !== undefined) continue;
+      const visible = shop.at.visible(spec);
+      const before = await readlink(visible).catch(() => undefined);
+      if (before !== undefined) trees.add(resolve(dirname(visible), before));
+    }
     const found = await leftovers(shop.at, trees);
     if (!dry) for (const path of found) await rm(path, { recursive: true, force: true });
     return found;

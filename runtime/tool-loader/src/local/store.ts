@@ -77,7 +77,7 @@ export async function removeTree(tree: string): Promise<void> {
   await rm(tree, { recursive: true, force: true, maxRetries: 3 });
 }
 
-/** Trees that no spec asks for and no symlink points to, and whatever killed jobs left. Nothing of it is in use at a start. */
+/** Trees that are not wanted, and whatever killed jobs left. */
 export async function leftovers(at: Layout, wanted: ReadonlySet<string>): Promise<string[]> {
   const found: string[] = [];
   for (const tool of await names(join(at.root, ".versions")))

@@ -384,6 +384,26 @@ describe("acquire", () => {
     assert.ok(await there(next.shop, "x"));
   });
 
+  it("keeps the version before of a tool that loads by itself until the one that is asked for is there", async function () {
+    const root = await temporary(this);
+    const deferred = (version: string) => shellTool("x", { version });
+    const onDemand = (version: string) => shellTool("y", { version, priority: "on-demand" });
+    const first = await workshop(root, [deferred("1.0.0"), onDemand("1.0.0")]);
+    await runJob(first.shop, "acquire", ["x", "y"]);
+    const failing = { ...deferred("2.0.0"), installCmd: ["false"] };
+    const next = await workshop(root, [failing, onDemand("2.0.0")]);
+    await runJob(next.shop, "acquire", ["x"]);
+    // Of the other the next call gets the new one.
+    assert.deepEqual(
+      (await prune(next.shop)).map((path) => path.replace(/.*\.versions\//, "").slice(0, 7)),
+      ["y/1.0.0"],
+    );
+    assert.match(await readFile(join(root, "tools/x/bin/x"), "utf8"), /echo x/);
+    const mended = await workshop(root, [deferred("2.0.0"), onDemand("2.0.0")]);
+    await runJob(mended.shop, "acquire", ["x"]);
+    assert.equal((await prune(mended.shop)).length, 1);
+  });
+
   it("refuses a platform that a tool is not for", async function () {
     const other = process.arch === "x64" ? "linux/arm64" : "linux/amd64";
     const { shop, events } = await workshop(await temporary(this), [shellTool("x", { platforms: [other] })]);
