@@ -13,7 +13,7 @@ import { type Finding, formatFinding } from "../core/finding.ts";
 import { loginAdvice } from "../core/host/login-advice.ts";
 import type { Plan } from "../core/plan.ts";
 import { formatBytes } from "../core/size.ts";
-import { formatSummary, formatUrls, type ImageResult, nextCommands, type Urls } from "../core/summary.ts";
+import { formatSummary, formatUrls, forwardHints, type ImageResult, nextCommands, type Urls } from "../core/summary.ts";
 import { judgePlan } from "../gates/plan.ts";
 import { breakStaleLocks, healAttributes, liveStackLocks, stackExists } from "../toolchain/backend.ts";
 import { BUILD_BYTES, HOME_BYTES } from "../toolchain/bootstrap/room.mjs";
@@ -339,6 +339,8 @@ async function summarize(
   console.log(`\n${formatSummary(images, changed)}\n`);
   const urls = formatUrls(outputs.hosts ?? {}, outputs.clusters);
   if (urls !== undefined) console.log(`${urls}\n`);
+  const hints = await hintsOf(outputs.clusters ?? {}, stack, config);
+  if (hints.length > 0) console.log(`${hints.join("\n")}\n`);
   const running = images.find(({ name }) => name === gateway);
   if (running !== undefined) {
     const { showGateway } = await import("./gateway.ts");
@@ -371,6 +373,15 @@ export function hostAdvice(log: string, hosts: StackConfig["hosts"]): string[] {
     }
   }
   return [...lines];
+}
+
+/** How what the stack runs on clusters is reached from here. */
+async function hintsOf(clusters: Urls, stack: string, config: StackConfig): Promise<string[]> {
+  if (Object.keys(clusters).length === 0) return [];
+  const { planClusters } = await import("../core/cluster-plan.ts");
+  const { clusterAccess } = await import("../config/cluster-login.ts");
+  const { clusters: planned } = planClusters(config.kubernetes, {}, new Map(), stack, "embedded");
+  return forwardHints(clusters, clusterAccess(planned, projectRoot()));
 }
 
 /** The images that this run made or changed, from the engine's own log of events. */

@@ -1,4 +1,5 @@
 import type { Budget } from "./image.ts";
+import { type ClusterFlags, kubectl, onCluster } from "./kubernetes/words.ts";
 import { formatBytes, parseSize } from "./size.ts";
 import { formatTable } from "./table.ts";
 
@@ -61,6 +62,26 @@ export function formatUrls(hosts: Urls, clusters: Urls = {}): string | undefined
       .map(([service, url]) => [host, service, url]),
   );
   return rows.length === 0 ? undefined : formatTable([placeName(hosts, clusters), "service", "url"], rows);
+}
+
+/** What a service's address inside of a cluster is made of. @example "http://todo-frontend.todo.svc:3000" */
+const INSIDE = /^http:\/\/([a-z0-9-]+)\.([a-z0-9-]+)\.svc:(\d+)$/;
+
+/**
+ * How services inside of clusters are reached from here: for each cluster that has some, its last as an example.
+ * @param access how each cluster is reached, where that is known
+ */
+export function forwardHints(clusters: Urls, access: ReadonlyMap<string, ClusterFlags>): string[] {
+  return Object.entries(clusters).flatMap(([name, { urls }]) => {
+    const inside = Object.keys(urls)
+      .toSorted()
+      .map((service) => INSIDE.exec(urls[service] ?? ""))
+      .findLast((found) => found !== null);
+    if (!inside) return [];
+    const [, service, namespace = "", port] = inside;
+    const command = kubectl(namespace, "port-forward", `svc/${service}`, `${port}:${port}`);
+    return [`${name}: from here: ${onCluster(command, access.get(name) ?? {})}`];
+  });
 }
 
 function placeName(hosts: Urls, clusters: Urls): string {

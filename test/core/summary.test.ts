@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatSummary, formatUrls, type ImageResult, nextCommands } from "../../core/summary.ts";
+import { formatSummary, formatUrls, forwardHints, type ImageResult, nextCommands } from "../../core/summary.ts";
 
 const image: ImageResult = {
   name: "worker-minimal",
@@ -55,6 +55,18 @@ describe("summary", () => {
     const clusters = { lab: { urls: { api: "http://api.todo.svc" } } };
     assert.match(formatUrls({}, clusters) ?? "", /^cluster +service +url\n.*\nlab +api +http:\/\/api\.todo\.svc$/);
     assert.match(formatUrls(hosts, clusters) ?? "", /^where +service/);
+  });
+
+  it("says how a service inside of a cluster is reached from here, one for each cluster that has any", () => {
+    const clusters = {
+      lab: { urls: { api: "http://api.todo.svc:8000", web: "http://web.todo.svc:3000" } },
+      prod: { urls: { web: "https://todo.acme.io" } },
+      none: { urls: {} },
+    };
+    assert.deepEqual(forwardHints(clusters, new Map([["lab", { kubeconfig: "/lab/kubeconfig", context: "lab" }]])), [
+      "lab: from here: kubectl --kubeconfig /lab/kubeconfig --context lab -n todo port-forward svc/web 3000:3000",
+    ]);
+    assert.match(forwardHints(clusters, new Map())[0] ?? "", /: kubectl -n todo port-forward/);
   });
 
   it("says what to do next with the stack that it was", () => {
