@@ -2,17 +2,36 @@ import { readdir, readFile } from "node:fs/promises";
 
 /** Carried by everything that the loader starts, so that nothing which left its process group is lost track of. */
 export const RUN_VARIABLE = "TOOL_LOADER_RUN";
+/** Of proc(5)'s flags: include/linux/sched.h. */
+const PF_KTHREAD = 0x00200000;
+/** Passes that wait for a process without an environment: it may have been started without one. */
+const PASSES_FOR_STARTING = 5;
 
 /** Processes whose environment carries a run id that starts with `prefix`, as far as this user may see. */
 export async function processesOf(prefix: string): Promise<number[]> {
+  return (await look(prefix)).pids;
+}
+
+/** @returns `starting` too: whether some process is between two programs, where it has no environment to be read */
+async function look(prefix: string): Promise<{ pids: number[]; starting: boolean }> {
   const needle = `${RUN_VARIABLE}=${prefix}`;
-  const found: number[] = [];
+  const pids: number[] = [];
+  let starting = false;
   for (const entry of await readdir("/proc").catch(() => [])) {
     if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
-    const environ = await readFile(`/proc/${entry}/environ`, "latin1").catch(() => "");
-    if (environ === needle || environ.startsWith(needle) || environ.includes(`\0${needle}`)) found.push(Number(entry));
+    const environ = await readFile(`/proc/${entry}/environ`, "latin1").catch(() => undefined);
+    if (environ === undefined) continue;
+    if (environ === "") starting ||= await isProgram(entry);
+    else if (environ.startsWith(needle) || environ.includes(`\0${needle}`)) pids.push(Number(entry));
   }
-  return found;
+  return { pids, starting };
+}
+
+/** Whether a process without an environment is one that runs programs: no thread of the kernel's, and not dead. */
+async function isProgram(entry: string): Promise<boolean> {
+  const stat = await readFile(`/proc/${entry}/stat`, "latin1").catch(() => "");
+  const [state, , , , , , flags] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return state !== undefined && !/^[ZX]?$/.test(state) && (Number(flags) & PF_KTHREAD) === 0;
 }
 
 /** Processes of a group that still run. One that was killed does so for a moment, with an environment already empty. */
@@ -39,10 +58,11 @@ async function running(group: number | undefined, pids: ReadonlySet<number>): Pr
 export async function sweep(prefix: string, group?: number): Promise<number> {
   const ended = new Set<number>(); // one that dies slowly is met again
   for (let pass = 0; pass < 20; pass++) {
-    const pids = await processesOf(prefix);
+    const { pids, starting } = await look(prefix);
     for (const pid of pids) signal(pid, "SIGSTOP");
     for (const pid of pids) if (signal(pid, "SIGKILL")) ended.add(pid);
-    if (pids.length === 0 && (await running(group, ended)).length === 0) break;
+    const unsure = starting && pass < PASSES_FOR_STARTING;
+    if (pids.length === 0 && !unsure && (await running(group, ended)).length === 0) break;
     await new Promise((resolve) => setTimeout(resolve, 5 * pass));
   }
   return ended.size;

@@ -115,4 +115,16 @@ describe("sweep", () => {
     assert.equal((await processesOf(other)).length, 1);
     await sweep(other);
   });
+
+  it("is not held up by a process that has no environment, and leaves it alone", async () => {
+    const { spawn } = await import("node:child_process");
+    const child = spawn("sleep", ["100"], { env: {}, stdio: "ignore" });
+    try {
+      while ((await readFile(`/proc/${child.pid}/comm`, "utf8")) !== "sleep\n") await systemClock.sleep(0.02);
+      assert.equal(await sweep(`sweep-${process.pid}/none`), 0);
+      assert.equal(child.exitCode ?? child.signalCode, null);
+    } finally {
+      child.kill();
+    }
+  });
 });
