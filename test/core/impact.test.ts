@@ -312,6 +312,10 @@ describe("impact", () => {
     assert.match(impactMarkdown(found), /^\| shop on vps1 \| starts anew \| environment\.LOG \(unset\) → info; /m);
     assert.doesNotMatch(JSON.stringify(found), /hidden/);
     assert.equal(formatImpact(impact(before, before)), "no image rebuilds; 4 stay as they are");
+    const page = (text: string) =>
+      on({ shop: { ...shop, port: { container: 1, publish: 2 }, errorPages: { "503.html": text } } });
+    const [{ changes } = {}] = impact(page("<p>\none\n"), page("<p>\ntwo\n")).workloads;
+    assert.match(changes?.join() ?? "", /^errorPages\.503\.html sha256:[0-9a-f]{12} → sha256:[0-9a-f]{12}$/);
   });
 
   it("names the services that run what rebuilds, and what of their machine changed", () => {
