@@ -43,8 +43,10 @@ export function labCommand(): Command {
   command
     .command("down")
     .description("end the hosts and the cluster, and remove all they wrote")
-    .action(async () => {
-      const names = [...(await stopLab()), ...((await stopCluster()) ? ["kubernetes"] : [])];
+    .option("-k, --kubernetes", "the cluster alone")
+    .action(async ({ kubernetes }: { kubernetes?: true }) => {
+      const hosts = kubernetes ? [] : await stopLab();
+      const names = [...hosts, ...((await stopCluster()) ? ["kubernetes"] : [])];
       console.log(names.length === 0 ? "nothing was running" : `removed: ${names.join(", ")}`);
     });
   return command;
