@@ -11,6 +11,10 @@ import type { Input, Terminal } from "./input.ts";
 
 /** What a command ends with that could not be started, as docker and shells have it. */
 const NOT_STARTED = 126;
+/** What one ends with that is not there. */
+const NOT_THERE = 127;
+/** How runc says that, whatever stands before it. */
+const ABSENT = /exec: "([^"]+)": (?:executable file not found in \$PATH|stat \S+ no such file or directory)/;
 /** Streams of the API server's remote command protocol (v5.channel.k8s.io), by the first byte of a message. */
 const CHANNEL = { stdin: 0, resize: 4, close: 255 } as const;
 
@@ -57,8 +61,11 @@ export async function clusterExec(
   });
   const code = status.details?.causes?.find(({ reason }) => reason === "ExitCode")?.message;
   if (status.status === "Success" || code !== undefined) return Number(code ?? 0);
-  listener.stderr(Buffer.from(`${status.message ?? "it could not be started"}\n`));
-  return NOT_STARTED;
+  const [, program] = ABSENT.exec(status.message ?? "") ?? [];
+  const why =
+    program === undefined ? status.message : `the image of ${service} has no program ${program}: name one that it has`;
+  listener.stderr(Buffer.from(`${why ?? "it could not be started"}\n`));
+  return program === undefined ? NOT_STARTED : NOT_THERE;
 }
 
 /** What the API server says of a command that ended (meta/v1, Status). */

@@ -270,9 +270,14 @@ describe("a cluster's session", () => {
       stdout: (chunk: Buffer) => said.push(`1 ${chunk}`),
       stderr: (chunk: Buffer) => said.push(`2 ${chunk}`),
     };
-    const exec = async (input: Input, enough: (received: Received) => boolean, protocol = "v5.channel.k8s.io") => {
+    const exec = async (
+      input: Input,
+      enough: (received: Received) => boolean,
+      protocol = "v5.channel.k8s.io",
+      status: object = failed,
+    ) => {
       const received = once(server, "upgrade").then(([request, socket]) =>
-        answerCommand(request, socket, { protocol, status: failed, enough }),
+        answerCommand(request, socket, { protocol, status, enough }),
       );
       const code = await clusterExec(open(applied("web", "shop")), "web", ["sh", "-c", "a b"], listener, input);
       return { code, ...(await received) };
@@ -285,6 +290,20 @@ describe("a cluster's session", () => {
       assert.equal(stdin, `${big}y`);
       const query = "stdout=true&stderr=true&stdin=true&tty=false&command=sh&command=-c&command=a%20b&container=web";
       assert.equal(path, `${pods}/web-a/exec?${query}`);
+    });
+
+    it("says of a program that the image has not that it has none, and else what the cluster says", async () => {
+      const refused = (message: string) => ({ status: "Failure", message });
+      // As containerd 1.6 and runc 1.1 say it, by way of the kubelet and the API server.
+      const lacks =
+        'Internal error occurred: error executing command in container: failed to exec in container: failed to start exec "f6": OCI runtime exec failed: exec failed: unable to start container process: exec: "sh": executable file not found in $PATH: unknown';
+      const absent = await exec({}, () => true, undefined, refused(lacks));
+      assert.deepEqual(
+        [absent.code, said.at(-1)],
+        [127, "2 the image of web has no program sh: name one that it has\n"],
+      );
+      const other = await exec({}, () => true, undefined, refused("container web is not running"));
+      assert.deepEqual([other.code, said.at(-1)], [126, "2 container web is not running\n"]);
     });
 
     it("announces no input where it gets none", async () => {
