@@ -61,6 +61,12 @@ describe("a host", () => {
       query.end();
     });
 
+  it("is a host of a lab that can't set this machine's clock", async () => {
+    const { code, text } = await vps.run("date -s @$(date +%s)");
+    assert.notEqual(code, 0);
+    assert.match(text, /cannot set date: Operation not permitted/);
+  });
+
   it("says who may not set it up", async () => {
     const guest = await vps.setup("guest");
     assert.notEqual(guest.code, 0);
