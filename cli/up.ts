@@ -384,6 +384,9 @@ async function hintsOf(clusters: Urls, stack: string, config: StackConfig): Prom
   return forwardHints(clusters, clusterAccess(planned, projectRoot()));
 }
 
+/** A refresh tells of each image that it looks at; an image that left the stack is none of those that are counted. */
+const UNCHANGED = ["same", "refresh", "delete"];
+
 /** The images that this run made or changed, from the engine's own log of events. */
 export function changedImages(log: string): Set<string> {
   const changed = new Set<string>();
@@ -392,8 +395,7 @@ export function changedImages(log: string): Set<string> {
       resOutputsEvent?: { metadata: { urn: string; type: string; op: string } };
     };
     const { type, op = "same", urn } = resOutputsEvent?.metadata ?? {};
-    // A refresh looks at each image, and tells of each.
-    if (type !== "keelson:index:Image" || op === "same" || op === "refresh") continue;
+    if (type !== "keelson:index:Image" || UNCHANGED.includes(op)) continue;
     changed.add(urn?.split("::").at(-1) ?? "");
   }
   return changed;

@@ -7,12 +7,13 @@ describe("the images that an up changed", () => {
       resOutputsEvent: { metadata: { urn: `urn:pulumi:dev::keelson::keelson:image:Image$${type}::${name}`, type, op } },
     });
 
-  it("are those that it made or replaced, not those that it looked at", () => {
+  it("are those that it made or replaced, not those that it looked at or that left", () => {
     const log = [
       '{"preludeEvent":{"config":{}}}',
       event("made", "create"),
       event("moved", "update"),
       event("looked", "refresh"),
+      event("left", "delete"),
       event("stays", "same"),
       event("other", "create", "kubernetes:core/v1:Secret"),
     ];
