@@ -19,8 +19,8 @@ export default (["cu118", "cu121", "cu124"] as const).map((track) =>
     platforms: ["linux/amd64"],
     args: { TRACK: track },
     contexts: { packages: { lock: `${track}.lock.json` }, python: { path: "../shared/python" } },
-    // 004: from 5.2 GB to 3.
-    budget: { compressed: "3 GB" },
+    // 004: from 5.2 GB to 3, for torch 2.2.2. As built, 2.5.1 has 3,096 MB: it is larger, and so is its cuDNN.
+    budget: { compressed: track === "cu124" ? "3150 MB" : "3 GB" },
     health: { command: ["python3", "-c", "import torch, torchvision"], within: "60 s" },
     user: "10001:10001",
     smoke: "smoke",
