@@ -90,14 +90,14 @@ async function imagesReport(names: string[], options: Options): Promise<void> {
 }
 
 async function familiesReport(_: unknown, command: Command): Promise<void> {
-  const options: Options = optionsOf(command);
+  const options = optionsOf(command);
   const { familiesOf } = await import("./report-families.ts");
   const report = await familiesOf(await openStack(options.stack), projectRoot());
   print(report, familiesDocument(report), options);
 }
 
 async function cudaReport(names: string[], _: unknown, command: Command): Promise<void> {
-  const options: Options = optionsOf(command);
+  const options = optionsOf(command);
   const stack = openStack(options.stack);
   const { plan } = await stack;
   const { machine, profile } = { machine: plan.stack, profile: plan.machine?.profile };
@@ -131,7 +131,7 @@ function locksOf({ contexts }: PlannedImage): Record<string, string> {
 const WORKERS = { noGit: "worker-ultramin", git: "worker-minimal" };
 
 async function workerReport(_: unknown, command: Command): Promise<void> {
-  const options: Options = optionsOf(command);
+  const options = optionsOf(command);
   if (options.html !== undefined)
     throw new UserError(
       "this report has no page",

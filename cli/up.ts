@@ -357,13 +357,25 @@ function readLog(file: string): string {
   return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
 
+/** What is read of an event. */
+interface EngineEvent {
+  readonly diagnosticEvent?: { readonly urn?: string; readonly severity: string; readonly message: string };
+  readonly resOutputsEvent?: {
+    readonly metadata: { readonly urn: string; readonly type: string; readonly op: string };
+  };
+}
+
+function events(log: string): EngineEvent[] {
+  return log
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as EngineEvent);
+}
+
 /** What to do about hosts that a run could not get into, a line each. @param log the engine's own log of events */
 export function hostAdvice(log: string, hosts: StackConfig["hosts"]): string[] {
   const lines = new Set<string>();
-  for (const line of log.split("\n").filter(Boolean)) {
-    const { diagnosticEvent: said } = JSON.parse(line) as {
-      diagnosticEvent?: { urn?: string; severity: string; message: string };
-    };
+  for (const { diagnosticEvent: said } of events(log)) {
     const [, resource] = /keelson:host:Host\$command:remote:Command::(.*)$/.exec(said?.urn ?? "") ?? [];
     if (said?.severity !== "error" || resource === undefined) continue;
     for (const [name, host] of Object.entries(hosts)) {
@@ -390,10 +402,7 @@ const UNCHANGED = ["same", "refresh", "delete"];
 /** The images that this run made or changed, from the engine's own log of events. */
 export function changedImages(log: string): Set<string> {
   const changed = new Set<string>();
-  for (const line of log.split("\n").filter(Boolean)) {
-    const { resOutputsEvent } = JSON.parse(line) as {
-      resOutputsEvent?: { metadata: { urn: string; type: string; op: string } };
-    };
+  for (const { resOutputsEvent } of events(log)) {
     const { type, op = "same", urn } = resOutputsEvent?.metadata ?? {};
     if (type !== "keelson:index:Image" || UNCHANGED.includes(op)) continue;
     changed.add(urn?.split("::").at(-1) ?? "");

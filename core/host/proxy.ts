@@ -2,7 +2,7 @@ import { parseDuration } from "../duration.ts";
 import { proxyConfig, unitName } from "./names.ts";
 import { errorLines, maintenanceLine } from "./pages.ts";
 import { CALLS, FILES, KERNEL } from "./sandbox.ts";
-import { DRAIN, type HostPort, type HostService } from "./service.ts";
+import { DRAIN, type HostPort, type HostService, isHttp } from "./service.ts";
 
 /**
  * HAProxy's settings for one service: the port that stays while containers come and go. Which of the two servers gets
@@ -13,7 +13,7 @@ export function renderProxy(app: string, service: HostService & { readonly port:
   const { container, publish, address = "*", protocol = "http" } = service.port;
   const { health } = service;
   const check = `check inter 2s fastinter 500ms downinter 500ms fall 3 rise 1${health === undefined ? "" : ` port ${health.port}`}`;
-  const http = protocol === "http";
+  const http = isHttp(service);
   return `${[
     "global",
     "  maxconn 4096",

@@ -30,7 +30,7 @@ export function sessionCommand(verb: HostVerb, app: string, args: readonly strin
 export function askCommand(verb: HostVerb, app: string, args: readonly string[] = []): string {
   const none =
     "echo 'error: keelson is not on this host, or no more' >&2; echo '  bring the stack up that it is in' >&2; exit 127";
-  return `if [ ! -e ${HOST_PROGRAM} ]; then ${none}; el${rootOrRefuse(words(verb, app, args))}`;
+  return whereAbsent(none, rootOrRefuse(words(verb, app, args)));
 }
 
 /**
@@ -43,7 +43,11 @@ export function removeCommand(app: string): string {
 
 /** A session that is well where the host's program is not there. */
 export function wherePresent(session: string): string {
-  const none = "echo 'keelson is not on this host: there is nothing to remove'";
+  return whereAbsent("echo 'keelson is not on this host: there is nothing to remove'", session);
+}
+
+/** @param none what is done where the host's program is not there @param session begins with `if` */
+function whereAbsent(none: string, session: string): string {
   return `if [ ! -e ${HOST_PROGRAM} ]; then ${none}; el${session}`;
 }
 
@@ -75,7 +79,7 @@ export function installCommand(app: string, engine: HostEngine = "docker"): stri
 }
 
 /** A command as root, by sudo where somebody else logs in. */
-export function asRoot(command: string): string {
+function asRoot(command: string): string {
   return `if [ "$(id -u)" = 0 ]; then exec ${command}; else exec sudo -n ${command}; fi`;
 }
 

@@ -104,7 +104,7 @@ export function hostMount(name: string, access: VolumeAccess, where: string): Ho
 }
 
 /** Where a mount's unit and keys stand. */
-export function mountFiles(name: string, where: string): Pick<HostMount, "unit" | "configFile"> {
+function mountFiles(name: string, where: string): Pick<HostMount, "unit" | "configFile"> {
   return { unit: `${escapePath(where)}.mount`, configFile: `/etc/keelson/rclone/${name}.conf` };
 }
 
