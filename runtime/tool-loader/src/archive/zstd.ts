@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { Duplex } from "node:stream";
 import zlib from "node:zlib";
 import { ToolError } from "../error.ts";
@@ -12,8 +12,8 @@ const WINDOW_LOG_MAX = 27;
 const inNode = typeof zlib.createZstdCompress === "function";
 
 /** What archives are written with: zstd, by node or by the program `zstd`; gzip where there is neither. */
-export function bestEncoding(hasProgram: () => boolean): Encoding {
-  return inNode || hasProgram() ? "zstd" : "gzip";
+export function bestEncoding(here: boolean = inNode, program = "zstd"): Encoding {
+  return here || spawnSync(program, ["--version"], { stdio: "ignore" }).status === 0 ? "zstd" : "gzip";
 }
 
 /** A compressor. Level 3 for zstd: the volume is written once and a faster start is worth more than a smaller archive. */

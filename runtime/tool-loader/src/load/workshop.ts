@@ -10,7 +10,6 @@ import type { Layout } from "../local/layout.ts";
 import { openRoot } from "../local/root.ts";
 import { rootId } from "../local/store.ts";
 import { distribution, type Platform, platformOf } from "../platform.ts";
-import { gently } from "../run/gentle.ts";
 import type { ToolSpec } from "../spec/tool-spec.ts";
 import { VERSION } from "../version.ts";
 import { Keeper, type Kept } from "../volume/keeper.ts";
@@ -66,7 +65,7 @@ export async function openWorkshop(input: WorkshopInput): Promise<Workshop> {
   const { config, clock, random, report } = input;
   const at = await openRoot(config, (message) => report({ event: "note", level: "warn", message }));
   const volume = input.baking ? undefined : openVolume(config, at.uploads, clock, random);
-  const encoding = bestEncoding(() => gently("background", (argv) => argv[0] === "zstd").length > 0);
+  const encoding = bestEncoding();
   const onNote = (message: string) => report({ event: "note", level: "warn", message });
   const keeper =
     volume &&

@@ -42,11 +42,32 @@ describe("fits", () => {
 describe("gently", () => {
   it("uses what the system has", () => {
     assert.deepEqual(
-      gently("background", (argv) => argv[0] !== "chrt"),
+      gently("background", (argv) => argv[0] !== "chrt", "0"),
       ["ionice", "-c", "3", "nice", "-n", "19"],
     );
     assert.deepEqual(
       gently("background", () => false),
+      [],
+    );
+  });
+
+  it("leaves one of several processors alone, in the background", () => {
+    const others = (cpus: string) =>
+      gently("background", (argv) => argv[0] === "taskset", cpus)
+        .slice(2)
+        .join();
+    assert.deepEqual(["0-1", "0-3", "2-3,8", "5,7-9", "0", "3-3", "", "all"].map(others), [
+      "1",
+      "1-3",
+      "3,8",
+      "7-9",
+      "",
+      "",
+      "",
+      "",
+    ]);
+    assert.deepEqual(
+      gently("awaited", (argv) => argv[0] === "taskset", "0-3"),
       [],
     );
   });
