@@ -1,6 +1,18 @@
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
-import { chmod, link, lutimes, mkdir, open, symlink, utimes } from "node:fs/promises";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  futimesSync,
+  linkSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  utimesSync,
+  writeSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -28,7 +40,8 @@ export class ArchiveError extends ToolError {}
 
 /**
  * Unpacks an archive into a directory that is empty and this process's own. Nothing may be used before it resolves: the
- * checksum is known only at the end.
+ * checksum is known only at the end. The disk is local, the process a job's own, and its files small and many: calls that
+ * return at once take a tenth of the time of calls that go through a thread each.
  * @throws ArchiveError when the archive is refused; whatever it unpacked is then to be removed by the caller.
  */
 export async function unpack(
@@ -59,6 +72,11 @@ export async function unpack(
       done(null, chunk);
     },
   });
+  const made = new Set<string>();
+  const make = (path: string) => {
+    if (!made.has(path)) mkdirSync(path, { recursive: true });
+    made.add(path);
+  };
   const extract = tar.extract();
   let lost: Error | undefined;
   archive.once("error", (error) => {
@@ -79,17 +97,15 @@ export async function unpack(
       });
       if (verdict.do === "refuse") throw new ArchiveError("permanent", `the archive is refused: ${verdict.reason}`);
       const path = verdict.do === "skip" ? directory : join(directory, verdict.path);
-      if (verdict.do !== "skip" && verdict.do !== "directory") await mkdir(dirname(path), { recursive: true });
-      if (verdict.do === "directory") {
-        await mkdir(path, { recursive: true });
+      if (verdict.do !== "skip") make(verdict.do === "directory" ? path : dirname(path));
+      if (verdict.do === "directory")
         directories.push({ path, mode: ((header.mode ?? 0o755) & 0o777) | 0o700, mtime: header.mtime ?? new Date(0) });
-      } else if (verdict.do === "symlink") {
-        await symlink(verdict.target, path);
-        await lutimes(path, header.mtime ?? 0, header.mtime ?? 0);
-      } else if (verdict.do === "link") await link(join(directory, verdict.target), path);
+      else if (verdict.do === "symlink") {
+        symlinkSync(verdict.target, path);
+        lutimesSync(path, header.mtime ?? 0, header.mtime ?? 0);
+      } else if (verdict.do === "link") linkSync(join(directory, verdict.target), path);
       else if (verdict.do === "file") {
-        await write(path, entry as unknown as AsyncIterable<Buffer>, verdict.mode);
-        await utimes(path, header.mtime ?? 0, header.mtime ?? 0);
+        await write(path, entry as unknown as AsyncIterable<Buffer>, verdict.mode, header.mtime ?? 0);
         continue; // the entry was read
       }
       entry.resume();
@@ -119,24 +135,23 @@ export async function unpack(
   if (refused !== undefined) throw new ArchiveError("permanent", `the archive is refused: ${refused}`);
   // Innermost first, so that a directory's time is not touched by what is set in it.
   for (const { path, mode, mtime } of directories.toReversed()) {
-    await chmod(path, mode);
-    await utimes(path, mtime, mtime);
+    chmodSync(path, mode);
+    utimesSync(path, mtime, mtime);
   }
   return { bytes: guard.bytes, entries: guard.entries };
 }
 
 /** Writes a new file; never through or over anything. */
-async function write(path: string, content: AsyncIterable<Buffer>, mode: number): Promise<void> {
-  const file = await open(
-    path,
-    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-    0o600,
-  );
+async function write(path: string, content: AsyncIterable<Buffer>, mode: number, mtime: Date | number): Promise<void> {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const file = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
-    for await (const chunk of content) await file.writeFile(chunk);
-    await file.chmod(mode);
+    for await (const chunk of content)
+      for (let written = 0; written < chunk.length; ) written += writeSync(file, chunk, written);
+    fchmodSync(file, mode);
+    futimesSync(file, mtime, mtime);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
