@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { analyzeImage } from "../core/analysis.ts";
 import { UserError } from "../core/error.ts";
 import type { PlannedImage } from "../core/plan.ts";
@@ -37,17 +37,17 @@ export function reportCommand(): Command {
     .option("--html <file>", "write a page with pictures")
     .action(imagesReport);
   report.addCommand(
-    common(new Command("worker"))
+    withoutPage(new Command("worker"))
       .description("the worker images against the size spike's tables, targets and options, with a verdict")
       .action(workerReport),
   );
   report.addCommand(
-    common(new Command("families"))
+    withoutPage(new Command("families"))
       .description("the families of a stack's services against seed 004's goals, and against images of one stage")
       .action(familiesReport),
   );
   report.addCommand(
-    common(new Command("cuda"))
+    withoutPage(new Command("cuda"))
       .description("CUDA code of GPU images: bytes for each architecture, and the architectures of each file")
       .argument("[image...]", "default: all of the stack's machine that are of a CUDA track")
       .action(cudaReport),
@@ -60,6 +60,20 @@ function common(command: Command): Command {
     .option("-s, --stack <name>", "stack", "dev")
     .option("--json", "as JSON")
     .option("--markdown", "as Markdown, for a pull request");
+}
+
+/** What has no page says so, and which report has one. */
+function withoutPage(command: Command): Command {
+  return common(command)
+    .addOption(new Option("--html <file>").hideHelp())
+    .hook("preAction", (_, action) => {
+      const { html } = action.opts<Options>();
+      if (html !== undefined)
+        throw new UserError(
+          `keelson report ${action.name()} has no page`,
+          `the report of images has one: keelson report IMAGE … --html ${html}`,
+        );
+    });
 }
 
 /** A report's own options before those of `keelson report`: commander has a default of the latter win over what was said to the former. */
@@ -132,11 +146,6 @@ const WORKERS = { noGit: "worker-ultramin", git: "worker-minimal" };
 
 async function workerReport(_: unknown, command: Command): Promise<void> {
   const options = optionsOf(command);
-  if (options.html !== undefined)
-    throw new UserError(
-      "this report has no page",
-      `name the images: keelson report ${WORKERS.noGit} ${WORKERS.git} --html ${options.html}`,
-    );
   const stack = openStack(options.stack);
   const [noGit, git] = await findTargets(() => stack, [WORKERS.noGit, WORKERS.git]);
   if (!noGit || !git)
