@@ -1,6 +1,10 @@
 import * as z from "zod";
 import { GATEWAY_READY, GRACE, HOST, PORT } from "./defaults.ts";
 import { LoaderError } from "./error.ts";
+import { LEVELS } from "./log.ts";
+import { mistakesIn } from "./mistake.ts";
+import { didYouMean } from "./near.ts";
+import { redactor } from "./redact.ts";
 
 const text = z.string().min(1).optional();
 const flag = z
@@ -8,6 +12,7 @@ const flag = z
   .default("0")
   .transform((v) => v === "1" || v === "true");
 const number = (fallback: number) => z.coerce.number().nonnegative().default(fallback);
+const GATEWAY_ADDRESS = "expected an address with ws://, http:// or tcp://, such as ws://127.0.0.1:18789/";
 const list = z
   .string()
   .default("")
@@ -38,13 +43,15 @@ const schema = z.object({
   /** On-demand tools to load in the background all the same. */
   TOOL_LOADER_PREFETCH: list,
   /** Where prebuilt archives are looked for first, as `URL/<sha256>`: for networks that don't reach their origins. */
-  TOOL_LOADER_MIRRORS: list.pipe(z.array(z.url({ protocol: /^https?$/ }))),
+  TOOL_LOADER_MIRRORS: list.pipe(
+    z.array(z.url({ protocol: /^https?$/, error: "expected addresses such as https://example.org" })),
+  ),
   TOOL_LOADER_HOST: z.string().default(HOST),
   TOOL_LOADER_PORT: z.coerce.number().int().min(0).max(65535).default(PORT),
   /** What proves that the gateway works. `ws://` waits for its first frame, `http://` for a 2xx, `tcp://` for a connection. */
-  TOOL_LOADER_GATEWAY_READY: z.url({ protocol: /^(ws|http|tcp)$/ }).default(GATEWAY_READY),
+  TOOL_LOADER_GATEWAY_READY: z.url({ protocol: /^(ws|http|tcp)$/, error: GATEWAY_ADDRESS }).default(GATEWAY_READY),
   /** Asked afterwards, every TOOL_LOADER_PROBE_INTERVAL seconds. Default: the same host by `tcp://`. */
-  TOOL_LOADER_GATEWAY_LIVE: z.url({ protocol: /^(ws|http|tcp)$/ }).optional(),
+  TOOL_LOADER_GATEWAY_LIVE: z.url({ protocol: /^(ws|http|tcp)$/, error: GATEWAY_ADDRESS }).optional(),
   TOOL_LOADER_PROBE_INTERVAL: number(5),
   /** Jobs at once. Default: by CPUs and free memory. */
   TOOL_LOADER_CONCURRENCY: z.coerce.number().int().min(1).optional(),
@@ -85,7 +92,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     Object.entries(env).filter(([name, v]) => name.startsWith("TOOL_LOADER_") && v !== ""),
   );
   const parsed = schema.safeParse(given);
-  const problems = parsed.success ? [] : parsed.error.issues.map((i) => `${i.path.join(".")}: ${i.message}`);
+  const redact = redactor(env);
+  const problems = parsed.success
+    ? []
+    : mistakesIn(parsed.error, given, () => []).map(({ path, message }) => `${String(path[0])}: ${redact(message)}`);
   if (given.TOOL_LOADER_VOLUME?.startsWith("s3://"))
     for (const name of ["TOOL_LOADER_S3_ENDPOINT", "TOOL_LOADER_S3_ACCESS_KEY_ID", "TOOL_LOADER_S3_SECRET_ACCESS_KEY"])
       if (given[name] === undefined) problems.push(`${name}: an s3:// volume needs it`);
@@ -95,4 +105,25 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       "correct these environment variables",
     );
   return parsed.data;
+}
+
+/** Variables that the loader sets for its own processes, and the one that is read before all others. */
+const INNER = ["TOOL_LOADER_LOG", "TOOL_LOADER_CAGE", "TOOL_LOADER_JOB_MEMORY", "TOOL_LOADER_RUN"];
+/** What Kubernetes sets in every container beside a Service that is called tool-loader. */
+const OF_A_SERVICE = /^TOOL_LOADER_(?:SERVICE_|PORT_\d)/;
+
+/**
+ * Settings that are no mistake to stop at, and do not what somebody meant: misspelt ones are otherwise never missed.
+ * @example strangeSettings({ TOOL_LOADER_VOLUM: "dir:///x" }) // ['TOOL_LOADER_VOLUM: there is no such setting; did you mean "TOOL_LOADER_VOLUME"?']
+ */
+export function strangeSettings(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = [...Object.keys(schema.shape), ...INNER];
+  const strange = Object.keys(env)
+    .filter((name) => name.startsWith("TOOL_LOADER_") && !known.includes(name) && !OF_A_SERVICE.test(name))
+    .toSorted()
+    .map((name) => `${name}: there is no such setting${didYouMean(name, known)}`);
+  const level = env.TOOL_LOADER_LOG ?? "";
+  if (level !== "" && !LEVELS.includes(level as (typeof LEVELS)[number]))
+    strange.push(`TOOL_LOADER_LOG: expected ${LEVELS.join(", ")}, found ${JSON.stringify(level)}`);
+  return strange;
 }

@@ -1,4 +1,5 @@
-export type Level = "debug" | "info" | "warn" | "error";
+export const LEVELS = ["debug", "info", "warn", "error"] as const;
+export type Level = (typeof LEVELS)[number];
 
 /** Writes one JSON object a line to stderr; what stands in it has passed the redactor. */
 export type Log = (level: Level, message: string, fields?: Readonly<Record<string, unknown>>) => void;

@@ -2,11 +2,13 @@ import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import zlib from "node:zlib";
 import { systemClock } from "../clock.ts";
+import { strangeSettings } from "../config.ts";
 import { reasonOf } from "../error.ts";
 import type { JobEvent } from "../events.ts";
 import { runJob } from "../load/job.ts";
 import type { Workshop } from "../load/workshop.ts";
 import { localDisk } from "../local/store.ts";
+import { didYouMean } from "../near.ts";
 import { gently } from "../run/gentle.ts";
 import { askHealth } from "./server.ts";
 import { openSession } from "./session.ts";
@@ -32,6 +34,7 @@ export async function doctor(json: boolean): Promise<number> {
       state: "ok",
       found: `${shop.specs.size} tools, ${shop.platform}, ${shop.system}`,
     });
+    findings.push(...strange(shop));
   } catch (error) {
     findings.push({
       check: "settings",
@@ -45,20 +48,7 @@ export async function doctor(json: boolean): Promise<number> {
     findings.push(...(await root(shop, events)));
     findings.push(await volume(shop, events));
     const running = await askHealth(shop.config.TOOL_LOADER_PORT);
-    findings.push(
-      running === undefined
-        ? {
-            check: "loader",
-            state: "warn",
-            found: `none answers on port ${shop.config.TOOL_LOADER_PORT}`,
-            fix: "start `tool-loader serve`",
-          }
-        : {
-            check: "loader",
-            state: running.status === "healthy" ? "ok" : "warn",
-            found: `${running.status}, gateway ${running.gateway}`,
-          },
-    );
+    findings.push(...loader(running, shop.config.TOOL_LOADER_PORT));
   }
   if (json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   else
@@ -67,6 +57,50 @@ export async function doctor(json: boolean): Promise<number> {
       if (f.fix !== undefined) process.stdout.write(`      fix: ${f.fix}\n`);
     }
   return findings.some((f) => f.state === "fail") ? 1 : 0;
+}
+
+/** What the running loader says of itself, and why what failed did. */
+function loader(running: Record<string, unknown> | undefined, port: number): Finding[] {
+  if (running === undefined)
+    return [
+      {
+        check: "loader",
+        state: "warn",
+        found: `none answers on port ${port}`,
+        fix: "start `tool-loader serve`",
+      },
+    ];
+  const tools = running.tools as Readonly<Record<string, string>>;
+  const details = running.toolDetails as Readonly<Record<string, { lastError?: string | null }>>;
+  const failed = Object.keys(tools).filter((name) => tools[name] === "failed");
+  return [
+    {
+      check: "loader",
+      state: running.status === "healthy" ? "ok" : "warn",
+      found: `${running.status}, gateway ${running.gateway}`,
+    },
+    ...failed.map(
+      (name): Finding => ({
+        check: name,
+        state: "warn",
+        found: `failed: ${details[name]?.lastError ?? "the loader doesn't say why"}`,
+        fix: `mend that, then \`tool-loader install ${name}\`, or wait until it is tried again`,
+      }),
+    ),
+  ];
+}
+
+/** Settings that do nothing, or not what was meant. */
+function strange({ config, specs }: Workshop): Finding[] {
+  const prefetched = config.TOOL_LOADER_PREFETCH.filter((name) => !specs.has(name)).map(
+    (name) => `TOOL_LOADER_PREFETCH: there is no tool "${name}"${didYouMean(name, [...specs.keys()])}`,
+  );
+  return [...strangeSettings(process.env), ...prefetched].map((found) => ({
+    check: "settings",
+    state: "warn",
+    found,
+    fix: "correct it, or take it out of the environment",
+  }));
 }
 
 async function system(): Promise<Finding[]> {

@@ -6,7 +6,7 @@ import { acquire } from "../load/acquire.ts";
 import { tidyBaked } from "../load/bake.ts";
 import { finishLater } from "../load/job.ts";
 import type { Workshop } from "../load/workshop.ts";
-import { specNamed } from "../spec/named.ts";
+import { specsNamed } from "../spec/named.ts";
 import type { ToolSpec } from "../spec/tool-spec.ts";
 import { askInstall, type Streamed } from "./server.ts";
 import { openSession, say } from "./session.ts";
@@ -55,18 +55,17 @@ export async function install(names: readonly string[], options: InstallOptions)
 async function byHand(names: readonly string[], options: InstallOptions): Promise<number> {
   const shop = await openSession(eventLine(options.awaited), options.baked);
   const wanted = options.all
-    ? [...shop.specs.values()].filter((s) => s.priority !== "immediate" && !s.support).map((s) => s.name)
-    : names;
+    ? [...shop.specs.values()].filter((s) => s.priority !== "immediate" && !s.support)
+    : specsNamed(shop.specs, names);
   let failed = 0;
-  for (const name of wanted) {
-    const spec = specNamed(shop.specs, name);
+  for (const spec of wanted) {
     try {
       await stubbornly(shop, spec);
     } catch (error) {
       if (shop.signal.aborted) await finishLater(shop);
       shop.signal.throwIfAborted();
       failed++;
-      say(`${name}: could not be had: ${shop.redact(reasonOf(error))}`);
+      say(`${spec.name}: could not be had: ${shop.redact(reasonOf(error))}`);
     }
   }
   await finishLater(shop);

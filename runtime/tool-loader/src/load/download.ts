@@ -80,7 +80,7 @@ async function fetchAll(url: string, part: string, until: number, options: Downl
       options.signal?.throwIfAborted();
       fruitless = (await sizeOf(part)) > before ? 0 : fruitless + 1;
       if (fruitless >= attempts)
-        throw new ToolError("transient", `${hostOf(url)} could not be downloaded from: ${reasonOf(error)}`, {
+        throw new ToolError("transient", `${hostOf(url)} could not be downloaded: ${reasonOf(error)}`, {
           cause: error,
         });
       await clock.sleep(retryDelay(fruitless + 1, random, { first: 0.5, cap: 20 }), options.signal);

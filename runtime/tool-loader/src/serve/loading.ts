@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../clock.ts";
-import { type Config, readConfig } from "../config.ts";
+import { type Config, readConfig, strangeSettings } from "../config.ts";
 import { fill } from "../load/fill.ts";
 import { layout } from "../local/layout.ts";
 import { MARKER } from "../local/marker.ts";
@@ -48,6 +48,10 @@ export async function openLoading(env: NodeJS.ProcessEnv, log: Log, ready: Promi
     config = readConfig({});
   }
   const specs = notes.length > 0 ? [] : await loadSpecs(config).catch(mistaken<ToolSpec[]>([]));
+  for (const strange of strangeSettings(env)) {
+    log("warn", strange);
+    notes.push(strange);
+  }
   let cage: Cage | undefined;
 
   const loader: Loader = new Loader({

@@ -1,7 +1,7 @@
 import { systemClock } from "../clock.ts";
 import { GATEWAY_READY, GRACE, HOST, PORT } from "../defaults.ts";
 import { reasonOf } from "../error.ts";
-import { jsonLog, type Level } from "../log.ts";
+import { jsonLog, LEVELS, type Level } from "../log.ts";
 import { redactor } from "../redact.ts";
 import type { Ended, Gateway } from "./gateway.ts";
 import type { GatewayState, Snapshot } from "./health.ts";
@@ -32,14 +32,13 @@ export async function serve(gateway: Gateway | undefined): Promise<void> {
   const { env } = process;
   const redact = redactor(env);
   const least = (env.TOOL_LOADER_LOG ?? "info") as Level;
-  const levels: readonly Level[] = ["debug", "info", "warn", "error"];
   const write = jsonLog(
     (line) => process.stderr.write(line),
     redact,
     () => new Date(),
   );
   const log: typeof write = (level, message, fields) => {
-    if (levels.indexOf(level) >= levels.indexOf(least)) write(level, message, fields);
+    if (LEVELS.indexOf(level) >= LEVELS.indexOf(least)) write(level, message, fields);
   };
   let state: GatewayState = "starting";
   let loading: Loading | undefined;

@@ -1,25 +1,30 @@
 import * as z from "zod";
 import { LoaderError } from "../error.ts";
-import { directoryOf, type ToolSpec, toolSpecSchema } from "./tool-spec.ts";
+import { mistakesIn } from "../mistake.ts";
+import { didYouMean } from "../near.ts";
+import { directoryOf, specKeys, type ToolSpec, type ToolSpecInput, toolSpecSchema } from "./tool-spec.ts";
 
 /**
  * Reads a set of tool specs and finds every mistake at once.
+ * @param known specs that join them, and are not counted: a tool without a name is told by its place among the others
  * @example parseSpecs([{ name: "ck-search", version: "0.8.1", … }])
  * @throws LoaderError with one line a mistake.
  */
-export function parseSpecs(input: unknown, where = "the tool specs"): ToolSpec[] {
+export function parseSpecs(input: unknown, where = "the tool specs", known: readonly ToolSpecInput[] = []): ToolSpec[] {
   const list = z.array(z.unknown()).safeParse(input);
   if (!list.success) throw new LoaderError(`${where}: expected a list of tools`, "write a JSON array of tool specs");
   const problems: string[] = [];
   const specs: ToolSpec[] = [];
-  for (const [i, item] of list.data.entries()) {
+  const items = [...known, ...list.data];
+  for (const [i, item] of items.entries()) {
     const parsed = toolSpecSchema.safeParse(item);
     if (parsed.success) specs.push(parsed.data);
-    else problems.push(...parsed.error.issues.map((issue) => `${label(item, i)}${at(issue.path)}: ${issue.message}`));
+    else
+      for (const { path, message } of mistakesIn(parsed.error, item, specKeys))
+        problems.push(`${label(item, i - known.length)}${at(path)}: ${message}`);
   }
-  // Relations are checked among the specs that are well formed, names against all of them.
-  const names = list.data.map((item) => nameIn(item)).filter((n) => n !== undefined);
-  problems.push(...relations(specs, names));
+  // Whose place and commands are whose is checked among the specs that are well formed, names and needs among all.
+  problems.push(...relations(specs, items));
   if (problems.length > 0)
     throw new LoaderError(
       `${where}: ${problems.length} ${problems.length === 1 ? "mistake" : "mistakes"}\n${problems.map((p) => `  - ${p}`).join("\n")}`,
@@ -28,18 +33,24 @@ export function parseSpecs(input: unknown, where = "the tool specs"): ToolSpec[]
   return specs;
 }
 
-function relations(specs: readonly ToolSpec[], names: readonly string[]): string[] {
+function relations(specs: readonly ToolSpec[], items: readonly unknown[]): string[] {
   const problems: string[] = [];
+  const named = items.flatMap((item) => {
+    const name = nameIn(item);
+    return name === undefined ? [] : [{ name, needs: needsIn(item) }];
+  });
   const seen = new Map<string, number>();
-  for (const name of names) seen.set(name, (seen.get(name) ?? 0) + 1);
+  for (const { name } of named) seen.set(name, (seen.get(name) ?? 0) + 1);
   for (const [name, count] of seen) if (count > 1) problems.push(`${name}: is named ${count} times`);
   unique(specs, (s) => [directoryOf(s)], "directory", problems);
   unique(specs, (s) => Object.keys(s.bin), "command", problems);
-  for (const spec of specs) {
-    for (const need of needs(spec)) {
-      if (need === spec.name) problems.push(`${spec.name}.requires: needs itself`);
-      else if (!seen.has(need)) problems.push(`${spec.name}.requires: there is no tool "${need}"`);
+  for (const { name, needs } of named)
+    for (const need of needs) {
+      if (need === name) problems.push(`${name}.requires: needs itself`);
+      else if (!seen.has(need))
+        problems.push(`${name}.requires: there is no tool "${need}"${didYouMean(need, [...seen.keys()])}`);
     }
+  for (const spec of specs) {
     for (const platform of spec.platforms) {
       const [prebuilt, checksum] = [spec.prebuilt[platform], spec.checksum[platform]];
       if (prebuilt !== undefined && checksum === undefined)
@@ -55,7 +66,7 @@ function relations(specs: readonly ToolSpec[], names: readonly string[]): string
         problems.push(`${spec.name}.installCmd: is empty, and ${platform} has no prebuilt archive`);
     }
   }
-  problems.push(...cycles(specs));
+  problems.push(...cycles(new Map(named.map((one) => [one.name, one.needs]))));
   return problems;
 }
 
@@ -72,8 +83,7 @@ export function needs(spec: ToolSpec): string[] {
 }
 
 /** Circles among requirements, each told once; a tool that needs itself is told elsewhere. */
-function cycles(specs: readonly ToolSpec[]): string[] {
-  const byName = new Map(specs.map((s) => [s.name, s]));
+function cycles(needed: ReadonlyMap<string, readonly string[]>): string[] {
   const done = new Set<string>();
   const found: string[] = [];
   const visit = (name: string, path: readonly string[]) => {
@@ -82,13 +92,21 @@ function cycles(specs: readonly ToolSpec[]): string[] {
       found.push(`${[...path.slice(start), name].join(" needs ")}: a circle`);
       return;
     }
-    const spec = byName.get(name);
-    if (spec === undefined || done.has(name)) return;
-    for (const need of needs(spec)) if (need !== name) visit(need, [...path, name]);
+    const names = needed.get(name);
+    if (names === undefined || done.has(name)) return;
+    for (const need of names) if (need !== name) visit(need, [...path, name]);
     done.add(name);
   };
-  for (const spec of specs) visit(spec.name, []);
+  for (const name of needed.keys()) visit(name, []);
   return found;
+}
+
+/** Every tool that a spec needs, as far as one that is not well formed tells. @see needs */
+function needsIn(item: unknown): string[] {
+  const { requires, fallbacks } = item as { requires?: unknown; fallbacks?: unknown };
+  const ways = Array.isArray(fallbacks) ? fallbacks.map((way: { requires?: unknown } | null) => way?.requires) : [];
+  const texts = [requires, ...ways].flatMap((list) => (Array.isArray(list) ? (list as unknown[]) : []));
+  return [...new Set(texts.filter((text) => typeof text === "string"))];
 }
 
 function nameIn(item: unknown): string | undefined {

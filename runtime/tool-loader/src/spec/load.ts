@@ -1,9 +1,13 @@
 import { readFile } from "node:fs/promises";
+import * as z from "zod";
 import type { Config } from "../config.ts";
 import { LoaderError, reasonOf } from "../error.ts";
+import { mistakesIn } from "../mistake.ts";
 import { catalogue } from "./catalogue.ts";
 import { parseSpecs } from "./check.ts";
 import type { ToolSpec } from "./tool-spec.ts";
+
+const fileSchema = z.strictObject({ only: z.boolean().default(false), tools: z.array(z.unknown()) });
 
 /**
  * The tools: those that the loader knows, and those of the file that the settings name, which replace them by name.
@@ -20,13 +24,15 @@ export async function loadSpecs(config: Config): Promise<ToolSpec[]> {
       cause,
     });
   }
-  const object = Array.isArray(content)
-    ? { only: false, tools: content }
-    : (content as { only?: unknown; tools?: unknown } | null);
-  const tools = object?.tools;
-  if (!Array.isArray(tools))
-    throw new LoaderError(`${file}: expected a list of tools, or an object with \`tools\``, "see docs/tool-loader.md");
-  const named = new Set(tools.map((t: { name?: unknown } | null) => t?.name));
-  const known = object?.only === true ? [] : catalogue().filter((t) => !named.has(t.name));
-  return parseSpecs([...known, ...tools], file);
+  const parsed = fileSchema.safeParse(Array.isArray(content) ? { tools: content } : content);
+  if (!parsed.success) {
+    const problems = mistakesIn(parsed.error, content, () => Object.keys(fileSchema.shape));
+    throw new LoaderError(
+      `${file}: expected a list of tools, or an object with it as \`tools\`\n${problems.map(({ path, message }) => `  - ${[...path, ""].join(": ")}${message}`).join("\n")}`,
+      "see docs/tool-loader.md",
+    );
+  }
+  const { only, tools } = parsed.data;
+  const named = new Set(tools.map((t) => (t as { name?: unknown } | null)?.name));
+  return parseSpecs(tools, file, only ? [] : catalogue().filter((t) => !named.has(t.name)));
 }

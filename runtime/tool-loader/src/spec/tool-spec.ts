@@ -18,7 +18,11 @@ const relativePath = z
     (p) => !p.startsWith("/") && !p.includes("\0") && !p.split("/").includes(".."),
     "expected a path inside the tool",
   );
-const argv = z.array(z.string().refine((a) => !a.includes("\0"), "an argument holds a NUL byte")).max(256);
+const webAddress = z.url({
+  protocol: /^https?$/,
+  error: "expected an address such as https://example.org/tool.tar.gz",
+});
+const argv = z.array(z.string().refine((a) => !a.includes("\0"), "expected an argument without a NUL byte")).max(256);
 
 /** Exit code of an installer that will never work here, so that it isn't tried again: sysexits' EX_CONFIG. */
 export const FOR_GOOD = 78;
@@ -48,7 +52,7 @@ export const toolSpecSchema = z.strictObject({
     .array(z.enum(PLATFORMS))
     .min(1)
     .default([...PLATFORMS]),
-  prebuilt: z.partialRecord(z.enum(PLATFORMS), z.url({ protocol: /^https?$/ })).default({}),
+  prebuilt: z.partialRecord(z.enum(PLATFORMS), webAddress).default({}),
   checksum: z
     .partialRecord(z.enum(PLATFORMS), z.string().regex(/^sha256:[0-9a-f]{64}$/, 'expected "sha256:" and 64 hex digits'))
     .default({}),
@@ -74,10 +78,14 @@ export const toolSpecSchema = z.strictObject({
     .max(24 * 3600)
     .optional(),
   verifyTimeout: z.number().positive().max(3600).default(120),
-  directory: name.refine((d) => d !== "bin", '"bin" is where the commands stand').optional(),
+  directory: name
+    .refine((d) => d !== "bin", 'expected another directory than "bin", where the commands stand')
+    .optional(),
   relocatable: z.boolean().default(false),
   bin: z.record(name, relativePath).default({}),
-  env: z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), z.string()).default({}),
+  env: z
+    .record(z.string().regex(/^[A-Z][A-Z0-9_]*$/, "expected upper case letters, digits and underscores"), z.string())
+    .default({}),
   files: z.record(name, z.string()).default({}),
   support: z.boolean().default(false),
 });
@@ -108,6 +116,13 @@ export const toolSpecSchema = z.strictObject({
  */
 export type ToolSpec = z.output<typeof toolSpecSchema>;
 export type ToolSpecInput = z.input<typeof toolSpecSchema>;
+
+/** The keys that a spec may have at a path of it; none where any name is one. */
+export function specKeys(path: readonly PropertyKey[]): readonly string[] {
+  if (path.length === 0) return Object.keys(toolSpecSchema.shape);
+  if (path[0] === "fallbacks") return Object.keys(wayOfInstalling.shape);
+  return path[0] === "prebuilt" || path[0] === "checksum" ? PLATFORMS : [];
+}
 
 /** Where a tool stands under the root. */
 export function directoryOf(spec: ToolSpec): string {

@@ -53,6 +53,47 @@ describe("parseSpecs", () => {
     assert.ok(found.some((m) => m.startsWith("tool 4")));
   });
 
+  it("says what is expected, what was found, and which keys there are", () => {
+    const found = mistakes([
+      { ...shellTool("a"), priority: "defered", estimatedTime: -1, installCmd: "true", verifyCmd: "", plattforms: [] },
+      { ...shellTool("b"), fallbacks: [{ installCmd: ["true"], require: [] }], platforms: [], size: "1 GB" },
+      { ...shellTool("c"), bin: { "../c": "bin/c" }, prebuilt: { "linux/riscv64": "https://example.org/c" } },
+      {},
+    ]);
+    assert.deepEqual(found.slice(0, 4), [
+      'a.installCmd: expected a list, found "true"',
+      'a.verifyCmd: expected a text that is not empty, found ""',
+      'a.priority: expected immediate, deferred or on-demand, found "defered"; did you mean "deferred"?',
+      "a.estimatedTime: expected more than 0, found -1",
+    ]);
+    assert.match(found[4] ?? "", /^a\.plattforms: unknown key, expected one of name, .*; did you mean "platforms"\?$/);
+    assert.ok(found.includes("b.platforms: expected at least 1 entry, found an empty list"));
+    assert.ok(found.includes('b.size: expected a number, found "1 GB"'));
+    assert.ok(found.some((m) => m.startsWith("b.fallbacks.0.require: unknown key, ") && m.endsWith('"requires"?')));
+    assert.ok(found.includes("c.prebuilt.linux/riscv64: unknown key, expected one of linux/amd64, linux/arm64"));
+    assert.ok(found.some((m) => m.startsWith("c.bin.../c: expected letters, ") && m.endsWith('found "../c"')));
+    assert.ok(found.includes("tool 4.name: expected a text, found nothing"));
+    for (const mistake of found) assert.doesNotMatch(mistake, /Invalid|Too small|received|Unrecognized/);
+  });
+
+  it("counts only the tools that were written, and not those that it knows", () => {
+    assert.throws(
+      () => parseSpecs([shellTool("x"), 7], "tools.json", [shellTool("known"), shellTool("more")]),
+      /tool 2: expected an object, found 7/,
+    );
+  });
+
+  it("tells needs of tools that are wrong elsewhere too", () => {
+    const found = mistakes([
+      { ...shellTool("a"), version: "latest", requires: ["a", "bb"] },
+      { ...shellTool("bbb"), size: 0, fallbacks: [{ installCmd: ["true"], requires: ["c"] }] },
+      { ...shellTool("c"), requires: ["bbb"] },
+    ]);
+    assert.ok(found.includes("a.requires: needs itself"));
+    assert.ok(found.includes('a.requires: there is no tool "bb"; did you mean "bbb"?'));
+    assert.ok(found.includes("bbb needs c needs bbb: a circle"));
+  });
+
   it("finds tools named twice, needing themselves, needing what is not there, and circles", () => {
     const found = mistakes([
       shellTool("a", { requires: ["b"] }),
