@@ -8,9 +8,11 @@ const name = z
   .max(63)
   .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, "lower case letters, digits and dashes, at most 63");
 
+const ACCOUNT = "expected a Cloudflare account's id: 32 hex digits";
+
 const sandboxFields = z
   .object({
-    account: z.string().regex(/^[0-9a-f]{32}$/, "a Cloudflare account's id: 32 hex digits"),
+    account: z.string({ error: ACCOUNT }).regex(/^[0-9a-f]{32}$/, ACCOUNT),
     image: z.string().min(1),
     /** Of `keelson:volumes`, at R2 in the same account. */
     volume: z.string().min(1).optional(),

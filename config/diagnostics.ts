@@ -37,6 +37,21 @@ export function configFindings(error: z.ZodError, raw: unknown, file: string): F
   return error.issues.flatMap((issue) => issueFindings(issue, [], raw, file));
 }
 
+/**
+ * The finding on a key that an object has not.
+ * @param known those that it has
+ */
+export function unknownKey(path: readonly PropertyKey[], key: string, known: readonly string[], file: string): Finding {
+  return {
+    rule: "config/unrecognized-keys",
+    severity: "error",
+    subject: keyPath([...path, key]),
+    message: "unknown key",
+    fix: `remove it${known.length > 0 ? `, or write one of: ${known.join(", ")}${hint(key, known)}` : ""}`,
+    where: { file },
+  };
+}
+
 /** The keys that the object at a path takes; none where any are. */
 function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   return ofPath(KNOWN_KEYS, path) ?? [];
@@ -65,21 +80,21 @@ function issueFindings(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[], 
     where: { file },
   });
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => {
-      // One that others of its kind have, as a workload on a host has some that one on a cluster lacks.
-      const known = knownKeys(path).filter((one) => one !== key);
-      return finding(
-        [...path, key],
-        "unknown key",
-        `remove it${known.length > 0 ? `, or write one of: ${known.join(", ")}${hint(key, known)}` : ""}`,
-      );
-    });
+    // One that others of its kind have, as a workload on a host has some that one on a cluster lacks.
+    return issue.keys.map((key) =>
+      unknownKey(
+        path,
+        key,
+        knownKeys(path).filter((one) => one !== key),
+        file,
+      ),
+    );
   }
   if (issue.message === "expected a secret")
     return [
       finding(
         path,
-        "expected a secret, found a value in clear (not shown)",
+        `expected a secret, found ${value === undefined || value === null ? "nothing" : "a value in clear (not shown)"}`,
         `pulumi config set${stackOption(file)} --secret --path '${keyPath(path)}'`,
       ),
     ];
@@ -235,13 +250,16 @@ export function at(raw: unknown, path: readonly PropertyKey[]): unknown {
 const TELLING = /secret|password|passphrase|token|credential|private/i;
 
 /**
- * The found value for a message: short, and never what could be a secret's text: of maps the keys alone, of lists nothing.
+ * The found value for a message: short, and never what could be a secret's text: of maps the keys alone, of lists numbers alone.
  * @param path where it was found
  */
 export function show(value: unknown, path: readonly PropertyKey[] = []): string {
   if (value === undefined) return "nothing";
   if (isSecret(value)) return "a secret";
-  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  if (Array.isArray(value)) {
+    if (value.length === 0) return "an empty list";
+    return value.every((one) => typeof one === "number") ? cut(`[${value.join(", ")}]`) : "a list";
+  }
   if (value !== null && typeof value === "object") {
     const keys = Object.keys(value);
     return keys.length === 0 ? "an empty map" : `a map of ${cut(keys.join(", "))}`;

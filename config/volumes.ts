@@ -3,7 +3,7 @@ import { type Duration, isDuration, parseDuration } from "../core/duration.ts";
 import type { Finding } from "../core/finding.ts";
 import { BUCKET_NAME, BUCKET_NAME_RULE } from "../core/volume/bucket-name.ts";
 import { JURISDICTIONS, LOCATIONS, type PlannedVolume, planVolume, STORAGE_CLASSES } from "../core/volume/volume.ts";
-import { configFindings } from "./diagnostics.ts";
+import { configFindings, unknownKey } from "./diagnostics.ts";
 
 const DAY = 86_400;
 
@@ -19,10 +19,12 @@ const keyPrefix = z
   .regex(/^[A-Za-z0-9._/-]*$/, "a key's beginning of letters, digits, . _ - and /");
 
 /** R2 looks at its rules once a day: ages are whole days. */
-const days = z.string().refine((text): text is Duration => isDuration(text) && wholeDays(parseDuration(text)), {
-  error: 'whole days such as "7 d"',
-});
-const duration = z.string().refine(isDuration, { error: 'a duration such as "30 d" or "5 min"' });
+const DAYS = 'expected whole days such as "7 d"';
+const days = z
+  .string({ error: DAYS })
+  .refine((text): text is Duration => isDuration(text) && wholeDays(parseDuration(text)), { error: DAYS });
+const A_DURATION = 'expected a duration such as "30 d" or "5 min"';
+const duration = z.string({ error: A_DURATION }).refine(isDuration, { error: A_DURATION });
 
 function wholeDays(seconds: number): boolean {
   return seconds >= DAY && seconds % DAY === 0;
@@ -31,6 +33,12 @@ function wholeDays(seconds: number): boolean {
 const place = { bucket: bucket.optional(), prefix: prefix.optional() };
 /** A secret as it stands in a stack's file; the component asks Pulumi for its value. */
 const secret = z.object({ secure: z.string() }, { error: "expected a secret" }).strict();
+
+const ACCOUNT = "expected a Cloudflare account's id: 32 hex digits";
+/** As browsers send it, so that one with a path or a slash at its end never fits; R2 takes * for any, and in a name. */
+const origin = z
+  .string()
+  .regex(/^(?:\*|[a-z][a-z0-9+.-]*:\/\/[^/\s]+)$/, "an origin such as https://acme.example, without a path, or *");
 
 const embedded = z.object({ ...place, backend: z.literal("embedded") }).strict();
 const s3 = z
@@ -50,7 +58,7 @@ const r2 = z
   .object({
     ...place,
     backend: z.literal("r2"),
-    account: z.string().regex(/^[0-9a-f]{32}$/, "a Cloudflare account's id: 32 hex digits"),
+    account: z.string({ error: ACCOUNT }).regex(/^[0-9a-f]{32}$/, ACCOUNT),
     jurisdiction: z.enum(JURISDICTIONS).optional(),
     location: z.enum(LOCATIONS).optional(),
     storageClass: z.enum(STORAGE_CLASSES).default("Standard"),
@@ -62,7 +70,7 @@ const r2 = z
       .array(
         z
           .object({
-            origins: z.array(z.string().min(1)).min(1),
+            origins: z.array(origin).min(1),
             methods: z.array(z.enum(["GET", "PUT", "POST", "DELETE", "HEAD"])).min(1),
             headers: z.array(z.string().min(1)).optional(),
             maxAge: duration.optional(),
@@ -82,8 +90,16 @@ const volumesSchema = z.object({
   volumes: z.record(z.string(), z.discriminatedUnion("backend", [embedded, s3, r2])),
 });
 
+/** The keys of a volume, by backend. */
+const BACKEND_KEYS = {
+  embedded: Object.keys(embedded.shape),
+  s3: Object.keys(s3.shape),
+  r2: Object.keys(r2.shape),
+} as const;
+type Backend = keyof typeof BACKEND_KEYS;
+
 /** The keys of a volume, of any backend. */
-export const VOLUME_KEYS = [...new Set([embedded, s3, r2].flatMap((schema) => Object.keys(schema.shape)))].toSorted();
+export const VOLUME_KEYS = [...new Set(Object.values(BACKEND_KEYS).flat())].toSorted();
 
 /**
  * A stack's volumes, sorted by name, and all that is wrong with them. Loaded only for stacks that have some.
@@ -99,12 +115,37 @@ export function readVolumes(
   const parsed = volumesSchema.safeParse({ volumes: known });
   const findings = [backends, parsed]
     .flatMap(({ error }) => (error === undefined ? [] : configFindings(error, { volumes: raw }, file)))
-    .concat(nameFindings(raw, file));
+    .filter((finding) => !isUnknownKey(finding, known))
+    .concat(keyFindings(known, file), nameFindings(raw, file));
   if (!parsed.success || findings.length > 0) return { volumes: [], findings };
   const volumes = Object.entries(parsed.data.volumes)
     .map(([name, setting]) => planVolume(name, setting))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return { volumes, findings: sharedBuckets(volumes, file) };
+}
+
+/** Keys that a volume's backend has not: which there are depends on it. */
+function keyFindings(known: Readonly<Record<string, unknown>>, file: string): Finding[] {
+  return Object.entries(known).flatMap(([key, volume]) => {
+    const own = (volume as { backend: Backend }).backend;
+    return Object.keys(volume as object)
+      .filter((one) => !BACKEND_KEYS[own].includes(one))
+      .map((one) => {
+        const others = (Object.keys(BACKEND_KEYS) as Backend[]).filter((other) => BACKEND_KEYS[other].includes(one));
+        const finding = unknownKey(["volumes", key], one, BACKEND_KEYS[own], file);
+        return others.length === 0
+          ? finding
+          : { ...finding, message: `expected keys of backend ${own}, found one of ${others.join(" and ")}` };
+      });
+  });
+}
+
+/** Whether a finding is on a key of a volume itself, which {@link keyFindings} tells. */
+function isUnknownKey({ rule, subject }: Finding, known: Readonly<Record<string, unknown>>): boolean {
+  if (rule !== "config/unrecognized-keys") return false;
+  return Object.entries(known).some(([key, volume]) =>
+    Object.keys(volume as object).some((one) => subject === `keelson:volumes.${key}.${one}`),
+  );
 }
 
 /** A volume that names no bucket is one. */

@@ -30,12 +30,55 @@ describe("keelson:volumes", () => {
     assert.doesNotMatch(JSON.stringify(plan), /canary/);
   });
 
+  it("names the keys of the volume's own backend, and says whose another one is", () => {
+    const { findings } = read({
+      scratch: { backend: "embedded", retain: false, bukcet: "scratch" },
+      tools: { backend: "r2", account: ACCOUNT, endpoint: "https://s3.example.org", retian: true },
+    });
+    assert.deepEqual(
+      findings.map(({ subject, message }) => [subject.replace("keelson:volumes.", ""), message]),
+      [
+        ["scratch.retain", "expected keys of backend embedded, found one of r2"],
+        ["scratch.bukcet", "unknown key"],
+        ["tools.endpoint", "expected keys of backend r2, found one of s3"],
+        ["tools.retian", "unknown key"],
+      ],
+    );
+    const own = "remove it, or write one of: bucket, prefix, backend";
+    assert.equal(findings[0]?.fix, own);
+    assert.equal(findings[1]?.fix, `${own}; did you mean "bucket"?`);
+    assert.match(findings[2]?.fix ?? "", /write one of: .*jurisdiction/);
+    assert.doesNotMatch(findings[2]?.fix ?? "", /endpoint|accessKeyId/);
+    assert.match(findings[3]?.fix ?? "", /did you mean "retain"\?$/);
+  });
+
+  it("says how ages, accounts, secrets and origins are written, whatever stands there", () => {
+    const { findings } = read({
+      tools: {
+        backend: "r2",
+        expire: [{ prefix: "x/", after: 30 }],
+        cors: [{ origins: ["acme.example/"], methods: ["GET"], maxAge: 5 }],
+      },
+      other: { backend: "s3", endpoint: "https://s3.example.org", accessKeyId: "AK" },
+    });
+    assert.deepEqual(
+      findings.map(({ subject, message }) => `${subject.replace("keelson:volumes.", "")}: ${message}`).toSorted(),
+      [
+        "other.secret: expected a secret, found nothing",
+        "tools.account: expected a Cloudflare account's id: 32 hex digits, found nothing",
+        'tools.cors[0].maxAge: expected a duration such as "30 d" or "5 min", found 5',
+        'tools.cors[0].origins[0]: expected an origin such as https://acme.example, without a path, or *, found "acme.example/"',
+        'tools.expire[0].after: expected whole days such as "7 d", found 30',
+      ],
+    );
+  });
+
   it("tells all that is wrong at once, with keys and hints, and shows no secret", () => {
     const { volumes, findings } = read({
       Tools: { backend: "embedded" },
       uploads: { backend: "r2", account: "acme", location: "weur", jurisdiction: "default", abortUploadsAfter: "12 h" },
-      my: { backend: "embedded", bucket: "my.bucket", regoin: "x" },
-      other: { backend: "s3", endpoint: "s3.example.org", accessKeyId: "AK", secret: "canary" },
+      my: { backend: "embedded", bucket: "my.bucket" },
+      other: { backend: "s3", endpoint: "s3.example.org", accessKeyId: "AK", secret: "canary", regoin: "x" },
       cloud: { backend: "gcs" },
     });
     assert.deepEqual(volumes, []);
@@ -43,8 +86,8 @@ describe("keelson:volumes", () => {
       "keelson:volumes.Tools",
       "keelson:volumes.cloud.backend",
       "keelson:volumes.my.bucket",
-      "keelson:volumes.my.regoin",
       "keelson:volumes.other.endpoint",
+      "keelson:volumes.other.regoin",
       "keelson:volumes.other.secret",
       "keelson:volumes.uploads.abortUploadsAfter",
       "keelson:volumes.uploads.account",

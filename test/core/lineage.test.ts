@@ -149,5 +149,6 @@ describe("lineage", () => {
   it("hints only at what is near", () => {
     assert.equal(hint("worker-minmal", ["worker-minimal", "weft"]), '; did you mean "worker-minimal"?');
     assert.equal(hint("postgres", ["worker-minimal", "weft"]), "");
+    assert.equal(hint("retian", ["region", "retain"]), '; did you mean "retain"?');
   });
 });
