@@ -1,12 +1,14 @@
+import { UserError } from "../core/error.ts";
 import { parseReference } from "../core/reference.ts";
 import type { RegistryClient } from "../oci/client.ts";
 import { readPlatforms } from "../oci/platforms.ts";
 import { type BuilderSetting, resolveBuilder } from "./builder.ts";
+import { home } from "./home.ts";
 import { nativePlatform } from "./platform.ts";
-import type { Progress } from "./progress.ts";
+import { type Progress, silent } from "./progress.ts";
 import { unpackImage } from "./rootfs.ts";
 import type { ImageProgram } from "./services/container.ts";
-import { ensureGateway, type RunningGateway } from "./services/gateway.ts";
+import { ensureGateway, execInGateway, type RunningGateway } from "./services/gateway.ts";
 import { ensureTool } from "./tools.ts";
 
 /** A gateway's image in a registry. */
@@ -38,6 +40,18 @@ export async function runGateway(
     },
     progress,
   );
+}
+
+/**
+ * Runs a command in the container of the gateway that {@link runGateway} has started.
+ * @returns its exit code
+ * @throws UserError without root, and where no gateway runs.
+ */
+export async function gatewayExec(command: readonly string[], tty: boolean): Promise<number> {
+  if (process.getuid?.() !== 0)
+    throw new UserError("a command in the gateway's container takes root", "run it as root, as `npm run up` was");
+  const runc = (await ensureTool("runc", silent)).path;
+  return execInGateway(home().services, command, { runc, tty });
 }
 
 async function programOf({ ref }: GatewayImage, open: () => Promise<RegistryClient>): Promise<ImageProgram> {

@@ -79,6 +79,12 @@ describe("a fresh clone", () => {
     assert.equal(tools["sentence-transformers"] === undefined, false);
     const begun = await until(async () => (await asked()).toolDetails.node?.source === "baked");
     assert.ok(begun, `its jobs run: ${JSON.stringify(toolDetails)}`);
+    const inside = (...words: string[]) =>
+      npm(["run", "--silent", "keelson", "--", "services", "exec", "gateway", ...words]);
+    const listed = await inside("tool-loader", "list", "--json");
+    assert.equal(listed.exitCode, 0, listed.all);
+    assert.ok(JSON.parse(listed.stdout).some(({ tool }: { tool: string }) => tool === "ck-search"));
+    assert.equal((await inside("sh", "-c", "exit 7")).exitCode, 7);
   });
 
   it("leaves the gateway alone that runs, starts one that was killed, and starts none where that is not wanted", async () => {

@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { chmod, chown, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
+import { execa } from "execa";
 import { z } from "zod";
+import { UserError } from "../../core/error.ts";
 import type { GatewayHealth } from "../../core/gateway-health.ts";
 import { writeFileAtomic, writeFileChanged } from "../files.ts";
 import type { Progress } from "../progress.ts";
@@ -41,7 +43,14 @@ const stateSchema = z.object({
 });
 type GatewayState = z.infer<typeof stateSchema>;
 
-const healthSchema = z.object({ status: z.string(), gateway: z.string(), tools: z.record(z.string(), z.string()) });
+const healthSchema = z.object({
+  status: z.string(),
+  gateway: z.string(),
+  tools: z.record(z.string(), z.string()),
+  toolDetails: z.record(z.string(), z.object({ lastError: z.string().nullish() })).default({}),
+  volume: z.object({ state: z.string(), message: z.string() }).optional(),
+  notes: z.array(z.string()).default([]),
+});
 
 /** What is to run. */
 export interface GatewayOrder {
@@ -97,6 +106,38 @@ export async function lastKnownGateway(services: string): Promise<string | undef
 /** Whether it was ever started: the services' status then tells of it. */
 export async function hasGateway(services: string): Promise<boolean> {
   return (await readdir(gatewayDirectory(services)).catch(() => [])).length > 0;
+}
+
+/** Whom a command is run for. */
+export interface ExecOptions {
+  readonly runc: string;
+  /** With a terminal, as a shell wants it. */
+  readonly tty: boolean;
+}
+
+/**
+ * Runs a command in the gateway's container, as the gateway's user and with its environment, on this process' own input and output.
+ * @example await execInGateway(services, ["tool-loader", "doctor"], { runc, tty: false }) // 0
+ * @returns the command's exit code
+ * @throws UserError where no gateway runs.
+ */
+export async function execInGateway(
+  services: string,
+  command: readonly string[],
+  options: ExecOptions,
+): Promise<number> {
+  if ((await runningProcesses(gatewayRemains(services))).length === 0)
+    throw new UserError(
+      "no gateway runs on this machine",
+      "`npm run up` starts it, as root, where the stack has keelson:gateway.run",
+    );
+  const terminal = options.tty ? ["--tty"] : [];
+  const root = join(gatewayDirectory(services), "runc");
+  const { exitCode } = await execa(options.runc, ["--root", root, "exec", ...terminal, CONTAINER, ...command], {
+    stdio: "inherit",
+    reject: false,
+  });
+  return exitCode ?? 1;
 }
 
 export function gatewayDirectory(services: string): string {
