@@ -18,17 +18,26 @@ describe("gateway images", () => {
     assert.deepEqual([dev.user, dev.platforms], [core?.user, core?.platforms]);
   });
 
-  it("are the same on Cloudflare's base but for that, its platform and its size", () => {
-    const { name, base, platforms, description, budget, ...rest } = cloudflare ?? assert.fail("it is there");
+  it("are the same on Cloudflare's base but for that, its platform, its size, and what it has as its own", () => {
+    const { name, base, platforms, description, budget, args, target, ...rest } =
+      cloudflare ?? assert.fail("it is there");
     assert.deepEqual([name, base, platforms], ["gateway-cloudflare", "cloudflare/sandbox:0.7.0", ["linux/amd64"]]);
-    assert.deepEqual(
-      { ...core, name, base, platforms, description, budget },
-      { ...rest, name, base, platforms, description, budget },
-    );
+    const own = { name, base, platforms, description, budget, args, target };
+    assert.deepEqual({ ...core, ...own }, { ...rest, ...own });
+    assert.deepEqual([args, target], [{ ONLY: "tini" }, "cloudflare"]);
     const locked = JSON.parse(read("../bases.lock.json")).bases as LockedBase[];
     const pinned = locked.find((one) => one.name === base);
-    // Its registry has not answered yet: a stand-in of packages serves, which CloudflareSandbox refuses.
+    // Its registry has not answered yet: a stand-in of packages serves, which CloudflareSandbox refuses. It is the release
+    // that Cloudflare's is (its Dockerfile is in the npm package @cloudflare/sandbox), with what the image leaves to it.
     assert.ok(pinned?.digest !== undefined || pinned?.bootstrap !== undefined);
+    if (pinned.bootstrap === undefined) return;
+    assert.equal(pinned.bootstrap.suite, "jammy");
+    const wanted = JSON.parse(read("packages.json")).debian as string[];
+    const there = pinned.bootstrap.packages.artifacts.map((artifact) => artifact.name);
+    assert.deepEqual(
+      wanted.filter((one) => !there.includes(one)),
+      [args?.ONLY],
+    );
   });
 
   it("hold the versions that their smoke test asks for", () => {
@@ -61,12 +70,20 @@ describe("gateway images", () => {
     assert.equal(version("build/esbuild.tgz"), devDependencies?.esbuild);
   });
 
+  it("start under the loader on both bases, with the same command, and beside the SDK's server on Cloudflare's", () => {
+    const dockerfile = read("Dockerfile");
+    const starts = [...dockerfile.matchAll(/^(ENTRYPOINT|CMD) (.*)$/gm)].map(([, , words = ""]) => JSON.parse(words));
+    const [onCloudflare, command, entrypoint, same] = starts as string[][];
+    assert.deepEqual(same, command);
+    assert.deepEqual(onCloudflare, entrypoint?.toSpliced(2, 0, "beside-sandbox"));
+  });
+
   it("are built without network, and only from their base", () => {
     for (const file of ["Dockerfile", "../gateway-dev/Dockerfile"]) {
       const dockerfile = read(file);
       const runs = dockerfile.match(/^RUN /gm) ?? [];
       assert.equal((dockerfile.match(/^RUN --network=none /gm) ?? []).length, runs.length);
-      assert.ok(!/^FROM(?! (?:--platform=\S+ )?\$\{BASE_IMAGE\}| base| build)/m.test(dockerfile));
+      assert.ok(!/^FROM(?! (?:--platform=\S+ )?\$\{BASE_IMAGE\}| base| build| gateway)/m.test(dockerfile));
     }
   });
 });

@@ -1,20 +1,15 @@
 import { defineImage, type ImageDefinition } from "../../core/image.ts";
 
-/** The gateway on one base: what is in it, and the Dockerfile, are the same. */
+/** The gateway on one base: what is in it, and the Dockerfile, are the same but for what the base has as its own. */
 function on(
   base: string,
-  name: string,
-  platforms: ImageDefinition["platforms"],
-  description: string,
-  budget: ImageDefinition["budget"],
+  own: Pick<ImageDefinition, "name" | "description" | "platforms" | "budget" | "args" | "target">,
 ): ImageDefinition {
   return defineImage({
-    name,
+    ...own,
     family: "gateway",
-    description,
     version: "1.0.0",
     base,
-    platforms,
     contexts: {
       packages: { lock: "packages.lock.json" },
       debian: { path: "../shared/debian" },
@@ -22,7 +17,6 @@ function on(
       loader: { path: "../../runtime/tool-loader" },
       identity: { path: "identity", setting: "gateway.identity" },
     },
-    budget,
     health: { http: { port: 8080, path: "/health" }, within: "60 s", smoke: "native" },
     user: "10001:10001",
     smoke: "smoke",
@@ -38,18 +32,19 @@ function on(
 
 /** 000 builds on Cloudflare's sandbox, which only its containers need. */
 export default [
-  on(
-    "debian:bookworm-slim",
-    "gateway-core",
-    ["linux/amd64", "linux/arm64"],
-    "The gateway on Node 22 with yq, jq, git and the tool loader: deploys fast, tools come later",
-    { compressed: "145 MB", unpacked: "490 MB" },
-  ),
-  on(
-    "cloudflare/sandbox:0.7.0",
-    "gateway-cloudflare",
-    ["linux/amd64"],
-    "gateway-core on cloudflare/sandbox, for Cloudflare's containers",
-    { compressed: "1000 MB" },
-  ),
+  on("debian:bookworm-slim", {
+    name: "gateway-core",
+    description: "The gateway on Node 22 with yq, jq, git and the tool loader: deploys fast, tools come later",
+    platforms: ["linux/amd64", "linux/arm64"],
+    budget: { compressed: "145 MB", unpacked: "490 MB" },
+  }),
+  on("cloudflare/sandbox:0.7.0", {
+    name: "gateway-cloudflare",
+    description: "gateway-core on cloudflare/sandbox, for Cloudflare's containers",
+    platforms: ["linux/amd64"],
+    budget: { compressed: "1000 MB" },
+    // An Ubuntu 22.04: its C library is older than what Debian's git and jq want.
+    args: { ONLY: "tini" },
+    target: "cloudflare",
+  }),
 ];

@@ -14,7 +14,7 @@ export interface CatalogueBuild {
   readonly definition: ImageDefinition;
   /** Folder with its Dockerfile. */
   readonly folder: string;
-  /** Base, epoch and named contexts, in buildctl's words. */
+  /** Base, epoch, arguments, target and named contexts, in buildctl's words. */
   readonly options: readonly string[];
 }
 
@@ -33,6 +33,8 @@ export async function catalogueBuild(
   assert.ok(found);
   const folder = join(root, found.folder);
   const options = [`build-arg:BASE_IMAGE=${base}`, `build-arg:SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH}`];
+  for (const [name, value] of Object.entries(found.definition.args ?? {})) options.push(`build-arg:${name}=${value}`);
+  if (found.definition.target !== undefined) options.push(`target=${found.definition.target}`);
   const locals: string[] = [];
   for (const [context, source] of Object.entries(found.definition.contexts ?? {})) {
     if ("base" in source) continue; // its lock stands in for it

@@ -166,6 +166,49 @@ stop
     assert.equal(baked, loaded);
   });
 
+  it("runs on Cloudflare's base beside the server that the sandbox SDK asks", async function () {
+    if (NATIVE !== "linux/amd64") return this.skip();
+    const base = readBasesLock(root).bases.find((b) => b.name === "cloudflare/sandbox:0.7.0");
+    assert.ok(base);
+    const { repository, digest } = await ensureBase(base, registry);
+    // The stand-in, with a server where Cloudflare's own has it (its Dockerfile is in the npm package @cloudflare/sandbox).
+    const dir = await mkdtemp(join(folder, "cloudflare "));
+    const server = `#!/usr/local/bin/node
+require("node:http").createServer((_, answer) => answer.end(JSON.stringify({ cwd: process.cwd(), env: process.env }))).listen(3000);`;
+    await writeFile(join(dir, "sandbox"), server, { mode: 0o755 });
+    await writeFile(
+      join(dir, "Dockerfile"),
+      `FROM ${services.registry.host}/${repository}@${digest}\nCOPY sandbox /container-server/\nRUN mkdir /workspace\n`,
+    );
+    const sandbox = `${services.registry.host}/e2e/sandbox:e2e`;
+    await build(dir, ["--output", `type=image,name=${sandbox},push=true`]);
+    const { folder: own, options } = await catalogueBuild(root, "gateway-cloudflare", NATIVE, sandbox, folder);
+    const name = `${services.registry.host}/e2e/gateway-cloudflare:e2e`;
+    await build(own, [...options, "--output", `type=image,name=${name},push=true`]);
+    const said = await containers(
+      [
+        {
+          flags: "--network=none",
+          script: `grep -q 'VERSION_ID="22.04"' /etc/os-release
+export TOOL_LOADER_S3_SECRET_ACCESS_KEY=canary
+START=beside-sandbox start
+until_health 200
+sdk() { node -e 'fetch("http://127.0.0.1:3000/").then(async (a) => console.log(await a.text()))'; }
+sdk | jq -e '.env.HOME == "/home/gateway" and (.env | has("TOOL_LOADER_S3_SECRET_ACCESS_KEY") | not)' >/dev/null
+until_full '[.toolDetails["node", "clawdbot", "yq", "jq", "git"].source] | all(. == "baked")'
+touch /workspace/mine && git --version
+kill -TERM "$container"
+wait "$container" && code=0 || code=$?
+echo "ended with $code"
+`,
+        },
+      ],
+      name,
+    );
+    assert.match(said, /git version 2\.34/);
+    assert.match(said, /ended with (?:0|143)$/m);
+  });
+
   /** Scripts that people have, on a real Docker daemon. */
   describe("under deploy scripts in 000's style, as they are", () => {
     const scripts = join(root, "test/fixtures/deploy/scripts");
@@ -224,7 +267,7 @@ const SHARED = `
 export TOOL_LOADER_VOLUME=dir:///volume TOOL_LOADER_SPECS=/dev/tools.json TOOL_LOADER_LOG=warn
 trap 'echo "failed: $BASH_COMMAND"; cat /tmp/log; full' ERR
 start() {
-  tini -s -- tool-loader serve -- clawdbot gateway --allow-unconfigured --bind loopback --port 18789 >/tmp/log 2>&1 &
+  tini -s -- \${START:-} tool-loader serve -- clawdbot gateway --allow-unconfigured --bind loopback --port 18789 >/tmp/log 2>&1 &
   container=$!
 }
 stop() { kill -TERM "$container"; wait "$container" || true; }
