@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Artifact } from "../../core/artifact.ts";
 import type { LockedBase } from "../../core/base.ts";
+import { SECRET_VARIABLES } from "../../runtime/tool-loader/src/config.ts";
 import dev from "../gateway-dev/image.ts";
 import gateways from "./image.ts";
 
@@ -76,6 +77,7 @@ describe("gateway images", () => {
     const [onCloudflare, command, entrypoint, same] = starts as string[][];
     assert.deepEqual(same, command);
     assert.deepEqual(onCloudflare, entrypoint?.toSpliced(2, 0, "beside-sandbox"));
+    for (const name of SECRET_VARIABLES) assert.ok(read("beside-sandbox").includes(` -u ${name} `), name);
   });
 
   it("are built without network, and only from their base", () => {

@@ -1,12 +1,14 @@
 import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { systemClock } from "../clock.ts";
 import { type Config, readConfig, strangeSettings } from "../config.ts";
 import { fill } from "../load/fill.ts";
+import { fingerprint } from "../local/fingerprint.ts";
 import { layout } from "../local/layout.ts";
 import { MARKER } from "../local/marker.ts";
 import { openRoot } from "../local/root.ts";
 import type { Log } from "../log.ts";
+import { distribution, platformOf } from "../platform.ts";
 import { type Cage, makeCage } from "../run/cgroup.ts";
 import { selfCommand } from "../self.ts";
 import { loadSpecs } from "../spec/load.ts";
@@ -88,7 +90,11 @@ export async function openLoading(env: NodeJS.ProcessEnv, log: Log, ready: Promi
         Object.fromEntries(
           Object.entries(spec.env).map(([name, value]) => [name, fill(value, spec, at.visible(spec), "", place)]),
         );
-      await writeShims(at.bin, shims(specs, at, selfCommand(), environment));
+      const [platform, system] = [platformOf(process.platform, process.arch), await distribution()];
+      const layouts = [at, layout(config.TOOL_LOADER_BAKED_ROOT)];
+      const trees = (spec: ToolSpec) =>
+        layouts.map((one) => basename(one.tree(spec, fingerprint(spec, platform, one.root, system))));
+      await writeShims(at.bin, shims(specs, at, selfCommand(), environment, trees));
       const found: string[] = [];
       for (const spec of specs) if (await mayBeThere(spec, at.visible(spec), config)) found.push(spec.name);
       return found;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { layout } from "../../src/local/layout.ts";
@@ -24,7 +24,13 @@ describe("shims", () => {
     );
     await writeShims(
       at.bin,
-      shims(specs, at, [loader], () => ({ GREETING: 'say "hi" $HOME' })),
+      shims(
+        specs,
+        at,
+        [loader],
+        () => ({ GREETING: 'say "hi" $HOME' }),
+        () => [],
+      ),
     );
     const call = (env: Record<string, string> = {}) =>
       new Promise<{ code: unknown; out: string; err: string }>((resolve) => {
@@ -45,13 +51,62 @@ describe("shims", () => {
     assert.equal(await readFile(join(root, "asked"), "utf8"), "install --awaited ck\n".repeat(2));
   });
 
+  it("get what the spec now asks for where an older version is there, and run that one where it can't be had", async function () {
+    const root = await temporary(this);
+    const at = layout(join(root, "tools"));
+    const specs = parseSpecs([
+      shellTool("ck", { version: "2", directory: "ck", priority: "on-demand" }),
+      shellTool("br", { version: "2", directory: "beads" }),
+    ]);
+    const loader = join(root, "loader");
+    await writeFile(loader, `#!/bin/sh\necho "$@" >&2\nexit $FAIL\n`, { mode: 0o755 });
+    await writeShims(
+      at.bin,
+      shims(
+        specs,
+        at,
+        [loader],
+        () => ({}),
+        ({ version }) => [`${version}-baked`, `${version}-own`],
+      ),
+    );
+    const place = async (tool: string, directory: string, version: string) => {
+      const tree = join(at.root, ".versions", tool, version);
+      await mkdir(join(tree, "bin"), { recursive: true });
+      await writeFile(join(tree, "bin", tool), `#!/bin/sh\necho ${version}\n`, { mode: 0o755 });
+      await writeFile(join(tree, ".installed"), "");
+      await rm(join(at.root, directory), { force: true });
+      await symlink(join(".versions", tool, version), join(at.root, directory));
+    };
+    const call = async (command: string, FAIL: string) =>
+      Object.values(await run(join(at.bin, command), { env: { PATH: process.env.PATH, FAIL } }));
+    await place("ck", "ck", "1-own");
+    await place("br", "beads", "1-own");
+    // The loader of the test installs nothing: what is there is run.
+    assert.deepEqual(await call("ck", "0"), ["1-own\n", "install --awaited ck\n"]);
+    const older = "ck: version 2 of ck could not be had: an older one runs\n";
+    assert.deepEqual(await call("ck", "1"), ["1-own\n", `install --awaited ck\n${older}`]);
+    // What loads in the background comes without being waited for.
+    assert.deepEqual(await call("br", "1"), ["1-own\n", ""]);
+    for (const version of ["2-own", "2-baked"]) {
+      await place("ck", "ck", version);
+      assert.deepEqual(await call("ck", "1"), [`${version}\n`, ""]);
+    }
+  });
+
   it("are kept in step with the specs, and leave what isn't theirs", async function () {
     const root = await temporary(this);
     const at = layout(root);
     const write = (...names: string[]) =>
       writeShims(
         at.bin,
-        shims(parseSpecs(names.map((n) => shellTool(n))), at, ["loader"], () => ({})),
+        shims(
+          parseSpecs(names.map((n) => shellTool(n))),
+          at,
+          ["loader"],
+          () => ({}),
+          () => [],
+        ),
       );
     await mkdir(at.bin);
     await writeFile(join(at.bin, "b"), "#!/bin/sh\necho mine\n");
