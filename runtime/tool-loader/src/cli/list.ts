@@ -2,7 +2,7 @@ import { realpath } from "node:fs/promises";
 import { readConfig } from "../config.ts";
 import { keptAs } from "../load/workshop.ts";
 import { installedTool } from "../local/store.ts";
-import { directoryOf } from "../spec/tool-spec.ts";
+import { directoryOf, shownVersion } from "../spec/tool-spec.ts";
 import { askHealth } from "./server.ts";
 import { openSession, say } from "./session.ts";
 
@@ -26,7 +26,7 @@ export async function list(json: boolean): Promise<number> {
     const there = marker === undefined ? undefined : await realpath(shop.at.visible(spec)).catch(() => undefined);
     rows.push({
       tool: spec.name,
-      version: marker?.version ?? spec.version,
+      version: marker?.version ?? shownVersion(spec) ?? "",
       priority: spec.priority,
       status:
         seen[spec.name] ??

@@ -1,3 +1,4 @@
+import { shownVersion } from "../spec/tool-spec.ts";
 import type { VolumeFault } from "../volume/volume.ts";
 import type { Status, ToolState } from "./state.ts";
 
@@ -68,7 +69,7 @@ export function fullHealth(s: Snapshot): { code: number; body: Record<string, un
 function details(t: ToolState, now: number): Record<string, unknown> {
   const progress = t.progress?.total ? Math.min(1, t.progress.done / t.progress.total) : undefined;
   return {
-    version: t.version,
+    version: shownVersion(t) ?? null,
     priority: t.priority,
     source: t.source ?? null,
     ...(t.phase === undefined ? {} : { phase: t.phase }),

@@ -1,7 +1,7 @@
 import model from "../../locks/all-minilm-l6-v2.json" with { type: "json" };
 import patchright from "../../locks/patchright.json" with { type: "json" };
 import python from "../../locks/sentence-transformers.json" with { type: "json" };
-import { FOR_GOOD, type ToolSpecInput } from "./tool-spec.ts";
+import { FOR_GOOD, OF_THE_IMAGE, type ToolSpecInput } from "./tool-spec.ts";
 
 const MB = 10 ** 6;
 
@@ -23,7 +23,7 @@ function imageTools(): ToolSpecInput[] {
   const names = ["node", "clawdbot", "yq", "jq", "git"];
   return names.map((name) => ({
     name,
-    version: "0",
+    version: OF_THE_IMAGE,
     installCmd: [],
     verifyCmd: `command -v ${name}`,
     priority: "immediate",

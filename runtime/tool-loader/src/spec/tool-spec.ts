@@ -124,6 +124,14 @@ export function specKeys(path: readonly PropertyKey[]): readonly string[] {
   return path[0] === "prebuilt" || path[0] === "checksum" ? PLATFORMS : [];
 }
 
+/** The version of what comes with the image, which the loader only looks at and whose version is the image's business. */
+export const OF_THE_IMAGE = "0";
+
+/** A version for people; undefined where it is the image's. */
+export function shownVersion({ priority, version }: Pick<ToolSpec, "priority" | "version">): string | undefined {
+  return priority === "immediate" && version === OF_THE_IMAGE ? undefined : version;
+}
+
 /** Where a tool stands under the root. */
 export function directoryOf(spec: ToolSpec): string {
   return spec.directory ?? spec.name;

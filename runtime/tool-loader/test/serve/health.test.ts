@@ -18,7 +18,7 @@ const healthy: Snapshot = {
     tool("ck-search", "installed", { source: "volume", seconds: 1.23456, saved: true }),
     tool("beads_rust", "installing", { startedAt: 95, phase: "downloading", progress: { done: 1, total: 4 } }),
     tool("sentence-transformers", "pending"),
-    tool("git", "installed", { priority: "immediate", source: "baked" }),
+    tool("git", "installed", { version: "0", priority: "immediate", source: "baked" }),
     tool("rust", "pending", { support: true, priority: "on-demand", wanted: false }),
   ],
   now: 100,
@@ -57,6 +57,8 @@ describe("health", () => {
       estimatedTime: 1,
       lastError: null,
     });
+    // It has one, which the loader doesn't know.
+    assert.equal((details.git as { version: unknown }).version, null);
     assert.deepEqual(volume, { state: "ok", message: "" });
     assert.deepEqual(loading, { seconds: 10, done: false, deadline: 900 });
   });
