@@ -5,6 +5,7 @@ import { howItEnded, runCommand } from "../run/command.ts";
 import { allowedEnvironment, withoutPath, withPath } from "../run/environment.ts";
 import { specNamed } from "../spec/named.ts";
 import { FOR_GOOD, type ToolSpec, timeoutOf } from "../spec/tool-spec.ts";
+import { causeIn } from "./cause.ts";
 import { fill } from "./fill.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -67,7 +68,7 @@ export async function runInstaller(
   shop.signal.throwIfAborted();
   const what = way.installCmd[0] as string;
   const kind = result.code === FOR_GOOD ? "permanent" : "transient";
-  throw new ToolError(kind, `${howItEnded(what, result, { timeout })}${lastLine(log)}`, { log });
+  throw new ToolError(kind, `${howItEnded(what, result, { timeout })}${becauseOf(log)}`, { log });
 }
 
 /**
@@ -101,7 +102,7 @@ export async function verify(shop: Workshop, spec: ToolSpec, prefix: string): Pr
   if (result.code === 0 && result.stopped === undefined) return;
   shop.signal.throwIfAborted();
   const log = shop.redact(result.output);
-  throw new ToolError("permanent", `${howItEnded("verifyCmd", result, limits)}${lastLine(log)}`, { log });
+  throw new ToolError("permanent", `${howItEnded("verifyCmd", result, limits)}${becauseOf(log)}`, { log });
 }
 
 function commandEnvironment(shop: Workshop, first: readonly string[]): Record<string, string> {
@@ -120,13 +121,8 @@ export function toolEnvironment(
   );
 }
 
-/** The line of a log that most likely says what went wrong: the last that speaks of an error, or the last of all. */
-function lastLine(log: string): string {
-  const lines = log
-    .split("\n")
-    .map((l) => l.trim())
-    .filter((l) => l !== "" && !l.startsWith("at "));
-  const line =
-    lines.findLast((l) => /error|fail|cannot|can't|refused|not found|no such|denied/i.test(l)) ?? lines.at(-1) ?? "";
-  return line === "" ? "" : `: ${line.slice(0, 300)}`;
+/** What a log says of the cause, for the end of a sentence. */
+function becauseOf(log: string): string {
+  const cause = causeIn(log);
+  return cause === "" ? "" : `: ${cause}`;
 }
