@@ -9,6 +9,7 @@ import type { Platform } from "../../core/platform.ts";
 import { parseSize } from "../../core/size.ts";
 import type { RegistryClient } from "../../oci/client.ts";
 import { openRegistry } from "../../oci/open.ts";
+import { catalogue } from "../../runtime/tool-loader/src/spec/catalogue.ts";
 import { ensureBase } from "../../toolchain/bases.ts";
 import { projectRoot } from "../../toolchain/home.ts";
 import { ensureServices, type Services } from "../../toolchain/services/index.ts";
@@ -185,6 +186,7 @@ require("node:http").createServer((_, answer) => answer.end(JSON.stringify({ cwd
     const { folder: own, options } = await catalogueBuild(root, "gateway-cloudflare", NATIVE, sandbox, folder);
     const name = `${services.registry.host}/e2e/gateway-cloudflare:e2e`;
     await build(own, [...options, "--output", `type=image,name=${name},push=true`]);
+    const newerLibc = catalogue().find((tool) => tool.name === "ck-search")?.files?.["newer-libc.sh"] ?? assert.fail();
     const said = await containers(
       [
         {
@@ -202,9 +204,24 @@ wait "$container" && code=0 || code=$?
 echo "ended with $code"
 `,
         },
+        {
+          // What ck's binary runs on there, with a program of the image in its place: its download host isn't asked.
+          script: `export TOOL_WORK=/tmp/work TOOL_PREFIX=/tmp/prefix TOOL_VERSION=0
+mkdir "$TOOL_WORK" "$TOOL_PREFIX"
+cp /usr/bin/sort /tmp/ck && tar -czf "$TOOL_WORK/archive.tar.gz" -C /tmp ck
+echo >"$TOOL_WORK/fetch.mjs"
+cat >"$TOOL_WORK/newer-libc.sh" <<'NEWER_LIBC'
+${newerLibc}
+NEWER_LIBC
+sh -eu "$TOOL_WORK/newer-libc.sh" ck
+"$TOOL_PREFIX/bin/ck" --version
+"$TOOL_PREFIX/lib/libc/ld-linux-x86-64.so.2" --version
+`,
+        },
       ],
       name,
     );
+    assert.match(said, /sort \(GNU coreutils\).*ld\.so \(Ubuntu GLIBC 2\.39/s);
     assert.match(said, /git version 2\.34/);
     assert.match(said, /ended with (?:0|143)$/m);
   });

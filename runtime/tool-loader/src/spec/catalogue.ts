@@ -11,8 +11,8 @@ const MB = 10 ** 6;
  * Checksums of prebuilt archives are those that their projects publish beside them (python-build-standalone's
  * SHA256SUMS, rustup's and beads_rust's `.sha256`, ck's release as the Arch user repository pins it). beads_rust's
  * newest release with a published checksum at hand is 0.7.4; its musl builds run on any Linux. ck has a prebuilt binary
- * for amd64 alone, linked against a newer glibc than Debian 12's: where it doesn't run it gets Debian 13's beside it, and
- * on arm64, where there is none, ck is compiled.
+ * for amd64 alone, linked against a newer glibc than Debian 12's: where it doesn't run it gets Debian 13's beside it (Ubuntu 24.04's
+ * on an older Ubuntu, as Cloudflare's base is), and on arm64, where there is none, ck is compiled.
  */
 export function catalogue(): ToolSpecInput[] {
   return [...imageTools(), ...rustTools(), ...pythonTools(), ...browserTools()];
@@ -54,21 +54,25 @@ writeFileSync(work + "/archive.tar.gz", bytes);
 `;
 
 /**
- * A prebuilt command on the C and C++ libraries of the next Debian, from the mirror of the image's own and by its keys: unpacked
- * beside the command, for it alone, never installed.
+ * A prebuilt command on the C and C++ libraries of the next Debian, or on Ubuntu of its next release, from the mirror of the image's
+ * own and by its keys: unpacked beside the command, for it alone, never installed.
  */
 const ON_NEWER_LIBC = `
 never() { echo "error: $*" >&2; exit ${FOR_GOOD}; }
 [ "$(uname -m)" = x86_64 ] || never "there is a prebuilt binary for amd64 alone"
 . /etc/os-release
-[ "\${ID-}" = debian ] || never "there is no newer C library known for \${ID:-this system}"
+case \${ID-} in
+  debian) newer=trixie ;;
+  ubuntu) newer=noble ;;
+  *) never "there is no newer C library known for \${ID:-this system}" ;;
+esac
 mirror=$(sed -n 's/^URIs: *\\([^ ]*\\).*/\\1/p; s/^deb  *\\(\\[[^]]*\\]  *\\)\\{0,1\\}\\([^ ]*\\).*/\\2/p' \\
-  /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1)
-[ -n "$mirror" ] || never "this image's apt knows no mirror of Debian"
+  "/etc/apt/sources.list.d/$ID.sources" /etc/apt/sources.list 2>/dev/null | head -n 1)
+[ -n "$mirror" ] || never "this image's apt knows no mirror of $NAME"
 node "$TOOL_WORK/fetch.mjs"
 mkdir -p "$TOOL_PREFIX/bin" "$TOOL_PREFIX/lib" "$TOOL_WORK/apt/lists/partial" "$TOOL_WORK/apt/archives/partial"
 tar -xzf "$TOOL_WORK/archive.tar.gz" --no-same-owner -C "$TOOL_PREFIX/lib"
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" >"$TOOL_WORK/apt/newer.list"
+echo "deb [signed-by=/usr/share/keyrings/$ID-archive-keyring.gpg] $mirror $newer main" >"$TOOL_WORK/apt/newer.list"
 packages() {
   apt-get -qq -o Dir::Etc::SourceList="$TOOL_WORK/apt/newer.list" -o Dir::Etc::SourceParts=/dev/null \\
     -o Dir::State="$TOOL_WORK/apt" -o Dir::State::lists="$TOOL_WORK/apt/lists" -o Dir::Cache="$TOOL_WORK/apt" \\
