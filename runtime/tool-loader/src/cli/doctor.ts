@@ -10,6 +10,7 @@ import type { Workshop } from "../load/workshop.ts";
 import { localDisk } from "../local/store.ts";
 import { didYouMean } from "../near.ts";
 import { gently } from "../run/gentle.ts";
+import type { VolumeFault } from "../volume/volume.ts";
 import { askHealth } from "./server.ts";
 import { openSession } from "./session.ts";
 
@@ -21,6 +22,15 @@ interface Finding {
 }
 
 const ENOUGH_DISK = 4 * 2 ** 30;
+
+/** What to do about each fault of a volume. */
+const MEND: Readonly<Record<VolumeFault, string>> = {
+  missing: "mount it, make it, or correct TOOL_LOADER_VOLUME and TOOL_LOADER_S3_ENDPOINT",
+  "read-only": "mount it so that this user may write, or give keys that may",
+  full: "make room: `tool-loader prune` removes old versions and what nothing names any more",
+  slow: "look at what it is mounted from, or at its endpoint; the loader tries it again by itself",
+  error: "check TOOL_LOADER_VOLUME, its endpoint and its keys",
+};
 
 /** `tool-loader doctor`: what is right and wrong here, with what to do. @returns 1 when something fails */
 export async function doctor(json: boolean): Promise<number> {
@@ -178,7 +188,7 @@ async function volume(shop: Workshop, events: JobEvent[]): Promise<Finding> {
       check: "volume",
       state: "fail",
       found: `${told?.event === "volume" ? `${told.fault}: ${told.message}` : "no answer"}`,
-      fix: "check TOOL_LOADER_VOLUME, its endpoint and its keys",
+      fix: told?.event === "volume" && told.fault !== null ? MEND[told.fault] : MEND.error,
     };
   return {
     check: "volume",

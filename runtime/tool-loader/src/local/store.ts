@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { lstat, mkdir, readdir, readlink, rename, rm, stat, statfs, symlink, writeFile } from "node:fs/promises";
+import { lstat, readdir, readlink, rename, rm, stat, statfs, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
+import { makeDirectory } from "../make-directory.ts";
 import type { ToolSpec } from "../spec/tool-spec.ts";
 import { syncDirectory } from "./durable.ts";
 import type { Layout } from "./layout.ts";
@@ -25,7 +26,7 @@ export interface LocalDisk {
 /** Makes the directories; throws what the filesystem says when they can't be made or written to. */
 export async function prepareRoot(at: Layout): Promise<LocalDisk> {
   for (const path of [at.root, at.bin, at.staging, at.downloads, at.quarantine, at.logs, at.uploads])
-    await mkdir(path, { recursive: true, mode: 0o755 });
+    await makeDirectory(path, 0o755);
   const probe = join(at.staging, `probe-${randomBytes(6).toString("hex")}`);
   await writeFile(probe, "");
   await rm(probe);

@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
-import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { copyFile, link, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
+import { makeDirectory } from "../make-directory.ts";
 import { type Listed, type Stored, type Volume, VolumeError, type VolumeFault } from "./volume.ts";
 
 const FAULTS: Readonly<Record<string, VolumeFault>> = {
@@ -102,7 +103,7 @@ export class DirectoryVolume implements Volume {
       key,
       async (path) => {
         if ((await stat(path).catch(absent))?.size === of.size) return;
-        await mkdir(dirname(path), { recursive: true });
+        await makeDirectory(dirname(path));
         const temporary = `${path}.${randomBytes(6).toString("hex")}${PART}`;
         try {
           await copyFile(file, temporary, constants.COPYFILE_EXCL);
@@ -142,7 +143,7 @@ export class DirectoryVolume implements Volume {
   }
 
   async #write(path: string, body: string): Promise<string> {
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectory(dirname(path));
     const temporary = `${path}.${randomBytes(6).toString("hex")}${PART}`;
     const file = await open(temporary, "wx", 0o644);
     try {

@@ -65,6 +65,18 @@ describe("tool-loader", () => {
     );
   });
 
+  it("tells by doctor what to do about a volume", async () => {
+    const { code, out } = await run(["doctor"], {
+      ...env,
+      TOOL_LOADER_VOLUME: `dir://${env.TOOL_LOADER_ROOT}-nothing`,
+    });
+    assert.equal(code, 1);
+    assert.match(
+      out,
+      /fail {2}volume: missing: directory .*\n {6}fix: mount it, make it, or correct TOOL_LOADER_VOLUME/,
+    );
+  });
+
   it("tells by doctor which settings do nothing, and why tools failed", async () => {
     const health = {
       status: "degraded",

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { chmod, mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { promisify } from "node:util";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import type { Platform } from "../../src/platform.ts";
 import { parseSpecs } from "../../src/spec/check.ts";
@@ -75,6 +77,23 @@ describe("DirectoryVolume", () => {
       await mkdir(join(root, "locked"));
       await chmod(join(root, "locked"), 0o555);
       assert.equal(await fault(new DirectoryVolume(join(root, "locked"))), "read-only");
+    }
+  });
+
+  it("takes an empty filesystem that is read-only for what it is, and not for one that is missing", async function () {
+    const root = await temporary(this);
+    const mounted = await promisify(execFile)("mount", ["-t", "tmpfs", "-o", "ro,size=64k", "tmpfs", root]).then(
+      () => true,
+      () => false, // only root may
+    );
+    if (!mounted) return this.skip();
+    try {
+      await assert.rejects(
+        new DirectoryVolume(root, { mounted: true }).create("v1/probe/x", "y"),
+        (error: VolumeError) => error.fault === "read-only" && /EROFS/.test(error.message),
+      );
+    } finally {
+      await promisify(execFile)("umount", [root]);
     }
   });
 
