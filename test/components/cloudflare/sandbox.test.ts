@@ -112,46 +112,99 @@ describe("CloudflareSandbox", () => {
 });
 
 describe("the Worker of CloudflareSandbox", () => {
-  /** The module with what Cloudflare gives it replaced: a class, and a clock that a test can wait for. */
+  /** The module with what Cloudflare gives it replaced: a class, a container, and a clock that it sets. */
   async function sandboxOf(container: object, env: object = {}) {
     const text = worker.replace(
       /^import .*cloudflare:workers";$/m,
       "class DurableObject { constructor(c, e) { this.ctx = c; this.env = e; } }",
     );
     const module = await import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
-    return { sandbox: new module.Sandbox({ container }, env), fetch: module.default.fetch };
+    const alarms: number[] = [];
+    let set: number | null = null;
+    const storage = {
+      getAlarm: async () => set,
+      setAlarm: async (at: number) => {
+        set = at;
+        alarms.push(at);
+      },
+    };
+    const sandbox = new module.Sandbox({ container, storage }, env);
+    const alarm = async () => {
+      set = null;
+      await sandbox.alarm();
+    };
+    return { sandbox, alarms, alarm, fetch: module.default.fetch };
   }
-  const request = new Request("https://gateway.example/health?full=true");
-
-  it("starts the container with the Worker's texts, and waits until it listens", async () => {
-    const started: unknown[] = [];
-    const asked: string[] = [];
+  const request = new Request("https://gateway.example/health?full=true&from=https://x.example");
+  const address = "http://gateway.example/health?full=true&from=https://x.example";
+  /** A container that is started by being told to, and whose port answers as given, in turn. */
+  function containerOf(...answers: (Error | string)[]) {
+    const [started, asked]: [unknown[], string[]] = [[], []];
     const port = {
       fetch: async (url: string) => {
         asked.push(url);
-        if (asked.length < 3) throw new Error("connection refused");
-        return new Response("healthy");
+        const answer = answers.length > 1 ? answers.shift() : answers[0];
+        if (answer instanceof Error) throw answer;
+        return new Response(answer);
       },
     };
-    const container = { running: false, start: (options: unknown) => started.push(options), getTcpPort: () => port };
+    const container = {
+      running: false,
+      start: (options: unknown) => {
+        container.running = true;
+        started.push(options);
+      },
+      getTcpPort: () => port,
+    };
+    return { container, started, asked };
+  }
+  const NOT_LISTENING = new Error("the container is not listening in the TCP address 10.0.0.1:8080");
+
+  it("starts the container with the Worker's texts, and waits until it listens", async () => {
+    const { container, started, asked } = containerOf(NOT_LISTENING, NOT_LISTENING, "healthy");
     const env = { TOOL_LOADER_VOLUME: "s3://tools", SANDBOX: {}, VOLUME: {} };
     const { sandbox: one } = await sandboxOf(container, env);
     assert.equal(await (await one.fetch(request)).text(), "healthy");
     assert.deepEqual(started, [{ enableInternet: true, env: { TOOL_LOADER_VOLUME: "s3://tools" } }]);
-    assert.deepEqual(asked, Array(3).fill("http://gateway.example/health?full=true"));
+    assert.deepEqual(asked, Array(3).fill(address));
   });
 
   it("leaves one alone that runs, and sends all requests to the one", async () => {
-    const container = {
-      running: true,
-      start: () => assert.fail(),
-      getTcpPort: () => ({ fetch: async () => new Response("ok") }),
-    };
-    const { sandbox: one, fetch } = await sandboxOf(container);
+    const { container } = containerOf("ok");
+    const { sandbox: one, fetch } = await sandboxOf({ ...container, running: true, start: () => assert.fail() });
     const SANDBOX = {
       idFromName: (name: string) => name,
       get: (id: string) => (id === "sandbox" ? one : assert.fail(id)),
     };
     assert.equal(await (await fetch(request, { SANDBOX })).text(), "ok");
+  });
+
+  it("asks once what may have been done when the answer was lost", async () => {
+    const { container, asked } = containerOf(new Error("Network connection lost."), "done twice");
+    const { sandbox: one } = await sandboxOf(container);
+    const answer = await one.fetch(new Request("https://gateway.example/x", { method: "POST", body: "once" }));
+    assert.equal(answer.status, 502);
+    assert.match(await answer.text(), /Network connection lost/);
+    assert.equal(asked.length, 1);
+  });
+
+  it("keeps the container up between requests, as what Cloudflare would stop with its idle object", async () => {
+    const { container, started } = containerOf("ok");
+    const { sandbox: one, alarms, alarm } = await sandboxOf(container);
+    const before = Date.now();
+    await one.fetch(request);
+    await one.fetch(request);
+    assert.equal(alarms.length, 1);
+    assert.ok((alarms[0] ?? 0) - before <= 60_000);
+    container.running = false;
+    await alarm();
+    assert.deepEqual([started.length, alarms.length], [2, 2]);
+    // One that can't be started is tried again.
+    container.running = false;
+    container.start = () => {
+      throw new Error("there is no container instance that can be provided to this durable object");
+    };
+    await alarm();
+    assert.equal(alarms.length, 3);
   });
 });
