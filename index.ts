@@ -231,16 +231,31 @@ async function cloudflareOf(
 ): Promise<Record<string, unknown>> {
   const { buildSandboxes } = await import("./components/cloudflare/sandboxes.ts");
   const worker = await readFile(join(root, "components/cloudflare/worker.mjs"), "utf8");
+  const own = (plan.sandboxes ?? []).flatMap((sandbox) => sandbox.worker ?? []);
+  const workers = new Map(await Promise.all(own.map(async (path) => [path, await workerText(path)] as const)));
   const apiToken = new pulumi.Config("cloudflare").getSecret("apiToken");
   const built = buildSandboxes(
     plan,
-    { images, volumes, registry: registry(config.registry), worker, apiToken },
+    { images, volumes, registry: registry(config.registry), worker, workers, apiToken },
     // Nothing moves before every image has passed its gates.
     { dependsOn: [...images.values()] },
   );
   return Object.fromEntries(
     [...built].map(([name, { image, applicationId, scriptName }]) => [name, { image, applicationId, scriptName }]),
   );
+}
+
+/** A Worker's module of the project. @throws UserError where it can't be read */
+async function workerText(path: string): Promise<string> {
+  return readFile(join(root, path), "utf8").catch((cause) => {
+    throw new UserError(
+      `expected a Worker's module at ${path}, found none: ${cause.message}`,
+      "correct keelson:cloudflare",
+      {
+        cause,
+      },
+    );
+  });
 }
 
 /** What builds an image's platforms, where keelson's own resource doesn't; its SDK is loaded where it is used. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { INSTANCE_TYPES } from "../core/cloudflare/instance-types.ts";
+import { areSteps, INSTANCE_TYPES, LEAST_STEP } from "../core/cloudflare/instance-types.ts";
 import { duration } from "./workload-values.ts";
 
 /** What Cloudflare takes as the name of a Worker and of an application. */
@@ -10,36 +10,50 @@ const name = z
 
 const ACCOUNT = "expected a Cloudflare account's id: 32 hex digits";
 
-const sandboxSchema = z
+const sandboxFields = z
   .object({
     account: z.string({ error: ACCOUNT }).regex(/^[0-9a-f]{32}$/, ACCOUNT),
     image: z.string().min(1),
     /** Of `keelson:volumes`, at R2 in the same account. */
     volume: z.string().min(1).optional(),
     instanceType: z.enum(INSTANCE_TYPES).default("standard-1"),
-    /** A second one would be a second gateway, which knows nothing of the sessions of the first. */
-    maxInstances: z
-      .int()
-      .refine((instances) => instances === 1, {
-        error: "1: the Worker sends all requests to one instance, and others would stand idle",
-      })
-      .default(1),
+    /** A module of the project's own in place of keelson's: one file, whose class Sandbox is bound as SANDBOX. */
+    worker: z
+      .string()
+      .regex(
+        /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\\]+\.m?js$/,
+        "a module inside the project, such as stacks/prod/worker.mjs",
+      )
+      .optional(),
+    maxInstances: z.int().min(1).default(1),
     /** An address that anybody reaches, at workers.dev. */
     workersDev: z.boolean().default(false),
+    /** Default: usualSteps. */
     steps: z
-      .array(z.int())
-      .refine((steps) => steps.length === 1 && steps[0] === 100, {
-        error: "[100]: a single instance is updated at once",
-      })
+      .array(z.int().min(LEAST_STEP).max(100))
+      .min(1)
+      .refine(areSteps, { error: "percentages that grow, up to 100" })
       .optional(),
     within: duration.default("15 min"),
   })
   .strict();
+
+const sandboxSchema = sandboxFields
+  // A second instance would be a second gateway, which knows nothing of the sessions of the first.
+  .refine(({ worker, maxInstances }) => worker !== undefined || maxInstances === 1, {
+    error:
+      "1: keelson's Worker sends all requests to one instance, and others would stand idle; a worker of your own may use more",
+    path: ["maxInstances"],
+  })
+  .refine(({ steps = [], maxInstances }) => steps.length <= maxInstances, {
+    error: "as many steps as maxInstances at most: Cloudflare refuses more",
+    path: ["steps"],
+  });
 
 /** `keelson:cloudflare`: images that run as containers behind Workers. */
 export const cloudflareSchema = z.record(name, sandboxSchema);
 
 /** The keys of each object above, for hints. */
 export const CLOUDFLARE_KEYS: Readonly<Record<string, readonly string[]>> = {
-  "cloudflare.*": Object.keys(sandboxSchema.shape),
+  "cloudflare.*": Object.keys(sandboxFields.shape),
 };

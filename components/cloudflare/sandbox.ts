@@ -29,6 +29,8 @@ export interface CloudflareSandboxArgs {
   readonly registry: RegistryInputs;
   /** Text of the Worker's module (worker.mjs): it has the class Sandbox. */
   readonly worker: string;
+  /** Compatibility flags of the Worker. Default: none. @example ["nodejs_compat"] */
+  readonly flags?: readonly string[];
   /** Where the tools are kept: bound to the Worker, and its settings are the container's. Default: none. */
   readonly volume?: {
     readonly place: { readonly bucket: string; readonly jurisdiction?: string };
@@ -85,6 +87,7 @@ export class CloudflareSandbox extends pulumi.ComponentResource {
         accountId,
         workerId: worker.id,
         compatibilityDate: COMPATIBILITY_DATE,
+        ...(args.flags === undefined ? {} : { compatibilityFlags: [...args.flags] }),
         mainModule: "worker.mjs",
         modules: [
           {

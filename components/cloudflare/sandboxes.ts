@@ -11,6 +11,8 @@ export interface SandboxesArgs {
   readonly registry: RegistryInputs;
   /** Text of worker.mjs. */
   readonly worker: string;
+  /** Texts of the project's own modules, by the paths that the plan has. */
+  readonly workers: ReadonlyMap<string, string>;
   /** `cloudflare:apiToken`. Default: CLOUDFLARE_API_TOKEN. */
   readonly apiToken?: pulumi.Input<string> | undefined;
 }
@@ -18,11 +20,11 @@ export interface SandboxesArgs {
 /** All containers at Cloudflare of a plan, by name. @throws UserError for an image that Cloudflare can't run. */
 export function buildSandboxes(
   plan: Plan,
-  { images, volumes, registry, worker, apiToken }: SandboxesArgs,
+  { images, volumes, registry, worker, workers, apiToken }: SandboxesArgs,
   options?: pulumi.ComponentResourceOptions,
 ): ReadonlyMap<string, CloudflareSandbox> {
   return new Map(
-    (plan.sandboxes ?? []).map(({ name, image, volume, ...settings }) => {
+    (plan.sandboxes ?? []).map(({ name, image, volume, worker: own, ...settings }) => {
       const bound = volume === undefined ? undefined : volumes.get(volume);
       const place = plan.volumes?.find((one) => one.name === volume);
       const args = {
@@ -30,7 +32,9 @@ export function buildSandboxes(
         plan,
         planned: plan.images.find((one) => one.name === image) as PlannedImage,
         image: images.get(image) as Image,
-        ...{ registry, worker },
+        registry,
+        // The sandbox SDK needs node's modules.
+        ...(own === undefined ? { worker } : { worker: workers.get(own) as string, flags: ["nodejs_compat"] }),
         ...(bound === undefined || place === undefined ? {} : { volume: { place, volume: bound } }),
         ...(apiToken === undefined ? {} : { apiToken }),
       };

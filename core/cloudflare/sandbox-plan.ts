@@ -11,6 +11,8 @@ export interface PlannedSandbox {
   /** Of the stack's volumes. */
   readonly volume?: string;
   readonly instanceType: string;
+  /** Path of the project's own Worker module. Default: keelson's. */
+  readonly worker?: string;
   readonly maxInstances: number;
   /** Whether it has an address at workers.dev, for anybody; else it has those that are given to its Worker. */
   readonly workersDev: boolean;
@@ -24,8 +26,9 @@ export interface PlannedSandbox {
 export type SandboxesChoice = Readonly<
   Record<
     string,
-    Omit<PlannedSandbox, "name" | "volume" | "steps" | "within"> & {
+    Omit<PlannedSandbox, "name" | "volume" | "worker" | "steps" | "within"> & {
       volume?: string | undefined;
+      worker?: string | undefined;
       /** Default: usualSteps. */
       steps?: readonly number[] | undefined;
       within: Duration;
@@ -37,10 +40,11 @@ export type SandboxesChoice = Readonly<
 export function planSandboxes(choices: SandboxesChoice): PlannedSandbox[] {
   return Object.entries(choices)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, { volume, steps, within, ...choice }]) => ({
+    .map(([name, { volume, worker, steps, within, ...choice }]) => ({
       name,
       ...choice,
       ...(volume === undefined ? {} : { volume }),
+      ...(worker === undefined ? {} : { worker }),
       steps: steps ?? usualSteps(choice.maxInstances),
       within: parseDuration(within),
     }));

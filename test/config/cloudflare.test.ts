@@ -22,12 +22,22 @@ describe("keelson:cloudflare", () => {
     );
   });
 
-  it("refuses what would have no effect: instances that no request reaches, and steps of a rollout of one", () => {
+  it("refuses instances that no request reaches, unless a Worker of the project's own is there to use them", () => {
     const image = { account, image: "gateway-cloudflare" };
     assert.deepEqual(parse({ ...image, maxInstances: 1, steps: [100] })?.steps, [100]);
+    assert.throws(() => parse({ ...image, maxInstances: 2 }), /gateway\.maxInstances.*one instance/s);
+    const worker = "stacks/prod/worker.mjs";
+    assert.deepEqual(parse({ ...image, worker, maxInstances: 3, steps: [10, 50, 100] })?.steps, [10, 50, 100]);
+    for (const outside of ["../worker.mjs", "/worker.mjs", "worker.txt"])
+      assert.throws(() => parse({ ...image, worker: outside }), /gateway\.worker.*inside the project/s);
+  });
+
+  it("refuses a rollout that Cloudflare would: steps of less than a tenth, and more of them than instances", () => {
+    const image = { account, image: "gateway-cloudflare", worker: "worker.mjs" };
+    assert.throws(() => parse({ ...image, maxInstances: 2, steps: [5, 100] }), /gateway\.steps.*\b10\b/s);
     assert.throws(
-      () => parse({ ...image, maxInstances: 2, steps: [10, 100] }),
-      /gateway\.maxInstances.*one instance.*gateway\.steps.*at once/s,
+      () => parse({ ...image, steps: [10, 100] }),
+      /gateway\.steps.*as many steps as maxInstances.*found \[10, 100\]/s,
     );
   });
 });

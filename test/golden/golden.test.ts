@@ -151,7 +151,7 @@ describe("a stack with keelson:cloudflare", () => {
       () => {
         const images = buildImages(plan, { registry, builder: "embedded", cache: "none", gates: config.gates });
         const volumes = buildVolumes(plan.volumes ?? [], () => "");
-        buildSandboxes(plan, { ...{ images, volumes, registry }, worker: "(worker.mjs)" });
+        buildSandboxes(plan, { ...{ images, volumes, registry, workers: new Map() }, worker: "(worker.mjs)" });
       },
       (r) =>
         r.component

@@ -98,6 +98,15 @@ describe("CloudflareSandbox", () => {
     assert.doesNotMatch(said, /plain_text/);
   });
 
+  it("runs a Worker of the project's own, with the flags that it wants", async () => {
+    const own = "export class Sandbox {}";
+    const version = inputs(await sandbox(() => ({ worker: own, flags: ["nodejs_compat"] })), "WorkerVersion");
+    assert.deepEqual(version.compatibilityFlags, ["nodejs_compat"]);
+    const [module] = version.modules as { contentBase64: string }[];
+    assert.equal(Buffer.from(module?.contentBase64 ?? "", "base64").toString(), own);
+    assert.equal(inputs(await sandbox(), "WorkerVersion").compatibilityFlags, undefined);
+  });
+
   it("refuses an image on anything but Cloudflare's own, before anything is made", async () => {
     await assert.rejects(
       sandbox(() => ({ plan: plan("bootstrapped") })),

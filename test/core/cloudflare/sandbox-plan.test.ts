@@ -15,12 +15,15 @@ const choice = {
 
 describe("planSandboxes", () => {
   it("sorts them, counts in seconds, and says nothing of a volume that there is none of", () => {
-    const planned = planSandboxes({ b: { ...choice, volume: "tools" }, a: { ...choice, volume: undefined } });
+    const planned = planSandboxes({
+      b: { ...choice, volume: "tools", worker: "w.mjs" },
+      a: { ...choice, volume: undefined },
+    });
     assert.deepEqual(
-      planned.map((one) => [one.name, one.within, "volume" in one]),
+      planned.map((one) => [one.name, one.within, "volume" in one, "worker" in one]),
       [
-        ["a", 900, false],
-        ["b", 900, true],
+        ["a", 900, false, false],
+        ["b", 900, true, true],
       ],
     );
   });
