@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { execa } from "execa";
@@ -57,7 +57,8 @@ describe("a base's digest", function () {
   const pinned = () => locked().find((base) => base.name === name)?.digest;
 
   const keelson = async (...args: string[]) => {
-    const env = { NODE_EXTRA_CA_CERTS: upstream.ca };
+    const PATH = `${join(temporary.folder, "bin")}:${process.env.PATH}`;
+    const env = { NODE_EXTRA_CA_CERTS: upstream.ca, PATH };
     const done = await execa(process.execPath, ["cli/main.ts", ...args], { cwd: clone, env, reject: false, input: "" });
     assert.equal(done.exitCode, 0, done.stderr);
     return done;
@@ -110,6 +111,21 @@ describe("a base's digest", function () {
     second = await publish("12.2\n");
     assert.match((await keelson("bases", "update", name)).stdout, new RegExp(`${first} → ${second}`));
     assert.equal(pinned(), second);
+  });
+
+  it("is pinned where the packages of its stand-in can't be resolved, which stay", async () => {
+    const packages = () => locked().find((base) => base.name === name)?.bootstrap?.packages;
+    const before = packages();
+    const apt = join(temporary.folder, "bin/apt-get");
+    mkdirSync(join(temporary.folder, "bin"));
+    writeFileSync(apt, "#!/bin/sh\necho 'E: no mirror here' >&2\nexit 100\n", { mode: 0o755 });
+    try {
+      const { stdout } = await keelson("bases", "update", name);
+      assert.match(stdout, /registry: as before\n +packages: stay as they are: .*\n.*no mirror here/);
+    } finally {
+      rmSync(apt);
+    }
+    assert.deepEqual([pinned(), packages()], [second, before]);
   });
 
   it("that vanished upstream is told, and the base is made from packages only with a warning", async () => {
