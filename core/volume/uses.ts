@@ -30,7 +30,7 @@ function unknownVolume(subject: string, name: string, known: readonly string[]):
   };
 }
 
-/** Volumes that there are none of, and those that a host or a cluster does not reach. */
+/** Volumes that there are none of, those that a host or a cluster does not reach, and rules that the tool loader can't live with. */
 export function volumeUseFindings(
   workloads: Readonly<Record<string, VolumeUser>>,
   volumes: readonly PlannedVolume[],
@@ -46,9 +46,54 @@ export function volumeUseFindings(
       const found = volumes.find((one) => one.name === name);
       const subject = `keelson:workloads.${workload}.${key}`;
       if (found === undefined) return [unknownVolume(subject, name, known)];
-      if (found.backend !== "embedded") return [];
+      if (found.backend !== "embedded") return key === "volume" ? loaderRuleFindings(found) : [];
       const message = `expected a volume that other machines reach, found ${name} with backend embedded, which listens on this one alone`;
       return [{ rule: "volume/out-of-reach", severity: "error", subject, message, fix: "give it backend r2 or s3" }];
     }),
   );
+}
+
+/** What the tool loader writes again and again, and deletes: leases of those who install, and its tries whether the volume works (docs/tool-loader.md). */
+const CHANGING = ["v1/leases/", "v1/probe/"];
+/** What it keeps as long as a container runs that version: how old it is says nothing of it. */
+const LASTING = ["v1/archives/", "v1/manifests/"];
+
+/** Rules of a bucket that take from the tool loader what it needs, by the place where they stand. */
+function loaderRuleFindings(volume: PlannedVolume): Finding[] {
+  if (volume.backend !== "r2") return [];
+  const expire = volume.lifecycle.filter(({ expireAfter }) => expireAfter !== undefined);
+  const meets = (prefix: string, places: readonly string[]) =>
+    places
+      .map((place) => volume.prefix + place)
+      .filter((place) => place.startsWith(prefix) || prefix.startsWith(place));
+  const told = (key: string, places: readonly string[], message: string, fix: string): Finding[] =>
+    places.length === 0
+      ? []
+      : [
+          {
+            rule: "volume/loader-rule",
+            severity: "warning",
+            subject: `keelson:volumes.${volume.name}.${key}`,
+            message: `${message}: the rule is on ${places.join(" and ")}`,
+            fix,
+          },
+        ];
+  return [
+    ...expire.flatMap(({ prefix }, i) =>
+      told(
+        `expire[${i}]`,
+        meets(prefix, LASTING),
+        "takes tools from the loader that are in use, which then installs them anew",
+        "give it another prefix, such as v1/quarantine/: the loader itself removes old versions",
+      ),
+    ),
+    ...volume.lock.flatMap(({ prefix }, i) =>
+      told(
+        `lock[${i}]`,
+        meets(prefix, CHANGING),
+        "keeps the loader from writing what it writes again and again",
+        "give it another prefix, such as v1/archives/",
+      ),
+    ),
+  ];
 }

@@ -27,4 +27,40 @@ describe("volumeUseFindings", () => {
     const [unknown] = volumeUseFindings({ gateway: { volume: "tool" } }, volumes);
     assert.match(unknown?.fix ?? "", /write one of: scratch, tools.*did you mean "tools"/);
   });
+
+  it("warns of rules that take from the tool loader what it needs, where it uses the volume", () => {
+    const kept = planVolume("kept", {
+      backend: "r2",
+      account: "0123456789abcdef0123456789abcdef",
+      prefix: "acme",
+      storageClass: "Standard",
+      access: "read-write",
+      abortUploadsAfter: "1 d",
+      cors: [],
+      retain: true,
+      expire: [
+        { prefix: "v1/quarantine/", after: "30 d" },
+        { prefix: "", after: "30 d" },
+        { prefix: "v1/archives/ab", after: "30 d" },
+      ],
+      lock: [
+        { prefix: "v1/archives/", for: "7 d" },
+        { prefix: "v1/", for: "ever" },
+      ],
+    });
+    const found = (workload: object) => volumeUseFindings({ gateway: workload }, [kept]);
+    assert.deepEqual(
+      found({ volume: "kept" }).map(({ severity, subject, message }) => [
+        severity,
+        subject,
+        message.split(": the rule is on ")[1],
+      ]),
+      [
+        ["warning", "keelson:volumes.kept.expire[1]", "acme/v1/archives/ and acme/v1/manifests/"],
+        ["warning", "keelson:volumes.kept.expire[2]", "acme/v1/archives/"],
+        ["warning", "keelson:volumes.kept.lock[1]", "acme/v1/leases/ and acme/v1/probe/"],
+      ],
+    );
+    assert.deepEqual(found({ volumes: [{ volume: "kept" }] }), []);
+  });
 });
