@@ -31,7 +31,7 @@ export function formatGateway(image: string, url: string, health: GatewayHealth)
 
 const DOCTOR = "npm run keelson -- services exec gateway tool-loader doctor";
 /** Letters of a reason: what follows in a health is for who looks closer. */
-const LONGEST = 240;
+const LONGEST = 400;
 
 /** Why tools failed, what the volume does and what the loader notes; those that are well have nothing to say. */
 function whatIsWrong({ tools, toolDetails = {}, volume, notes = [] }: GatewayHealth): string[] {

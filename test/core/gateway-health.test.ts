@@ -22,7 +22,7 @@ describe("formatGateway", () => {
       gateway: "running",
       tools: { "ck-search": "failed", patchright: "installed", beads_rust: "installing" },
       toolDetails: {
-        "ck-search": { lastError: `github.com: ENOTFOUND ${"x".repeat(300)}` },
+        "ck-search": { lastError: `github.com: ENOTFOUND ${"x".repeat(500)}` },
         patchright: { lastError: null },
         beads_rust: { lastError: "it is tried again" },
       },
@@ -31,7 +31,7 @@ describe("formatGateway", () => {
     });
     const [, , ...lines] = said.split("\n");
     assert.match(lines[0] ?? "", /^ {4}ck-search: github\.com: ENOTFOUND x+…$/);
-    assert.ok((lines[0] ?? "").length < 250);
+    assert.ok((lines[0] ?? "").length < 410);
     assert.deepEqual(lines.slice(1), [
       "    volume is read-only: directory /volume: EROFS",
       "    TOOL_LOADER_VOLUM: there is no such setting",

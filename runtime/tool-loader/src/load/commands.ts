@@ -66,9 +66,8 @@ export async function runInstaller(
   await writeFile(join(shop.at.logs, `${spec.name}.log`), log).catch(() => {});
   if (result.code === 0) return;
   shop.signal.throwIfAborted();
-  const what = way.installCmd[0] as string;
   const kind = result.code === FOR_GOOD ? "permanent" : "transient";
-  throw new ToolError(kind, `${howItEnded(what, result, { timeout })}${becauseOf(log)}`, { log });
+  throw new ToolError(kind, `${howItEnded("it", result, { timeout })}${becauseOf(log)}`, { log });
 }
 
 /**

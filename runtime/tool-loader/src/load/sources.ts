@@ -25,6 +25,11 @@ export interface Way {
 
 const MAX_ENTRIES = 1_000_000;
 
+/** What a command is called in a message: of a shell, nobody knows which script it runs. @example commandLabel("/bin/sh") // "the install script" */
+function commandLabel(command: string): string {
+  return /(?:^|\/)(?:ba|da)?sh$/.test(command) ? "the install script" : command;
+}
+
 /** The ways to a tool on a platform, in the order to try. */
 export function waysTo(spec: ToolSpec, platform: Platform): Way[] {
   const ways: Way[] = [];
@@ -45,7 +50,7 @@ export function waysTo(spec: ToolSpec, platform: Platform): Way[] {
     if (way.installCmd.length === 0) continue;
     const { version = spec.version } = way;
     ways.push({
-      label: way.installCmd[0] as string,
+      label: commandLabel(way.installCmd[0] as string),
       requires: way.requires,
       compiles: way.compiles,
       version,

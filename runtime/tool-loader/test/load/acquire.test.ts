@@ -74,7 +74,10 @@ describe("acquire", () => {
     const said = new Map(
       events.flatMap((e) => (e.event === "failed" ? [[e.tool, [e.message, e.transient]] as const] : [])),
     );
-    assert.match(String(said.get("broken")?.[0]), /sh ended with exit code 7: error: no space left/);
+    assert.match(
+      String(said.get("broken")?.[0]),
+      /the install script: it ended with exit code 7: error: no space left/,
+    );
     assert.equal(said.get("broken")?.[1], true);
     assert.match(String(said.get("never")?.[0]), /exit code 78: error: not on this machine/);
     assert.equal(said.get("never")?.[1], false);
