@@ -103,8 +103,9 @@ async function startFigures(world: World, env: Readonly<Record<string, string>>)
   return ratio("(a) time to health", both, 1.05);
 }
 
+/** Both are asked equally often, and seldom: an answer of the loader's costs more than a refused connection, beside a gateway that starts. */
 async function untilHealthy(ask: () => Promise<boolean>): Promise<void> {
-  while (!(await ask().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!(await ask().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 async function restartFigures(
