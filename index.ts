@@ -248,13 +248,8 @@ async function cloudflareOf(
 /** A Worker's module of the project. @throws UserError where it can't be read */
 async function workerText(path: string): Promise<string> {
   return readFile(join(root, path), "utf8").catch((cause) => {
-    throw new UserError(
-      `expected a Worker's module at ${path}, found none: ${cause.message}`,
-      "correct keelson:cloudflare",
-      {
-        cause,
-      },
-    );
+    const message = `expected a Worker's module at ${path}, found none: ${cause.message}`;
+    throw new UserError(message, "correct keelson:cloudflare", { cause });
   });
 }
 

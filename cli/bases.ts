@@ -85,12 +85,11 @@ async function updated(base: LockedBase, tmp: string): Promise<LockedBase> {
     // A digest is worth its pin where the packages of the stand-in can't be resolved, for want of a keyring for instance.
     if (!(error instanceof UserError) || bootstrap.packages.artifacts.length === 0) throw error;
     console.log(`  packages: stay as they are: ${error.message}\n    ${error.fix}`);
-    return bootstrap.packages;
   });
+  if (packages === undefined) return { ...head, bootstrap };
   const changes = artifactChanges(bootstrap.packages, packages);
   // A newer index alone changes no byte of the base but its date: keep the lock as it is.
   const same = lockHash(packages) === lockHash(bootstrap.packages);
-  if (packages === bootstrap.packages) return { ...head, bootstrap };
   if (same) console.log("  packages: as before");
   else console.log(`  packages:\n${formatChanges(changes).replaceAll(/^/gm, "    ")}`);
   return { ...head, bootstrap: same ? bootstrap : { ...bootstrap, packages } };

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { areSteps, INSTANCE_TYPES, LEAST_STEP } from "../core/cloudflare/instance-types.ts";
-import { duration } from "./workload-values.ts";
+import { account, duration } from "./workload-values.ts";
 
 /** What Cloudflare takes as the name of a Worker and of an application. */
 const name = z
@@ -8,11 +8,9 @@ const name = z
   .max(63)
   .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, "lower case letters, digits and dashes, at most 63");
 
-const ACCOUNT = "expected a Cloudflare account's id: 32 hex digits";
-
 const sandboxFields = z
   .object({
-    account: z.string({ error: ACCOUNT }).regex(/^[0-9a-f]{32}$/, ACCOUNT),
+    account,
     image: z.string().min(1),
     /** Of `keelson:volumes`, at R2 in the same account. */
     volume: z.string().min(1).optional(),

@@ -4,6 +4,7 @@ import type { Finding } from "../core/finding.ts";
 import { BUCKET_NAME, BUCKET_NAME_RULE } from "../core/volume/bucket-name.ts";
 import { JURISDICTIONS, LOCATIONS, type PlannedVolume, planVolume, STORAGE_CLASSES } from "../core/volume/volume.ts";
 import { configFindings, unknownKey } from "./diagnostics.ts";
+import { account, secret } from "./workload-values.ts";
 
 const DAY = 86_400;
 
@@ -31,10 +32,6 @@ function wholeDays(seconds: number): boolean {
 }
 
 const place = { bucket: bucket.optional(), prefix: prefix.optional() };
-/** A secret as it stands in a stack's file; the component asks Pulumi for its value. */
-const secret = z.object({ secure: z.string() }, { error: "expected a secret" }).strict();
-
-const ACCOUNT = "expected a Cloudflare account's id: 32 hex digits";
 /** As browsers send it, so that one with a path or a slash at its end never fits; R2 takes * for any, and in a name. */
 const origin = z
   .string()
@@ -58,7 +55,7 @@ const r2 = z
   .object({
     ...place,
     backend: z.literal("r2"),
-    account: z.string({ error: ACCOUNT }).regex(/^[0-9a-f]{32}$/, ACCOUNT),
+    account,
     jurisdiction: z.enum(JURISDICTIONS).optional(),
     location: z.enum(LOCATIONS).optional(),
     storageClass: z.enum(STORAGE_CLASSES).default("Standard"),

@@ -18,6 +18,8 @@ export const user = z
   .refine((ids) => /^\d{1,10}:\d{1,10}$/.test(ids) && ids.split(":").every((id) => Number(id) <= 2 ** 31 - 1), {
     error: "expected uid:gid, numbers of at most 2147483647",
   });
+const ACCOUNT = "expected a Cloudflare account's id: 32 hex digits";
+export const account = z.string({ error: ACCOUNT }).regex(/^[0-9a-f]{32}$/, ACCOUNT);
 export const variable = z.string().regex(/^[A-Za-z_]\w*$/, "a variable's name");
 export const duration = z.custom<Duration>((value) => typeof value === "string" && isDuration(value), {
   error: 'expected a duration with its unit, such as "30 s"',
